@@ -1,0 +1,219 @@
+"""BackupSchedule: when history and resources are saved, where to, and how that is proven."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from ringmaster_operator.resources.base import API_VERSION, Conditions, Message, Metadata, Model, Name, Time
+from ringmaster_operator.resources.bead import SecretRef
+from ringmaster_operator.resources.rules import rule
+from ringmaster_operator.resources.worker import AbsolutePath
+
+Cron = Annotated[
+    str,
+    StringConstraints(min_length=9, max_length=128, pattern=r"^[0-9A-Za-z*/,?#-]+( [0-9A-Za-z*/,?#-]+){4}$"),
+]
+"""Five fields, as in a CronJob."""
+Retention = Annotated[str, StringConstraints(max_length=8, pattern=r"^[1-9][0-9]{0,3}[hdw]$")]
+"""A number of hours, days or weeks: 36h, 7d, 4w."""
+
+
+class BackupMode(StrEnum):
+    HOURLY = "hourly"
+    DAILY = "daily"
+    MANUAL = "manual"
+
+
+class Hourly(Model):
+    """The frequent backups."""
+
+    schedule: Cron = "0 * * * *"
+    """Cron expression, UTC."""
+    retention: Retention = "7d"
+    """How long they are kept."""
+
+
+class Daily(Model):
+    """The long-lived backups."""
+
+    schedule: Cron = "15 0 * * *"
+    """Cron expression, UTC."""
+    retention: Retention = "30d"
+    """How long they are kept."""
+
+
+class Compression(StrEnum):
+    GZIP = "gzip"
+    ZSTD = "zstd"
+    NONE = "none"
+
+
+class S3(Model):
+    """An S3 bucket, of any vendor."""
+
+    bucket: Annotated[
+        str, StringConstraints(min_length=3, max_length=63, pattern=r"^[a-z0-9][a-z0-9.-]+[a-z0-9]$")
+    ]
+    """Bucket."""
+    endpoint: Annotated[str, StringConstraints(max_length=512, pattern=r"^https?://[^\s]+$")] | None = None
+    """Address of the service; AWS when unset."""
+    prefix: Annotated[str, StringConstraints(max_length=256)] = ""
+    """Put before every object's name."""
+    region: Annotated[str, StringConstraints(max_length=64)] | None = None
+    """Region."""
+    secret_ref: SecretRef
+    """Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."""
+
+
+@rule(
+    "[has(self.volumeClaim), has(self.hostPath), has(self.s3)].filter(x, x).size() == 1",
+    "give exactly one of volumeClaim, hostPath and s3",
+)
+class Destination(Model):
+    """Where backups go."""
+
+    volume_claim: Name | None = None
+    """PersistentVolumeClaim."""
+    host_path: AbsolutePath | None = None
+    """Folder on the host, for executor Host."""
+    s3: S3 | None = None
+    """S3 bucket."""
+
+
+class Verify(Model):
+    """How backups are proven."""
+
+    every_backup: bool = True
+    """Read each one back and check it."""
+    rehearse: Cron | None = "30 3 * * 0"
+    """When the newest is restored into a scratch place and opened."""
+
+
+class Executor(StrEnum):
+    CRON_JOB = "CronJob"
+    HOST = "Host"
+
+
+@rule("has(self.hourly) || has(self.daily)", "give hourly, daily or both")
+@rule(
+    "self.executor != 'CronJob' || !has(self.destination.hostPath)",
+    "hostPath needs executor Host; a CronJob takes volumeClaim or s3",
+)
+@rule(
+    "self.executor != 'Host' || !has(self.destination.volumeClaim)",
+    "volumeClaim needs executor CronJob; a host takes hostPath or s3",
+)
+class BackupScheduleSpec(Model):
+    """What a person wants saved."""
+
+    hourly: Hourly | None = None
+    """Frequent backups."""
+    daily: Daily | None = None
+    """Long-lived backups."""
+    compression: Compression = Compression.GZIP
+    """gzip, zstd or none."""
+    destination: Destination
+    """Where they go."""
+    verify: Verify = Field(default_factory=Verify)
+    """How they are proven."""
+    suspend: bool = False
+    """No scheduled backups."""
+    executor: Executor = Executor.CRON_JOB
+    """CronJob, or Host where there is no node."""
+    trigger: Annotated[str, StringConstraints(max_length=64)] | None = None
+    """Change this text to back up now; echoed in status.lastTrigger."""
+
+
+class BackupRecord(Model):
+    """One backup."""
+
+    name: Annotated[str, StringConstraints(max_length=253)]
+    """Its name at the destination."""
+    mode: BackupMode
+    """hourly, daily or manual."""
+    time: Time
+    """When it was complete."""
+    bytes: Annotated[int, Field(ge=0)]
+    """Size at the destination."""
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$", max_length=64)]
+    """Hash of the file."""
+    verified: bool = False
+    """Whether it was read back and checked."""
+
+
+class BackupFailure(Model):
+    """The last run that failed."""
+
+    time: Time
+    """When."""
+    mode: BackupMode
+    """hourly, daily or manual."""
+    message: Message
+    """Why, and what to do."""
+
+
+class Rehearsal(Model):
+    """The last trial restore."""
+
+    time: Time
+    """When."""
+    succeeded: bool
+    """Whether it worked."""
+    message: Message = ""
+    """What was found."""
+
+
+class Counts(Model):
+    """Backups kept."""
+
+    hourly: Annotated[int, Field(ge=0)] = 0
+    """Of mode hourly."""
+    daily: Annotated[int, Field(ge=0)] = 0
+    """Of mode daily."""
+    manual: Annotated[int, Field(ge=0)] = 0
+    """Of mode manual."""
+
+
+class BackupScheduleStatus(Model):
+    """What Ringmaster says of it."""
+
+    observed_generation: Annotated[int, Field(ge=0)] | None = None
+    """Generation of the spec that this status was made from."""
+    conditions: Conditions = Field(default_factory=list)
+    """Ready, Fresh, Verified."""
+    last_success: BackupRecord | None = None
+    """The last good backup."""
+    last_failure: BackupFailure | None = None
+    """The last failure."""
+    kept: Counts = Field(default_factory=Counts)
+    """Backups kept."""
+    next_hourly: Time | None = None
+    """Next hourly run."""
+    next_daily: Time | None = None
+    """Next daily run."""
+    last_rehearsal: Rehearsal | None = None
+    """The last trial restore."""
+    last_trigger: Annotated[str, StringConstraints(max_length=64)] | None = None
+    """spec.trigger that was last obeyed."""
+
+
+@rule(
+    "self.metadata.name.size() <= 44",
+    "a BackupSchedule's name has at most 44 characters: its CronJobs are named after it",
+)
+class BackupSchedule(Model):
+    """When and where Ringmaster's history and resources are backed up, and how that is proven."""
+
+    api_version: Literal["ringmaster.dev/v1alpha1"] = API_VERSION
+    kind: Literal["BackupSchedule"] = "BackupSchedule"
+    metadata: Metadata
+    spec: BackupScheduleSpec
+    status: BackupScheduleStatus = Field(default_factory=BackupScheduleStatus)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(namespace, name)."""
+        return self.metadata.namespace, self.metadata.name

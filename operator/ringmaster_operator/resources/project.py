@@ -1,0 +1,47 @@
+"""Settings of a namespace (ConfigMap `ringmaster-project`, key project.toml): data, checked as a model."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from ringmaster_operator.resources.base import Command, Model
+from ringmaster_operator.resources.bead import Limits, Repository
+
+CONFIG_MAP = "ringmaster-project"
+CONFIG_KEY = "project.toml"
+PROFILE_LABEL = "ringmaster.dev/profile"
+
+DEFAULT_MAX_ITERATIONS = 5
+DEFAULT_MAX_ATTEMPTS = 3
+DEFAULT_TIMEOUT_SECONDS = 3600
+
+
+class ProjectBudget(Model):
+    """Limits of the whole namespace."""
+
+    usd_per_day: Annotated[float, Field(ge=0)] | None = None
+    tokens_per_day: Annotated[int, Field(ge=0)] | None = None
+
+
+class Project(Model):
+    """Defaults of a namespace; a bead or Worker that says something itself wins."""
+
+    repository: Repository | None = None
+    limits: Limits = Field(default_factory=Limits)
+    verify: Annotated[list[Command], Field(max_length=20)] = Field(default_factory=list)
+    """Run before each bead's own verify commands."""
+    rules: Annotated[
+        list[Annotated[str, StringConstraints(min_length=1, max_length=1024)]], Field(max_length=50)
+    ] = Field(default_factory=list)
+    """House rules for every prompt."""
+    budget: ProjectBudget = Field(default_factory=ProjectBudget)
+    concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Beads that may run at once in the namespace."""
+
+    @classmethod
+    def from_toml(cls, text: str) -> Project:
+        """Parse the ConfigMap's text; raises ValueError (TOML or pydantic) that names the fault."""
+        return cls.model_validate(tomllib.loads(text))

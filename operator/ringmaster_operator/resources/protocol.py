@@ -1,0 +1,322 @@
+"""The bodies of the workers' protocol (HTTP, /api/v1): what a session and the operator say to each other.
+
+Every call after the claim carries the claim's fencing token; every call may be repeated: a claim by its id,
+a report by its report id. Errors are problem+json (RFC 9457) with one of the codes below.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from ringmaster_operator.resources.base import LongText, Message, Model, Name, Priority, ShortText, Time
+from ringmaster_operator.resources.bead import Acceptance, BeadType, DecisionOption, Outcome, Repository
+from ringmaster_operator.resources.worker import AgentSpec
+
+AUDIENCE = "ringmaster"
+"""Audience of the workers' service-account tokens."""
+
+Identifier = Annotated[str, StringConstraints(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
+"""A client-made unique id (UUID): the idempotency key of the call."""
+SessionName = Annotated[
+    str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+]
+Count = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
+
+
+class ProblemCode(StrEnum):
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    INVALID = "invalid"
+    TOO_LARGE = "too_large"
+    FENCED = "fenced"
+    CLAIM_ENDED = "claim_ended"
+    UNAVAILABLE = "unavailable"
+
+
+class Problem(Model):
+    """RFC 9457 problem details."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = ""
+    code: ProblemCode
+
+
+class ClaimRequest(Model):
+    """POST /api/v1/claims. Answered 200 with a Claimed, or 204 when nothing came up in time."""
+
+    claim_id: Identifier
+    """Fresh for each wish to work; the same id again returns the same claim."""
+    worker: Name
+    session: SessionName
+    wait_seconds: Annotated[float, Field(ge=0, le=300)] = 0
+    """Long poll: how long the operator may hold the call when there is nothing to do."""
+    bead: Name | None = None
+    """Only this bead, for people and tests."""
+
+
+class Verdict(StrEnum):
+    """What a session that asked for work is told when there is none for it."""
+
+    NOTHING = "nothing"
+    STOP = "stop"
+
+
+class NoWork(Model):
+    """The body of a claim answer without a bead (200, claimed: null is never sent; verdict says what to do)."""
+
+    verdict: Verdict
+    reason: Message = ""
+
+
+class ModelUsage(Model):
+    """Usage of one request (or of one stretch that the agent reports as a whole).
+
+    input_tokens include cache reads and writes; output_tokens include reasoning tokens.
+    """
+
+    position: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    """Unique within the attempt (message id, or thread and turn): a repeated reading is the same row."""
+    provider: Annotated[str, StringConstraints(max_length=64)] = ""
+    model: Annotated[str, StringConstraints(max_length=128)] = ""
+    input_tokens: Count = 0
+    cache_read_tokens: Count = 0
+    cache_write_tokens: Count = 0
+    output_tokens: Count = 0
+    reasoning_tokens: Count = 0
+    requests: Count = 1
+    computed_usd: Annotated[float, Field(ge=0)] | None = None
+    """From the price table; None when the model has no known price."""
+    reported_usd: Annotated[float, Field(ge=0)] | None = None
+    """The agent's own figure, where it gives one for this stretch."""
+
+
+class Usage(Model):
+    """Everything one iteration used."""
+
+    requests: Annotated[list[ModelUsage], Field(max_length=5000)] = Field(default_factory=list)
+    reported_usd: Annotated[float, Field(ge=0)] | None = None
+    """The agent's own total of the iteration."""
+    price_version: ShortText = ""
+    """Version of the price table."""
+
+
+class Progress(Model):
+    """Facts from the agent's event stream, counted since the iteration began."""
+
+    turns: Count = 0
+    tool_calls: Count = 0
+    open_tool_calls: Count = 0
+    output_tokens: Count = 0
+    last_progress_at: Time | None = None
+    note: Annotated[str, StringConstraints(max_length=512)] = ""
+    """What it does now, one line."""
+
+
+class PastIteration(Model):
+    """What an earlier run of the agent on this bead did."""
+
+    attempt: int
+    iteration: int
+    outcome: Outcome
+    lesson: Message = ""
+    commit: ShortText | None = None
+
+
+class DependencyResult(Model):
+    """What a finished dependency left."""
+
+    name: Name
+    title: ShortText
+    summary: Message = ""
+    branch: ShortText | None = None
+    commit: ShortText | None = None
+    answer: Annotated[str, StringConstraints(max_length=8192)] | None = None
+    """For a decision: what was decided."""
+    question: Annotated[str, StringConstraints(max_length=8192)] | None = None
+
+
+class ParentContext(Model):
+    """What the bead belongs to."""
+
+    name: Name
+    title: ShortText
+    description: LongText = ""
+
+
+class BeadWork(Model):
+    """The bead as the worker needs it; limits are resolved, nothing is left to look up."""
+
+    namespace: str
+    name: Name
+    uid: str
+    generation: int
+    title: ShortText
+    description: LongText
+    type: BeadType
+    priority: Priority
+    effective_priority: Priority
+    inherited_from: Name | None = None
+    acceptance: Acceptance
+    repository: Repository | None = None
+    max_iterations: int
+    max_attempts: int
+    timeout_seconds: int
+    cost_usd: float | None = None
+    tokens: int | None = None
+    spent_usd: float = 0.0
+    spent_tokens: int = 0
+    parent: ParentContext | None = None
+    dependencies: list[DependencyResult] = Field(default_factory=list)
+    decisions: list[DependencyResult] = Field(default_factory=list)
+    """Answered questions that this bead asked."""
+    history: list[PastIteration] = Field(default_factory=list)
+    rules: list[str] = Field(default_factory=list)
+    """House rules of project and Worker."""
+
+
+class Claimed(Model):
+    """A granted claim."""
+
+    claim_id: Identifier
+    fence: int
+    lease_seconds: float
+    """Heartbeat at least this often, or the bead goes to someone else."""
+    attempt: int
+    iteration: int
+    resumed_branch: ShortText | None = None
+    """Branch that holds the work of earlier attempts or iterations."""
+    bead: BeadWork
+    agent: AgentSpec
+    """Settings of the Worker at this moment; the bead's routing applied."""
+
+
+class ClaimAnswer(Model):
+    """The answer to a ClaimRequest: a claim, or a verdict."""
+
+    claimed: Claimed | None = None
+    none: NoWork | None = None
+
+
+class HeartbeatRequest(Model):
+    """POST /api/v1/claims/{claim_id}/heartbeat."""
+
+    fence: Annotated[int, Field(ge=1)]
+    iteration: Annotated[int, Field(ge=1)] = 1
+    progress: Progress = Field(default_factory=Progress)
+
+
+class Order(StrEnum):
+    """What the holder of a claim is to do now."""
+
+    CONTINUE = "continue"
+    FINISH = "finish"
+    """Report after this iteration; do not start another (hold, scale-down)."""
+    CANCEL = "cancel"
+    """Stop the agent now and report cancelled."""
+    RELEASE = "release"
+    """Stop the agent now and release the bead."""
+
+
+class HeartbeatAnswer(Model):
+    order: Order
+    reason: Message = ""
+    lease_seconds: float
+
+
+class WorkAnswer(Model):
+    """GET /api/v1/claims/{claim_id}/work?fence=N: the bead as it is now (re-check before start and publish)."""
+
+    order: Order
+    reason: Message = ""
+    claimed: Claimed
+
+
+class VerifyResult(Model):
+    """One acceptance command."""
+
+    command: Annotated[str, StringConstraints(max_length=4096)]
+    exit_code: int
+    seconds: float
+    output: Annotated[str, StringConstraints(max_length=16384)] = ""
+    """The end of what it printed."""
+
+
+class Question(Model):
+    """What the agent asks of a person."""
+
+    question: Annotated[str, StringConstraints(min_length=1, max_length=8192)]
+    options: Annotated[list[DecisionOption], Field(max_length=20)] = Field(default_factory=list)
+    recommendation: Message | None = None
+
+
+class Reflexion(Model):
+    """What was learned."""
+
+    tried: Message = ""
+    happened: Message = ""
+    cause: Message = ""
+    lesson: Message = ""
+    confidence: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+
+class ReportRequest(Model):
+    """POST /api/v1/claims/{claim_id}/reports: one iteration has ended. At most 1 MiB as JSON."""
+
+    report_id: Identifier
+    """The idempotency key: the same id again returns the first answer and changes nothing."""
+    fence: Annotated[int, Field(ge=1)]
+    iteration: Annotated[int, Field(ge=1)]
+    outcome: Outcome
+    usage: Usage = Field(default_factory=Usage)
+    verify: Annotated[list[VerifyResult], Field(max_length=20)] = Field(default_factory=list)
+    question: Question | None = None
+    """With outcome needs_decision."""
+    reflexion: Reflexion | None = None
+    final_text: Annotated[str, StringConstraints(max_length=65536)] = ""
+    """The agent's last words."""
+    branch: Annotated[str, StringConstraints(max_length=255)] | None = None
+    commit: Annotated[str, StringConstraints(max_length=64)] | None = None
+    pushed: bool = False
+    changed_files: Count = 0
+    exit_code: int | None = None
+    started_at: Time
+    finished_at: Time
+    agent_session: ShortText = ""
+    """The agent's own id of the conversation, to resume it."""
+
+
+class Next(StrEnum):
+    ITERATE = "iterate"
+    """Go round again with the claim."""
+    DONE = "done"
+    """The bead is finished; the claim has ended."""
+    STOP = "stop"
+    """The claim has ended; someone may try later."""
+
+
+class ReportAnswer(Model):
+    """200: the report is committed."""
+
+    next: Next
+    reason: Message = ""
+    iteration: int
+    """The iteration to run next, with next: iterate."""
+
+
+class ReleaseRequest(Model):
+    """POST /api/v1/claims/{claim_id}/release: give the bead back without a verdict on the agent's work."""
+
+    fence: Annotated[int, Field(ge=1)]
+    reason: Message = ""
+
+
+class Ended(Model):
+    """The claim is over."""
+
+    ended: bool = True
