@@ -1,0 +1,39 @@
+"""Prometheus metrics. Labels are bounded: never a bead, a session or a person."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+registry = CollectorRegistry()
+ProcessCollector(registry=registry)
+PlatformCollector(registry=registry)
+
+queue_depth = Gauge("workqueue_depth", "Keys that wait", ["name"], registry=registry)
+queue_adds = Counter("workqueue_adds", "Keys marked dirty", ["name"], registry=registry)
+reconciles = Counter("ringmaster_reconcile", "Reconciles by result", ["name", "result"], registry=registry)
+reconcile_seconds = Histogram(
+    "ringmaster_reconcile_time_seconds", "Seconds of one reconcile", ["name"], registry=registry
+)
+api_writes = Counter("ringmaster_api_writes", "Writes to the API server", ["kind"], registry=registry)
+
+beads = Gauge("ringmaster_beads", "Beads by phase", ["namespace", "phase"], registry=registry)
+claims = Counter("ringmaster_claims", "Claims by result", ["result"], registry=registry)
+claim_seconds = Histogram(
+    "ringmaster_claim_seconds",
+    "Seconds from choosing a bead to the granted claim",
+    registry=registry,
+    buckets=(0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1, 5),
+)
+leases = Gauge("ringmaster_leases", "Claims that are held", registry=registry)
+leases_lost = Counter("ringmaster_leases_lost", "Claims whose session fell silent", registry=registry)
+reports = Counter("ringmaster_reports", "Reports by outcome", ["outcome"], registry=registry)
+reports_refused = Counter("ringmaster_reports_refused", "Reports with an old fence", registry=registry)
+outbox = Gauge(
+    "ringmaster_outbox", "Committed reports whose status patch is still to come", registry=registry
+)
+waiting = Gauge("ringmaster_waiting_sessions", "Sessions that wait for a bead", registry=registry)
+tokens = Counter("ringmaster_tokens", "Tokens used", ["profile", "model", "kind"], registry=registry)
+cost = Counter("ringmaster_cost_usd", "US dollars spent", ["profile", "model", "source"], registry=registry)
+watch_restarts = Counter("ringmaster_watch_restarts", "Restarts of the watch", registry=registry)
