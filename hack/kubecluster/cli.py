@@ -1,0 +1,197 @@
+"""The command line of hack/cluster."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from kubecluster import golang, lifecycle
+from kubecluster.files import ClusterError, Refusal, clusters_dir, say
+
+DEFAULT_NAME = "ringmaster"
+NAME_RULE = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+DESCRIPTION = """\
+A Kubernetes for tests and demos.
+
+A cluster given by --kubeconfig or $KUBECONFIG is used as it is and never changed. Otherwise kind makes one
+where a Docker engine answers, and elsewhere etcd, the API server and its controllers are built once from Go
+modules and run on 127.0.0.1. Clusters of different names run side by side."""
+EPILOG = """\
+examples:
+  eval "$(hack/cluster up)"                  start one and point kubectl at it
+  hack/cluster exec -- kubectl get ns        run one command in it
+  hack/cluster kill apiserver && hack/cluster up
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hack/cluster", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, explanation: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=explanation, description=explanation, allow_abbrev=False)
+        added.add_argument("--name", help=f"the cluster's name (default: {DEFAULT_NAME})")
+        added.add_argument("--kubeconfig", help="use this file's cluster, and leave it as it is")
+        return added
+
+    up = command("up", "start the cluster, or the parts of it that are down; prints how to reach it")
+    up.add_argument(
+        "--level", choices=["control-plane", "node"], default="control-plane", help="how much of it"
+    )
+    up.add_argument("--timeout", type=float, default=120, help="seconds to get ready in, builds not counted")
+    command("down", "end the cluster and remove its data")
+    command("status", "show what runs; ends with 1 unless all is ready").add_argument(
+        "--json", action="store_true"
+    )
+    command("kubeconfig", "print the path of its kubeconfig")
+    kill = command("kill", "end one part as a crash would; `up` brings it back on the same port and data")
+    kill.add_argument("part", choices=["etcd", "apiserver", "controller-manager"])
+    run = command("exec", "run a command with KUBECONFIG set and a fitting kubectl first in PATH")
+    run.add_argument("program", nargs=argparse.REMAINDER, metavar="-- PROGRAM ...")
+    commands.add_parser("list", help="name the clusters that were made and not ended", allow_abbrev=False)
+    return parser
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; returns the exit code: 1 for a failure, 2 for what is refused."""
+    options = _parser().parse_args(arguments)
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return _run(options)
+    except ClusterError as error:
+        say(f"hack/cluster: {error}")
+        return 2 if isinstance(error, Refusal) else 1
+    except KeyboardInterrupt:
+        say("hack/cluster: interrupted; nothing half-made is left")
+        return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "list":
+        print("\n".join(lifecycle.names()))
+        return 0
+    if options.name and options.kubeconfig:
+        raise Refusal("give --name for a cluster made here or --kubeconfig for one of yours, not both")
+    given = "" if options.name else options.kubeconfig or os.environ.get("KUBECONFIG", "")
+    name = options.name or _own_name(given) or (None if given else DEFAULT_NAME)
+    if name is None:
+        return _on_given(options, given)
+    if name == "given" or not NAME_RULE.fullmatch(name):
+        raise Refusal(
+            f"{name!r} cannot be a cluster's name: lower-case letters, digits and inner dashes, 40 at most"
+        )
+    return _on_own(options, name)
+
+
+def _own_name(kubeconfig: str) -> str | None:
+    """The name of the cluster made here whose kubeconfig this is."""
+    path = Path(kubeconfig).resolve()
+    is_own = path.name == "kubeconfig" and path.parent.parent == clusters_dir().resolve()
+    return path.parent.name if is_own else None
+
+
+def _on_own(options: argparse.Namespace, name: str) -> int:
+    match options.command:
+        case "up":
+            if options.level == "node":
+                raise Refusal(
+                    "--level node: there is no node yet where the cluster is built from Go modules. "
+                    "Give a cluster that has nodes with --kubeconfig"
+                )
+            lifecycle.up(name, patience=options.timeout)
+            print(f"export KUBECONFIG={lifecycle.kubeconfig_of(name)}")
+        case "down":
+            lifecycle.down(name)
+        case "kill":
+            lifecycle.kill(name, options.part)
+        case "status":
+            return _show(lifecycle.status(name), as_json=options.json)
+        case "kubeconfig":
+            print(lifecycle.status(name)["kubeconfig"])
+        case "exec":
+            lifecycle.status(name)
+            _execute(options.program, str(lifecycle.kubeconfig_of(name)))
+    return 0
+
+
+def _on_given(options: argparse.Namespace, given: str) -> int:
+    if options.command in ("down", "kill"):
+        raise Refusal(
+            f"hack/cluster did not make the cluster of {given}, so it is left as it is. "
+            "Name one that it made with --name"
+        )
+    for path in given.split(os.pathsep):
+        if not Path(path).is_file():
+            raise ClusterError(
+                f"there is no kubeconfig {path}: correct --kubeconfig or KUBECONFIG, or unset it"
+            )
+    match options.command:
+        case "exec":
+            _execute(options.program, given)
+        case "kubeconfig":
+            print(given)
+        case "status":
+            return _show(
+                {"name": "given", "provider": "given", **_probe(given), "kubeconfig": given},
+                as_json=options.json,
+            )
+        case "up":
+            if not _probe(given)["ready"]:
+                raise ClusterError(f"the cluster of {given} does not answer: correct KUBECONFIG, or unset it")
+            say(f"using the cluster of {given}, and leaving it as it is")
+            print(f"export KUBECONFIG={given}")
+    return 0
+
+
+def _probe(given: str) -> dict[str, Any]:
+    asked = [str(golang.kubectl()), "get", "--raw=/version", "--request-timeout=10s"]
+    environment = {**os.environ, "KUBECONFIG": given}
+    answer = subprocess.run(asked, env=environment, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        return {"version": None, "ready": False}
+    return {"version": json.loads(answer.stdout)["gitVersion"], "ready": True}
+
+
+def _show(status: dict[str, Any], *, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps(status, indent=2))
+    else:
+        state = "ready" if status["ready"] else "not ready"
+        print(f"{status['name']}: {state} ({status['provider']}, Kubernetes {status['version']})")
+        for part, pid in status.get("parts", {}).items():
+            print(f"  {part}: {f'process {pid}' if pid else 'down'}")
+        for key in ("kubeconfig", "auditLog", "logs"):
+            if key in status:
+                print(f"  {key}: {status[key]}")
+    return 0 if status["ready"] else 1
+
+
+def _execute(program: list[str], kubeconfig: str) -> None:
+    command = program[1:] if program[:1] == ["--"] else program
+    if not command:
+        raise Refusal("say what to run: hack/cluster exec -- kubectl get namespaces")
+    path = f"{golang.kubectl().parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    environment = {**os.environ, "KUBECONFIG": kubeconfig, "PATH": path}
+    sys.stdout.flush()
+    os.environ["PATH"] = path  # where the program itself is looked for
+    try:
+        os.execvpe(command[0], command, environment)
+    except OSError as error:
+        raise ClusterError(f"{command[0]} cannot be run: {error.strerror}") from None

@@ -1,0 +1,166 @@
+"""Starting, ending and showing clusters by name, whichever provider runs them.
+
+A cluster's folder is its whole state. `cluster.json` is written before anything of it runs and the kubeconfig
+once all of it works, so whatever is found after an interruption says how far it came.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from kubecluster import golang, kind
+from kubecluster.built import ControlPlane
+from kubecluster.files import (
+    ClusterError,
+    clusters_dir,
+    lock,
+    private_dir,
+    remove,
+    say,
+    write_private,
+)
+
+
+class Cluster(Protocol):
+    """What every provider's cluster can do."""
+
+    @property
+    def audit_log(self) -> Path: ...
+    def start(self, *, patience: float) -> None: ...
+    def running(self) -> dict[str, int | None]: ...
+    def ready(self) -> bool: ...
+    def kill(self, part: str) -> None: ...
+    def stop(self) -> None: ...
+
+
+def folder_of(name: str) -> Path:
+    return clusters_dir() / name
+
+
+def kubeconfig_of(name: str) -> Path:
+    return folder_of(name) / "kubeconfig"
+
+
+def names() -> list[str]:
+    """The clusters that came up once and were not ended since."""
+    found = clusters_dir().glob("*/kubeconfig")
+    return sorted(path.parent.name for path in found if path.stat().st_size and _record(path.parent))
+
+
+def _record(folder: Path) -> dict[str, Any] | None:
+    try:
+        record: dict[str, Any] = json.loads((folder / "cluster.json").read_text())
+    except FileNotFoundError:
+        return None
+    return record
+
+
+def _open(name: str, record: dict[str, Any]) -> Cluster:
+    if record["provider"] == "kind":
+        return kind.KindCluster(name, folder_of(name))
+    return ControlPlane(name, folder_of(name), record["ports"])
+
+
+def _existing(name: str) -> tuple[dict[str, Any], Cluster]:
+    record = _record(folder_of(name))
+    if record is None:
+        raise ClusterError(f"there is no cluster {name}: `hack/cluster up --name {name}` makes it")
+    return record, _open(name, record)
+
+
+def _locked(name: str) -> AbstractContextManager[int]:
+    waiting = f"another hack/cluster works on cluster {name}: waiting for it"
+    return lock(clusters_dir() / f"{name}.lock", waiting)
+
+
+def up(name: str, *, patience: float) -> None:
+    """Bring the cluster up: make it if it is new, start again the parts of it that are down."""
+    provider = (_record(folder_of(name)) or {}).get("provider") or _choose()
+    if provider == "built":
+        golang.programs()  # before the lock: a build takes minutes
+    golang.kubectl()
+    started = time.monotonic()
+    with _locked(name):
+        record = _record(folder_of(name))
+        if record is None:
+            record = _make(name, provider, patience)
+        else:
+            _start_again(name, record, patience)
+    say(f"cluster {name} is up after {time.monotonic() - started:.1f} s ({provider}, {record['version']})")
+
+
+def _choose() -> str:
+    if kind.available():
+        return "kind"
+    if not sys.platform.startswith("linux"):
+        raise ClusterError(
+            "on this system a cluster needs Docker and kind; or give one of your own with --kubeconfig"
+        )
+    return "built"
+
+
+def _make(name: str, provider: str, patience: float) -> dict[str, Any]:
+    folder = folder_of(name)
+    remove(folder)  # what an interrupted start may have left
+    private_dir(folder)
+    record: dict[str, Any] = {"provider": provider}
+    try:
+        record |= (kind.KindCluster if provider == "kind" else ControlPlane).create(name, folder)
+        write_private(folder / "cluster.json", json.dumps(record))
+        _open(name, record).start(patience=patience)
+    except BaseException as error:
+        if _record(folder):
+            _open(name, record).stop()
+        # Without its record the next start begins afresh, with other ports. The logs stay for who reads them.
+        remove(folder / "cluster.json")
+        if not isinstance(error, ClusterError):
+            remove(folder)
+        raise
+    return record
+
+
+def _start_again(name: str, record: dict[str, Any], patience: float) -> None:
+    if record["provider"] == "built" and record["version"] != golang.kubernetes_version():
+        raise ClusterError(
+            f"cluster {name} was made for Kubernetes {record['version']}, and this is for "
+            f"{golang.kubernetes_version()}: run `hack/cluster down --name {name}` first"
+        )
+    _open(name, record).start(patience=patience)
+
+
+def down(name: str) -> None:
+    """End the cluster and remove all that is kept of it."""
+    with _locked(name):
+        record = _record(folder_of(name))
+        if record is not None:
+            _open(name, record).stop()
+        say(f"cluster {name} ended" if record else f"there is no cluster {name}: nothing to end")
+        remove(folder_of(name))
+        remove(clusters_dir() / f"{name}.lock")
+
+
+def kill(name: str, part: str) -> None:
+    """End one part as a crash would."""
+    with _locked(name):
+        _existing(name)[1].kill(part)
+
+
+def status(name: str) -> dict[str, Any]:
+    """What runs, and where its files are."""
+    record, cluster = _existing(name)
+    return {
+        "name": name,
+        "provider": record["provider"],
+        "level": "control-plane" if record["provider"] == "built" else "node",
+        "version": record["version"],
+        "ready": cluster.ready(),
+        "parts": cluster.running(),
+        "kubeconfig": str(kubeconfig_of(name)),
+        "auditLog": str(cluster.audit_log),
+        "logs": str(folder_of(name)),
+    }
