@@ -72,6 +72,9 @@ def main(arguments: list[str]) -> int:
     except ClusterError as error:
         say(f"hack/cluster: {error}")
         return 2 if isinstance(error, Refusal) else 1
+    except OSError as error:  # a full disk, a folder that is somebody else's
+        say(f"hack/cluster: {error}")
+        return 1
     except KeyboardInterrupt:
         say("hack/cluster: interrupted; nothing half-made is left")
         return 130

@@ -39,7 +39,8 @@ def _zeroth_argument(process: Path) -> bytes:
 
 def start(folder: Path, part: str, program: Path, flags: list[str]) -> None:
     """Start a part in a session of its own; it writes to `<part>.log` and outlives this process."""
-    with (folder / f"{part}.log").open("ab") as log:
+    handle = os.open(folder / f"{part}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(handle, "ab") as log:
         subprocess.Popen(
             [_label(folder, part), *flags], executable=program, cwd=folder,
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
