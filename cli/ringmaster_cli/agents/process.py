@@ -1,0 +1,99 @@
+"""Ending everything that a run started.
+
+An agent starts shells, servers, test runs; some leave its process group or let go of their parent. So a run
+is known by a mark in its environment, which children inherit, besides the process tree and the group.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+MARK = "RINGMASTER_RUN_ID"
+GRACE = 5.0
+"""Seconds between asking (TERM) and ending (KILL)."""
+
+
+def start(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdin: int, run_id: str
+) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own, its output on pipes. Raises OSError as Popen does."""
+    return subprocess.Popen(
+        list(argv),
+        cwd=cwd,
+        env={**env, MARK: run_id},
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        start_new_session=True,
+    )
+
+
+def family(pid: int, run_id: str) -> list[psutil.Process]:
+    """The process, its tree, its group and all that carry the run's mark; never this process itself."""
+    found: dict[int, psutil.Process] = {}
+    with contextlib.suppress(psutil.Error):
+        root = psutil.Process(pid)
+        found[pid] = root
+        found |= {child.pid: child for child in root.children(recursive=True)}
+    needle = f"{MARK}={run_id}".encode()
+    for other in psutil.pids():
+        if other not in found and other != os.getpid() and _belongs(other, pid, needle):
+            with contextlib.suppress(psutil.Error):
+                found[other] = psutil.Process(other)
+    return [process for process in found.values() if _alive(process)]
+
+
+def end_family(pid: int, run_id: str, *, grace: float = GRACE) -> bool:
+    """End all of a run: ask, wait up to grace seconds, kill until none is left. True when there was any."""
+    members = family(pid, run_id)
+    if not members:
+        return False
+    _send(members, signal.SIGTERM)
+    # CONT, so that a stopped process can hear the request.
+    _send(members, signal.SIGCONT)
+    _wait(members, grace)
+    # Those that were asked may have started others meanwhile.
+    for _ in range(10):
+        members = family(pid, run_id)
+        if not members:
+            break
+        _send(members, signal.SIGKILL)
+        _wait(members, 1.0)
+    return True
+
+
+def _belongs(other: int, pid: int, needle: bytes) -> bool:
+    try:
+        if os.getsid(other) == pid:
+            return True
+        return needle in Path(f"/proc/{other}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.send_signal(number)
+
+
+def _wait(processes: Sequence[psutil.Process], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and any(_alive(process) for process in processes):
+        time.sleep(0.02)

@@ -1,0 +1,5 @@
+from ringmaster_cli.agents.readers.text import TextReader
+
+
+class GooseReader(TextReader):
+    """x"""

@@ -1,0 +1,137 @@
+"""What a run of an agent cost.
+
+Each request is priced alone: long-context tiers count per request, so pricing a run's sum can double the
+bill. A model without a known price has no cost (None), never 0: who adds up must be able to count what is
+missing.
+The price table comes as data of a package and is only loaded when there is something to price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ringmaster_operator.resources.protocol import ModelUsage, Usage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """Tokens of one request, or of one stretch that an agent tells as a whole.
+
+    input includes cache reads and writes, output includes reasoning; cache_write_1h is the part of
+    cache_write that is kept for an hour, which costs more.
+    """
+
+    position: str
+    provider: str = ""
+    model: str = ""
+    input: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    cache_write_1h: int = 0
+    output: int = 0
+    reasoning: int = 0
+    requests: int = 1
+    reported_usd: float | None = None
+
+    def named(self, position: str) -> Spent:
+        """The same figures under another position."""
+        return replace(self, position=position)
+
+    def largest(self, other: Spent) -> Spent:
+        """Figure by figure the larger: agents repeat a request's usage while it still grows."""
+        return replace(
+            self,
+            provider=self.provider or other.provider,
+            model=self.model or other.model,
+            input=max(self.input, other.input),
+            cache_read=max(self.cache_read, other.cache_read),
+            cache_write=max(self.cache_write, other.cache_write),
+            cache_write_1h=max(self.cache_write_1h, other.cache_write_1h),
+            output=max(self.output, other.output),
+            reasoning=max(self.reasoning, other.reasoning),
+            requests=max(self.requests, other.requests),
+            reported_usd=other.reported_usd if self.reported_usd is None else self.reported_usd,
+        )
+
+    def plus(self, other: Spent) -> Spent:
+        """The sum of two requests under this one's position."""
+        reported = [usd for usd in (self.reported_usd, other.reported_usd) if usd is not None]
+        return replace(
+            self,
+            input=self.input + other.input,
+            cache_read=self.cache_read + other.cache_read,
+            cache_write=self.cache_write + other.cache_write,
+            cache_write_1h=self.cache_write_1h + other.cache_write_1h,
+            output=self.output + other.output,
+            reasoning=self.reasoning + other.reasoning,
+            requests=self.requests + other.requests,
+            reported_usd=sum(reported) if reported else None,
+        )
+
+    @property
+    def empty(self) -> bool:
+        """No token at all: a request that failed before the model answered."""
+        return not (self.input or self.output)
+
+
+def price_usage(spent: Iterable[Spent], *, reported_usd: float | None, at: datetime) -> Usage:
+    """The usage of one iteration, each request priced at its time; reported_usd is the agent's own total."""
+    rows = [row for row in spent if not row.empty or row.reported_usd]
+    if not rows:
+        return Usage(reported_usd=reported_usd)
+    return Usage(
+        requests=[_priced(row, at=at) for row in rows],
+        reported_usd=reported_usd,
+        price_version=_price_version(),
+    )
+
+
+def _priced(row: Spent, *, at: datetime) -> ModelUsage:
+    return ModelUsage(
+        position=row.position[:128],
+        provider=row.provider[:64],
+        model=row.model[:128],
+        input_tokens=row.input,
+        cache_read_tokens=row.cache_read,
+        cache_write_tokens=row.cache_write,
+        output_tokens=row.output,
+        reasoning_tokens=row.reasoning,
+        requests=row.requests,
+        computed_usd=price(row, at=at),
+        reported_usd=row.reported_usd,
+    )
+
+
+def price(row: Spent, *, at: datetime) -> float | None:
+    """US dollars of one request by the price table, or None when the model's price is not known."""
+    if not row.model:
+        return None
+    from genai_prices import Usage as Tokens
+    from genai_prices import calc_price
+
+    # Figures that contradict each other (more cached than sent) are evened out rather than refused.
+    read = min(row.cache_read, row.input)
+    written = min(row.cache_write, row.input - read)
+    tokens = Tokens(
+        input_tokens=row.input,
+        cache_read_tokens=read or None,
+        cache_write_tokens=written or None,
+        cache_write_1h_tokens=min(row.cache_write_1h, written) or None,
+        output_tokens=row.output,
+    )
+    provider, _, bare = row.model.rpartition("/")
+    for provider_id, model in ((row.provider or provider or None, bare), (None, bare), (None, row.model)):
+        try:
+            found = calc_price(tokens, model, provider_id=provider_id, genai_request_timestamp=at)
+        except (LookupError, ValueError):
+            continue
+        return float(found.total_price)
+    return None
+
+
+def _price_version() -> str:
+    from importlib.metadata import version
+
+    return f"genai-prices {version('genai-prices')}"
