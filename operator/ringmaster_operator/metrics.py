@@ -34,6 +34,6 @@ outbox = Gauge(
     "ringmaster_outbox", "Committed reports whose status patch is still to come", registry=registry
 )
 waiting = Gauge("ringmaster_waiting_sessions", "Sessions that wait for a bead", registry=registry)
-tokens = Counter("ringmaster_tokens", "Tokens used", ["profile", "model", "kind"], registry=registry)
-cost = Counter("ringmaster_cost_usd", "US dollars spent", ["profile", "model", "source"], registry=registry)
+tokens = Counter("ringmaster_tokens", "Tokens used", ["provider", "model", "kind"], registry=registry)
+cost = Counter("ringmaster_cost_usd", "US dollars spent", ["provider", "model", "source"], registry=registry)
 watch_restarts = Counter("ringmaster_watch_restarts", "Restarts of the watch", registry=registry)

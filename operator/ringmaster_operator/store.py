@@ -97,6 +97,11 @@ class Store:
             self.forget(kind, key, uid)
         return [key for key, _ in gone]
 
+    def is_stale(self, kind: str, meta: dict[str, Any]) -> bool:
+        """Whether a listed object is newer than the copy here."""
+        known = self._objects[kind].get((meta.get("namespace", ""), meta["name"]))
+        return meta["uid"] not in self._dead and (known is None or _newer(meta, known))
+
     def uids(self, kind: str) -> list[tuple[Key, str]]:
         return [(key, item.metadata.uid) for key, item in self._objects[kind].items()]
 

@@ -17,6 +17,8 @@ from ringmaster_operator.resources.worker import AgentSpec
 
 AUDIENCE = "ringmaster"
 """Audience of the workers' service-account tokens."""
+ACCOUNT_PREFIX = "ringmaster-worker-"
+"""Service account of a Worker: this and its name."""
 
 Identifier = Annotated[str, StringConstraints(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
 """A client-made unique id (UUID): the idempotency key of the call."""
@@ -68,7 +70,7 @@ class Verdict(StrEnum):
 
 
 class NoWork(Model):
-    """The body of a claim answer without a bead (200, claimed: null is never sent; verdict says what to do)."""
+    """The part of a claim answer without a bead: the verdict says what to do."""
 
     verdict: Verdict
     reason: Message = ""
@@ -230,7 +232,7 @@ class HeartbeatAnswer(Model):
 
 
 class WorkAnswer(Model):
-    """GET /api/v1/claims/{claim_id}/work?fence=N: the bead as it is now (re-check before start and publish)."""
+    """GET /api/v1/claims/{claim_id}/work?fence=N: the bead as it is now, for re-checks."""
 
     order: Order
     reason: Message = ""

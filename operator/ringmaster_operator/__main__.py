@@ -1,0 +1,3 @@
+from ringmaster_operator.main import entry
+
+entry()

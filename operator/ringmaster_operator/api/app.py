@@ -1,0 +1,107 @@
+"""The HTTP API: workers' protocol under /api/v1, health, readiness, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
+from fastapi.responses import PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from ringmaster_operator import metrics
+from ringmaster_operator.api import problems
+from ringmaster_operator.api.tokens import Tokens
+from ringmaster_operator.claims.service import Caller, ClaimService
+from ringmaster_operator.resources.protocol import (
+    ClaimAnswer,
+    ClaimRequest,
+    Ended,
+    HeartbeatAnswer,
+    HeartbeatRequest,
+    Problem,
+    ReleaseRequest,
+    ReportAnswer,
+    ReportRequest,
+    WorkAnswer,
+)
+
+PROBLEMS: dict[int | str, dict[str, object]] = {
+    code: {"model": Problem, "content": {problems.MEDIA: {}}} for code in (401, 403, 404, 409, 413, 422, 503)
+}
+
+
+def build(*, service: ClaimService, tokens: Tokens, ready: Callable[[], str]) -> FastAPI:
+    """The application; `ready()` is empty when the operator is ready, else it says what it waits for."""
+    app = FastAPI(
+        title="Ringmaster",
+        version="v1",
+        summary="The protocol between Ringmaster and its workers",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    app.add_middleware(problems.BodyLimit)
+    problems.install(app)
+    app.include_router(_protocol(service, tokens))
+    app.include_router(_probes(ready))
+    return app
+
+
+def _protocol(service: ClaimService, tokens: Tokens) -> APIRouter:
+    router = APIRouter(prefix="/api/v1", tags=["workers"], responses=PROBLEMS)
+
+    async def caller(authorization: Annotated[str | None, Header()] = None) -> Caller:
+        return await tokens.caller(authorization)
+
+    Who = Annotated[Caller, Depends(caller)]
+
+    @router.post("/claims", operation_id="claimBead", response_model_exclude_none=True)
+    async def claim(who: Who, request: ClaimRequest, http: Request) -> ClaimAnswer:
+        """Pick and take the bead that matters most, or wait for one (long poll)."""
+
+        async def alive() -> bool:
+            return not await http.is_disconnected()
+
+        return await service.claim(who, request, alive)
+
+    @router.post("/claims/{claim_id}/heartbeat", operation_id="heartbeat", response_model_exclude_none=True)
+    async def heartbeat(who: Who, claim_id: str, request: HeartbeatRequest) -> HeartbeatAnswer:
+        """Keep the claim, tell the progress, learn what to do."""
+        return await service.heartbeat(who, claim_id, request)
+
+    @router.get("/claims/{claim_id}/work", operation_id="getWork", response_model_exclude_none=True)
+    async def work(who: Who, claim_id: str, fence: Annotated[int, Query(ge=1)]) -> WorkAnswer:
+        """The bead as it is now: asked before the agent starts and before its work is published."""
+        return await service.work(who, claim_id, fence)
+
+    @router.post("/claims/{claim_id}/reports", operation_id="report", response_model_exclude_none=True)
+    async def report(who: Who, claim_id: str, request: ReportRequest) -> ReportAnswer:
+        """Report an iteration; committed when this answers."""
+        return await service.report(who, claim_id, request)
+
+    @router.post("/claims/{claim_id}/release", operation_id="release", response_model_exclude_none=True)
+    async def release(who: Who, claim_id: str, request: ReleaseRequest) -> Ended:
+        """Give the bead back without a verdict."""
+        return await service.release(who, claim_id, request)
+
+    return router
+
+
+def _probes(ready: Callable[[], str]) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/healthz")
+    async def healthz() -> PlainTextResponse:
+        return PlainTextResponse("ok\n")
+
+    @router.get("/readyz")
+    async def readyz() -> PlainTextResponse:
+        waits = ready()
+        return PlainTextResponse(f"{waits or 'ok'}\n", status_code=503 if waits else 200)
+
+    @router.get("/metrics")
+    async def scrape() -> Response:
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return router

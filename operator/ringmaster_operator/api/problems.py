@@ -1,0 +1,101 @@
+"""Errors as problem+json (RFC 9457), and bodies that are too large refused before they are read."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ringmaster_operator.claims.refusals import Refused
+from ringmaster_operator.history import HistoryUnavailable
+from ringmaster_operator.kube import KubeError
+from ringmaster_operator.resources.protocol import Problem, ProblemCode
+
+log = logging.getLogger(__name__)
+
+MAX_BODY = 1 << 20
+MEDIA = "application/problem+json"
+TITLES = {
+    ProblemCode.UNAUTHENTICATED: "Not authenticated",
+    ProblemCode.FORBIDDEN: "Not allowed",
+    ProblemCode.NOT_FOUND: "Not found",
+    ProblemCode.INVALID: "Invalid request",
+    ProblemCode.TOO_LARGE: "Request too large",
+    ProblemCode.FENCED: "Fenced off",
+    ProblemCode.CLAIM_ENDED: "Claim has ended",
+    ProblemCode.UNAVAILABLE: "Try again later",
+}
+
+
+def problem(code: ProblemCode, status: int, detail: str) -> JSONResponse:
+    """One problem as a response."""
+    body = Problem(title=TITLES[code], status=status, detail=detail, code=code)
+    headers = {"Retry-After": "1"} if status == 503 else None
+    return JSONResponse(body.body(), status_code=status, media_type=MEDIA, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Map every error that a route may raise."""
+
+    @app.exception_handler(Refused)
+    async def refused(_: Request, error: Refused) -> JSONResponse:
+        return problem(error.code, error.status, str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        faults = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
+        return problem(ProblemCode.INVALID, 422, "; ".join(faults[:10]))
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> JSONResponse:
+        code = ProblemCode.NOT_FOUND if error.status_code == 404 else ProblemCode.INVALID
+        return problem(code, error.status_code, str(error.detail))
+
+    @app.exception_handler(KubeError)
+    async def kube(_: Request, error: KubeError) -> JSONResponse:
+        return problem(ProblemCode.UNAVAILABLE, 503, f"the API server: {error}")
+
+    @app.exception_handler(HistoryUnavailable)
+    async def history(_: Request, error: HistoryUnavailable) -> JSONResponse:
+        return problem(ProblemCode.UNAVAILABLE, 503, f"the history database: {error}")
+
+    @app.exception_handler(Exception)
+    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return problem(ProblemCode.UNAVAILABLE, 500, "an internal error; the operator's log has the details")
+
+
+class BodyLimit:
+    """ASGI middleware: 413 beyond MAX_BODY, by the header or by what really comes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > MAX_BODY:
+            await self._refuse(scope, receive, send)
+            return
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > MAX_BODY:
+                raise Refused(ProblemCode.TOO_LARGE, f"at most {MAX_BODY} bytes")
+            return message
+
+        await self._app(scope, counted, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = problem(ProblemCode.TOO_LARGE, 413, f"at most {MAX_BODY} bytes")
+        await answer(scope, receive, send)

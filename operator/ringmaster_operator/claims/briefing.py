@@ -1,0 +1,137 @@
+"""What a session is told of its bead: everything resolved, nothing left to look up."""
+
+from __future__ import annotations
+
+from ringmaster_operator.board import limits
+from ringmaster_operator.board.board import Board
+from ringmaster_operator.history import History
+from ringmaster_operator.resources.bead import Bead, BeadType
+from ringmaster_operator.resources.project import Project
+from ringmaster_operator.resources.protocol import BeadWork, Claimed, DependencyResult, ParentContext
+from ringmaster_operator.resources.worker import AgentSpec, Worker
+from ringmaster_operator.store import Store
+
+MAX_HISTORY = 20
+
+
+class Briefing:
+    """Builds the Claimed answer of a claim from the store, the board and the history."""
+
+    def __init__(self, *, store: Store, board: Board, history: History, lease_seconds: float) -> None:
+        self._store = store
+        self._board = board
+        self._history = history
+        self._lease_seconds = lease_seconds
+
+    def parents(self, bead: Bead) -> list[Bead]:
+        """Parent, grandparent and so on; a cycle ends the walk."""
+        chain: list[Bead] = []
+        seen = {bead.metadata.name}
+        name = bead.spec.parent
+        while name and name not in seen:
+            seen.add(name)
+            parent = self._store.bead((bead.metadata.namespace, name))
+            if parent is None:
+                break
+            chain.append(parent)
+            name = parent.spec.parent
+        return chain
+
+    def limits_of(self, bead: Bead) -> limits.EffectiveLimits:
+        return limits.resolve(bead, self.parents(bead), self._board.project(bead.metadata.namespace))
+
+    async def claimed(self, bead: Bead, worker: Worker | None) -> Claimed:
+        """The claim of the bead as it is now; worker is None when it was deleted meanwhile."""
+        claim = bead.status.claim
+        if claim is None:
+            raise ValueError(f"{bead.metadata.name} is not claimed")
+        return Claimed(
+            claim_id=claim.id,
+            fence=claim.fence,
+            lease_seconds=self._lease_seconds,
+            attempt=bead.status.attempts,
+            iteration=max(1, bead.status.iteration),
+            resumed_branch=bead.status.branch,
+            bead=await self._work(bead, worker),
+            agent=_agent(bead, worker),
+        )
+
+    async def _work(self, bead: Bead, worker: Worker | None) -> BeadWork:
+        spec, status = bead.spec, bead.status
+        project = self._board.project(bead.metadata.namespace)
+        parents = self.parents(bead)
+        bounds = limits.resolve(bead, parents, project)
+        past = status.fence > 1 or status.iteration > 1
+        acceptance = spec.acceptance
+        if project and project.verify:
+            verify = [*project.verify, *acceptance.verify][:20]
+            acceptance = acceptance.model_copy(update={"verify": verify})
+        return BeadWork(
+            namespace=bead.metadata.namespace,
+            name=bead.metadata.name,
+            uid=bead.metadata.uid,
+            generation=bead.metadata.generation,
+            title=spec.title,
+            description=spec.description,
+            type=spec.type,
+            priority=spec.priority,
+            effective_priority=status.effective_priority or spec.priority,
+            inherited_from=status.inherited_from,
+            acceptance=acceptance,
+            repository=limits.repository_of(bead, parents, worker, project),
+            max_iterations=bounds.max_iterations,
+            max_attempts=bounds.max_attempts,
+            timeout_seconds=bounds.timeout_seconds,
+            cost_usd=bounds.cost_usd,
+            tokens=bounds.tokens,
+            spent_usd=status.cost.usd,
+            spent_tokens=status.cost.input_tokens + status.cost.output_tokens,
+            parent=_parent(parents),
+            dependencies=[_result(found) for found in self._dependencies(bead)],
+            decisions=[_result(found) for found in self._decisions(bead)],
+            history=await self._history.iterations_of(bead.metadata.uid, limit=MAX_HISTORY) if past else [],
+            rules=_rules(project, worker),
+        )
+
+    def _dependencies(self, bead: Bead) -> list[Bead]:
+        names = dict.fromkeys([*bead.spec.depends_on, *self._children(bead)])
+        found = (self._store.bead((bead.metadata.namespace, name)) for name in names)
+        return [item for item in found if item is not None and item.spec.type is not BeadType.EPIC]
+
+    def _decisions(self, bead: Bead) -> list[Bead]:
+        names = self._children(bead)
+        found = (self._store.bead((bead.metadata.namespace, name)) for name in names)
+        return [item for item in found if item is not None and item.spec.type is BeadType.DECISION]
+
+    def _children(self, bead: Bead) -> list[str]:
+        return self._board.children(bead.key)
+
+
+def _agent(bead: Bead, worker: Worker | None) -> AgentSpec:
+    agent = worker.spec.agent if worker else AgentSpec()
+    model = bead.spec.routing.model
+    return agent.model_copy(update={"model": model}) if model else agent
+
+
+def _parent(parents: list[Bead]) -> ParentContext | None:
+    if not parents:
+        return None
+    first = parents[0]
+    return ParentContext(name=first.metadata.name, title=first.spec.title, description=first.spec.description)
+
+
+def _result(bead: Bead) -> DependencyResult:
+    decision = bead.spec.decision
+    return DependencyResult(
+        name=bead.metadata.name,
+        title=bead.spec.title,
+        summary=bead.status.outcome.summary if bead.status.outcome else "",
+        branch=bead.status.branch,
+        commit=bead.status.commit,
+        answer=decision.answer if decision else None,
+        question=decision.question if decision else None,
+    )
+
+
+def _rules(project: Project | None, worker: Worker | None) -> list[str]:
+    return [*(project.rules if project else []), *(worker.spec.agent.rules if worker else [])]

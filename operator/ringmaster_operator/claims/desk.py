@@ -1,0 +1,285 @@
+"""The claim desk: picks the bead and takes it, in one step.
+
+The choice is made and reserved without yielding to anyone; then one status patch, on the version that was
+judged, carries a fresh claim id and the next fence. A patch that changes nothing is answered 200 as well, so
+only who reads back its own id has won.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from ringmaster_operator import metrics
+from ringmaster_operator.board import lifecycle
+from ringmaster_operator.board.board import Board
+from ringmaster_operator.board.budgets import project_within_budget, worker_within_budget
+from ringmaster_operator.claims.briefing import Briefing
+from ringmaster_operator.claims.leases import Leases
+from ringmaster_operator.claims.refusals import Refused
+from ringmaster_operator.clock import Clock
+from ringmaster_operator.history import History, HistoryUnavailable
+from ringmaster_operator.kube import BEADS, Conflict, Kube, KubeError, KubeUnavailable, NotFound
+from ringmaster_operator.resources.bead import Bead
+from ringmaster_operator.resources.project import ProjectBudget
+from ringmaster_operator.resources.protocol import (
+    ClaimAnswer,
+    Claimed,
+    ClaimRequest,
+    NoWork,
+    ProblemCode,
+    Verdict,
+)
+from ringmaster_operator.resources.worker import SessionState, Worker, WorkerBudget
+from ringmaster_operator.statuses import Statuses
+from ringmaster_operator.store import Store
+
+log = logging.getLogger(__name__)
+
+READ_BACK_TRIES = 5
+READ_BACK_SECONDS = 1.0
+
+
+class Desk:
+    """Grants claims. `wake()` is called whenever the board has changed."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        board: Board,
+        kube: Kube,
+        history: History,
+        statuses: Statuses,
+        leases: Leases,
+        briefing: Briefing,
+        clock: Clock,
+        refresh: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._board = board
+        self._kube = kube
+        self._history = history
+        self._statuses = statuses
+        self._leases = leases
+        self._briefing = briefing
+        self._clock = clock
+        self._refresh = refresh
+        self._changed = asyncio.Event()
+        self._granting: dict[str, asyncio.Task[ClaimAnswer | None]] = {}
+        self._callers: dict[str, object] = {}
+        self._closed = False
+
+    def wake(self) -> None:
+        """Let everyone who waits look again."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def close(self) -> None:
+        """The operator ends: send everyone who waits away, to come again."""
+        self._closed = True
+        self.wake()
+
+    async def claim(
+        self, namespace: str, request: ClaimRequest, alive: Callable[[], Awaitable[bool]]
+    ) -> ClaimAnswer:
+        """A bead, or a verdict after wait_seconds at most. Repeating the claim id repeats the answer."""
+        granting = self._granting.get(request.claim_id)
+        if granting is not None:
+            return await asyncio.shield(granting) or _nothing("the bead went to someone else; ask again")
+        if self._leases.get(request.claim_id) is not None:
+            return await self._again(namespace, request)
+        if await self._history.find_claim(request.claim_id) is not None:
+            raise Refused(ProblemCode.CLAIM_ENDED, "this claim has ended; claim with a fresh id")
+        token = object()
+        self._callers[request.claim_id] = token
+        try:
+            with metrics.waiting.track_inprogress():
+                return await self._wait(namespace, request, alive, token)
+        finally:
+            if self._callers.get(request.claim_id) is token:
+                del self._callers[request.claim_id]
+
+    async def _wait(
+        self, namespace: str, request: ClaimRequest, alive: Callable[[], Awaitable[bool]], token: object
+    ) -> ClaimAnswer:
+        deadline = self._clock.monotonic() + request.wait_seconds
+        while True:
+            changed = self._changed
+            self._refresh()
+            stop = self._verdict(namespace, request)
+            if stop is not None:
+                return ClaimAnswer(none=stop)
+            reason, answer = await self._try(namespace, request, alive, token)
+            if answer is not None:
+                return answer
+            left = deadline - self._clock.monotonic()
+            if self._closed or left <= 0 or self._callers.get(request.claim_id) is not token:
+                return _nothing(reason)
+            try:
+                await asyncio.wait_for(changed.wait(), left)
+            except TimeoutError:
+                continue
+
+    async def _try(
+        self, namespace: str, request: ClaimRequest, alive: Callable[[], Awaitable[bool]], token: object
+    ) -> tuple[str, ClaimAnswer | None]:
+        """Grant the best bead that there is; else say in words why there is none."""
+        while True:
+            worker = self._worker(namespace, request)
+            exceeded = await self._over_budget(worker)
+            if exceeded:
+                return exceeded, None
+            if self._callers.get(request.claim_id) is not token:
+                return "a newer call with this claim id took over", None
+            self._refresh()
+            bead = self._board.pick(worker, self._clock.now(), bead=request.bead)
+            if bead is None:
+                return "no bead is ready that this Worker could take", None
+            # From the choice to here nothing yielded: no one else can have picked it.
+            self._board.reserve(bead.key, request.claim_id)
+            task = asyncio.ensure_future(self._grant(bead, worker, request, alive))
+            self._granting[request.claim_id] = task
+            task.add_done_callback(lambda done: self._granted(request.claim_id, done))
+            # Shielded: the grant goes on if the caller goes away; whoever repeats the id finds it.
+            answer = await asyncio.shield(task)
+            if answer is not None:
+                return "", answer
+
+    async def _over_budget(self, worker: Worker) -> str:
+        """What limit is reached, in words; empty while there is none."""
+        namespace, now = worker.metadata.namespace, self._clock.now()
+        if worker.spec.budget != WorkerBudget():
+            spent = await self._history.spent_today(namespace, worker.metadata.name, now=now)
+            within, message = worker_within_budget(worker, spent.usd, spent.tokens)
+            if not within:
+                return message
+        project = self._board.project(namespace)
+        if project is not None and project.budget != ProjectBudget():
+            spent = await self._history.spent_today(namespace, None, now=now)
+            within, message = project_within_budget(project, spent.usd, spent.tokens)
+            if not within:
+                return message
+        return ""
+
+    def _granted(self, claim_id: str, task: asyncio.Task[ClaimAnswer | None]) -> None:
+        self._granting.pop(claim_id, None)
+        if not task.cancelled() and task.exception() is not None:
+            log.info("claim %s was not granted: %s", claim_id, task.exception())
+
+    async def _grant(
+        self, bead: Bead, worker: Worker, request: ClaimRequest, alive: Callable[[], Awaitable[bool]]
+    ) -> ClaimAnswer | None:
+        try:
+            if not await alive():
+                raise Refused(ProblemCode.UNAVAILABLE, "the caller has gone")
+            with metrics.claim_seconds.time():
+                won = await self._take(bead, request)
+        except BaseException:
+            self.wake()  # someone else may want the bead that was reserved
+            raise
+        finally:
+            self._board.unreserve(bead.key)
+        if won is None:
+            metrics.claims.labels("conflict").inc()
+            return None
+        metrics.claims.labels("granted").inc()
+        self._leases.hold(won, self._clock.monotonic())
+        await self.record(won, worker)
+        return ClaimAnswer(claimed=await self._briefing.claimed(won, worker))
+
+    async def _take(self, bead: Bead, request: ClaimRequest) -> Bead | None:
+        """The claimed bead, or None when someone else changed it first (the store is fresh then)."""
+        now = self._clock.now()
+        status = lifecycle.claimed(
+            bead, claim_id=request.claim_id, worker=request.worker, session=request.session, now=now
+        )
+        promised = bead.model_copy(update={"status": status})
+        status = lifecycle.derive(promised, self._board.view(bead.key), now)
+        try:
+            written = await self._statuses.write(bead, status)
+        except NotFound:
+            self._store.forget("Bead", bead.key, bead.metadata.uid)
+            return None
+        except Conflict:
+            return await self._read_back(bead, request.claim_id)
+        except KubeUnavailable:
+            return await self._read_back(bead, request.claim_id, tries=READ_BACK_TRIES)
+        claim = written.status.claim
+        return written if claim is not None and claim.id == request.claim_id else None
+
+    async def _read_back(self, bead: Bead, claim_id: str, tries: int = 1) -> Bead | None:
+        """Ours after all? An answer that was lost may well have been a yes."""
+        for remaining in reversed(range(tries)):
+            try:
+                body = await self._kube.get(BEADS, *bead.key)
+            except NotFound:
+                self._store.forget("Bead", bead.key, bead.metadata.uid)
+                return None
+            except KubeError as error:
+                if not remaining:
+                    detail = f"the API server does not answer, nothing is claimed: {error}"
+                    raise Refused(ProblemCode.UNAVAILABLE, detail) from error
+                await asyncio.sleep(READ_BACK_SECONDS)
+                continue
+            self._store.observe(body)
+            found = Bead.read(body)
+            claim = found.status.claim
+            return found if claim is not None and claim.id == claim_id else None
+        return None
+
+    async def record(self, bead: Bead, worker: Worker | None) -> None:
+        """The attempt in the history; what fails now is made up for at the next start or report."""
+        claim = bead.status.claim
+        if claim is None:
+            return
+        agent = worker.spec.agent if worker else None
+        try:
+            await self._history.start_attempt(
+                bead_uid=bead.metadata.uid,
+                namespace=bead.metadata.namespace,
+                bead=bead.metadata.name,
+                fence=claim.fence,
+                claim_id=claim.id,
+                worker=claim.worker,
+                session=claim.session,
+                profile=agent.profile if agent else "",
+                model=bead.spec.routing.model or (agent.model if agent else None) or "",
+                attempt=bead.status.attempts,
+                iteration=bead.status.iteration,
+                now=claim.since,
+            )
+        except HistoryUnavailable as error:
+            log.error("attempt on %s/%s not recorded: %s", *bead.key, error)
+
+    async def _again(self, namespace: str, request: ClaimRequest) -> ClaimAnswer:
+        lease = self._leases.get(request.claim_id)
+        bead = self._store.bead(lease.key) if lease else None
+        if lease is None or bead is None or bead.status.claim is None:
+            raise Refused(ProblemCode.CLAIM_ENDED, "this claim has ended; claim with a fresh id")
+        if (lease.key[0], lease.worker, lease.session) != (namespace, request.worker, request.session):
+            raise Refused(ProblemCode.FORBIDDEN, "this claim id belongs to another session")
+        worker = self._store.worker((namespace, request.worker))
+        claimed: Claimed = await self._briefing.claimed(bead, worker)
+        return ClaimAnswer(claimed=claimed)
+
+    def _worker(self, namespace: str, request: ClaimRequest) -> Worker:
+        worker = self._store.worker((namespace, request.worker))
+        if worker is None:
+            raise Refused(ProblemCode.NOT_FOUND, f"there is no Worker {request.worker} in {namespace}")
+        return worker
+
+    def _verdict(self, namespace: str, request: ClaimRequest) -> NoWork | None:
+        """Stop, where the session is not wanted any more."""
+        worker = self._store.worker((namespace, request.worker))
+        if worker is None or worker.metadata.deletion_timestamp is not None:
+            return NoWork(verdict=Verdict.STOP, reason=f"Worker {request.worker} is gone")
+        states = {item.name: item.state for item in worker.status.sessions}
+        if states.get(request.session) is SessionState.DRAINING:
+            return NoWork(verdict=Verdict.STOP, reason="this session is being stopped or replaced")
+        return None
+
+
+def _nothing(reason: str) -> ClaimAnswer:
+    return ClaimAnswer(none=NoWork(verdict=Verdict.NOTHING, reason=reason))

@@ -1,0 +1,25 @@
+"""Why a call of a session is refused: one exception, whose code and status the API passes on."""
+
+from __future__ import annotations
+
+from ringmaster_operator.resources.protocol import ProblemCode
+
+STATUS = {
+    ProblemCode.UNAUTHENTICATED: 401,
+    ProblemCode.FORBIDDEN: 403,
+    ProblemCode.NOT_FOUND: 404,
+    ProblemCode.INVALID: 422,
+    ProblemCode.TOO_LARGE: 413,
+    ProblemCode.FENCED: 409,
+    ProblemCode.CLAIM_ENDED: 409,
+    ProblemCode.UNAVAILABLE: 503,
+}
+
+
+class Refused(Exception):
+    """The text says to a person what is wrong and what to do."""
+
+    def __init__(self, code: ProblemCode, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.status = STATUS[code]

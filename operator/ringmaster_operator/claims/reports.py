@@ -1,0 +1,235 @@
+"""Reports: committed first, acknowledged second, applied third.
+
+The row in the database is the promise. Its `applied` flag makes the table an outbox: whatever the operator or
+the API server did in between, the status patch is made later, and made once, because it is tied to the fence
+and the iteration that the report speaks of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from ringmaster_operator import metrics
+from ringmaster_operator.board import lifecycle
+from ringmaster_operator.board.board import Board
+from ringmaster_operator.board.lifecycle import Backoff
+from ringmaster_operator.claims.briefing import Briefing
+from ringmaster_operator.claims.leases import Lease, Leases
+from ringmaster_operator.claims.questions import Questions
+from ringmaster_operator.claims.refusals import Refused
+from ringmaster_operator.clock import Clock
+from ringmaster_operator.history import History, HistoryUnavailable, StoredReport
+from ringmaster_operator.kube import BEADS, Conflict, Kube, KubeError, NotFound
+from ringmaster_operator.resources.bead import Bead
+from ringmaster_operator.resources.protocol import Next, ProblemCode, ReportAnswer, ReportRequest
+from ringmaster_operator.statuses import Statuses
+from ringmaster_operator.store import Store
+
+log = logging.getLogger(__name__)
+
+INLINE_SECONDS = 2.0
+RETRY_SECONDS = 2.0
+
+
+class Reports:
+    """Takes reports in, and sees that each reaches the bead's status."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        board: Board,
+        kube: Kube,
+        history: History,
+        statuses: Statuses,
+        leases: Leases,
+        briefing: Briefing,
+        questions: Questions,
+        clock: Clock,
+        backoff: Backoff,
+    ) -> None:
+        self._store = store
+        self._board = board
+        self._kube = kube
+        self._history = history
+        self._statuses = statuses
+        self._leases = leases
+        self._briefing = briefing
+        self._questions = questions
+        self._clock = clock
+        self._backoff = backoff
+        self._busy: dict[str, asyncio.Lock] = {}
+        self._open: set[str] = set()
+        self._due = asyncio.Event()
+
+    async def take(self, lease: Lease, request: ReportRequest) -> ReportAnswer:
+        """Commit the report of a lease that the caller was checked against; the answer says what to do next.
+
+        Raises Refused(UNAVAILABLE) when the database cannot take it: the session keeps it and comes again.
+        """
+        lock = self._busy.setdefault(lease.claim_id, asyncio.Lock())
+        async with lock:
+            known = await self._known(request.report_id)
+            if known is not None:
+                return known.answer
+            if lease.closing or self._leases.get(lease.claim_id) is not lease:
+                raise Refused(ProblemCode.CLAIM_ENDED, "this claim has ended; the report came too late")
+            lease.closing = True
+            bead = self._store.bead(lease.key)
+            if bead is not None and bead.metadata.uid != lease.uid:
+                bead = None
+            try:
+                answer = await self._commit(lease, bead, request)
+            finally:
+                lease.closing = False
+            self._settle(lease, answer)
+        if answer.next is not Next.ITERATE:
+            self._busy.pop(lease.claim_id, None)
+        self._open.add(request.report_id)
+        self._gauge()
+        # The next claim should find dependents ready, so wait for the patch, but never long.
+        applying = asyncio.ensure_future(self._deliver(request.report_id))
+        await asyncio.wait({applying}, timeout=INLINE_SECONDS)
+        return answer
+
+    async def repeated(self, report_id: str) -> ReportAnswer | None:
+        """The answer that this report got before, if it was ever committed."""
+        known = await self._known(report_id)
+        return known.answer if known else None
+
+    async def recover(self) -> None:
+        """At start: everything that was acknowledged and not yet applied."""
+        for report in await self._history.unapplied_reports():
+            self._open.add(report.request.report_id)
+            if report.answer.next is not Next.ITERATE:
+                self._leases.end(report.claim_id)
+        self._gauge()
+        self._due.set()
+
+    async def run(self) -> None:
+        """Apply what is left over, in order, until cancelled."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            for report in await self._unapplied():
+                await self._deliver(report.request.report_id, report)
+            if self._open:
+                asyncio.get_running_loop().call_later(RETRY_SECONDS, self._due.set)
+
+    async def _unapplied(self) -> list[StoredReport]:
+        try:
+            return await self._history.unapplied_reports()
+        except HistoryUnavailable as error:
+            log.warning("outbox cannot be read: %s", error)
+            return []
+
+    async def _known(self, report_id: str) -> StoredReport | None:
+        try:
+            return await self._history.find_report(report_id)
+        except HistoryUnavailable as error:
+            raise Refused(ProblemCode.UNAVAILABLE, f"the history cannot be read: {error}") from error
+
+    async def _commit(self, lease: Lease, bead: Bead | None, request: ReportRequest) -> ReportAnswer:
+        now = self._clock.now()
+        if bead is None:
+            answer = ReportAnswer(next=Next.STOP, reason="the bead was deleted", iteration=request.iteration)
+        else:
+            limits = self._briefing.limits_of(bead)
+            moved = lifecycle.reported(bead, request, limits, now, backoff=self._backoff)
+            answer = ReportAnswer(next=moved.next, reason=moved.reason, iteration=moved.status.iteration)
+        try:
+            committed = await self._history.commit_report(
+                bead_uid=lease.uid,
+                namespace=lease.key[0],
+                bead=lease.key[1],
+                claim_id=lease.claim_id,
+                request=request,
+                answer=answer,
+                now=now,
+            )
+        except HistoryUnavailable as error:
+            detail = f"the history cannot take the report now, keep it and send it again: {error}"
+            raise Refused(ProblemCode.UNAVAILABLE, detail) from error
+        _count(request)
+        return committed
+
+    def _settle(self, lease: Lease, answer: ReportAnswer) -> None:
+        if answer.next is Next.ITERATE:
+            lease.iteration = answer.iteration
+            self._leases.renew(lease, self._clock.monotonic())
+        else:
+            self._leases.end(lease.claim_id)
+
+    async def _deliver(self, report_id: str, report: StoredReport | None = None) -> None:
+        """Apply one committed report; leaves it in the outbox when the API server does not answer."""
+        try:
+            report = report or await self._history.find_report(report_id)
+            if report is not None and report_id in self._open:
+                await self._apply(report)
+                await self._history.mark_applied(report_id)
+            self._open.discard(report_id)
+        except (KubeError, HistoryUnavailable) as error:
+            log.warning("report %s waits in the outbox: %s", report_id, error)
+            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._due.set)
+        self._gauge()
+
+    async def _apply(self, report: StoredReport) -> None:
+        key = (report.namespace, report.bead)
+        while True:
+            bead = self._store.bead(key)
+            if bead is None or not _concerns(bead, report):
+                return
+            limits = self._briefing.limits_of(bead)
+            moved = lifecycle.reported(
+                bead, report.request, limits, report.received_at, backoff=self._backoff
+            )
+            status = moved.status
+            if moved.question is not None:
+                await self._questions.ask(bead, moved.question, report.request)
+            if moved.next is Next.ITERATE and report.answer.next is not Next.ITERATE:
+                status = lifecycle.released(
+                    bead, message=report.answer.reason, now=report.received_at, backoff=self._backoff
+                )
+            promised = bead.model_copy(update={"status": status})
+            status = lifecycle.derive(promised, self._board.view(key), self._clock.now())
+            try:
+                await self._statuses.write(bead, status)
+                return
+            except NotFound:
+                self._store.forget("Bead", key, bead.metadata.uid)
+                return
+            except Conflict:
+                await self._reread(bead)
+
+    async def _reread(self, bead: Bead) -> None:
+        try:
+            self._store.observe(await self._kube.get(BEADS, *bead.key))
+        except NotFound:
+            self._store.forget("Bead", bead.key, bead.metadata.uid)
+
+    def _gauge(self) -> None:
+        metrics.outbox.set(len(self._open))
+
+
+def _concerns(bead: Bead, report: StoredReport) -> bool:
+    """Whether the status still stands where the report was made: same bead, fence, and iteration."""
+    claim = bead.status.claim
+    return (
+        bead.metadata.uid == report.bead_uid
+        and claim is not None
+        and claim.fence == report.request.fence
+        and max(1, bead.status.iteration) == report.request.iteration
+    )
+
+
+def _count(request: ReportRequest) -> None:
+    metrics.reports.labels(str(request.outcome.kind)).inc()
+    for row in request.usage.requests:
+        metrics.tokens.labels(row.provider, row.model, "input").inc(row.input_tokens)
+        metrics.tokens.labels(row.provider, row.model, "cache_read").inc(row.cache_read_tokens)
+        metrics.tokens.labels(row.provider, row.model, "output").inc(row.output_tokens)
+        if row.computed_usd is not None:
+            metrics.cost.labels(row.provider, row.model, "computed").inc(row.computed_usd)
+        elif row.reported_usd is not None:
+            metrics.cost.labels(row.provider, row.model, "reported").inc(row.reported_usd)

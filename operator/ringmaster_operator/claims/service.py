@@ -1,0 +1,280 @@
+"""The workers' protocol as a service: each call checked against its claim, whoever carries it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from ringmaster_operator import metrics
+from ringmaster_operator.board import lifecycle
+from ringmaster_operator.board.board import Board
+from ringmaster_operator.board.lifecycle import Backoff
+from ringmaster_operator.claims.briefing import Briefing
+from ringmaster_operator.claims.desk import Desk
+from ringmaster_operator.claims.leases import Lease, Leases
+from ringmaster_operator.claims.refusals import Refused
+from ringmaster_operator.claims.reports import Reports
+from ringmaster_operator.clock import Clock
+from ringmaster_operator.history import History, HistoryUnavailable
+from ringmaster_operator.kube import BEADS, Conflict, Kube, KubeError, NotFound
+from ringmaster_operator.resources.bead import Bead, BeadStatus, OutcomeKind, Reason
+from ringmaster_operator.resources.protocol import (
+    ClaimAnswer,
+    ClaimRequest,
+    Ended,
+    HeartbeatAnswer,
+    HeartbeatRequest,
+    Order,
+    ProblemCode,
+    ReleaseRequest,
+    ReportAnswer,
+    ReportRequest,
+    WorkAnswer,
+)
+from ringmaster_operator.statuses import Statuses
+from ringmaster_operator.store import Key, Resource, Store
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who a reviewed token belongs to: a Worker of a namespace."""
+
+    namespace: str
+    worker: str
+
+
+class ClaimService:
+    """What sessions may do. Every method raises Refused with a code and a message for people."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        board: Board,
+        kube: Kube,
+        history: History,
+        statuses: Statuses,
+        leases: Leases,
+        briefing: Briefing,
+        desk: Desk,
+        reports: Reports,
+        clock: Clock,
+        backoff: Backoff,
+    ) -> None:
+        self._store = store
+        self._board = board
+        self._kube = kube
+        self._history = history
+        self._statuses = statuses
+        self._leases = leases
+        self._briefing = briefing
+        self._desk = desk
+        self._reports = reports
+        self._clock = clock
+        self._backoff = backoff
+        self._look = asyncio.Event()
+        store.listen(self._listen)
+
+    async def claim(
+        self, caller: Caller, request: ClaimRequest, alive: Callable[[], Awaitable[bool]]
+    ) -> ClaimAnswer:
+        """POST /claims."""
+        if request.worker != caller.worker:
+            detail = f"this token is of Worker {caller.worker}, not of {request.worker}"
+            raise Refused(ProblemCode.FORBIDDEN, detail)
+        answer = await self._desk.claim(caller.namespace, request, alive)
+        self._look.set()
+        return answer
+
+    async def heartbeat(self, caller: Caller, claim_id: str, request: HeartbeatRequest) -> HeartbeatAnswer:
+        """POST /claims/{id}/heartbeat: the lease is renewed, the order is what to do now."""
+        lease = await self._lease(caller, claim_id, request.fence)
+        self._leases.renew(lease, self._clock.monotonic())
+        lease.progress = request.progress
+        order, reason = self._order(lease)
+        return HeartbeatAnswer(order=order, reason=reason, lease_seconds=self._leases.seconds)
+
+    async def work(self, caller: Caller, claim_id: str, fence: int) -> WorkAnswer:
+        """GET /claims/{id}/work: the bead as it is now."""
+        lease = await self._lease(caller, claim_id, fence)
+        self._leases.renew(lease, self._clock.monotonic())
+        bead = self._bead(lease)
+        if bead is None or bead.status.claim is None:
+            raise Refused(ProblemCode.CLAIM_ENDED, "the bead was deleted")
+        order, reason = self._order(lease)
+        worker = self._store.worker((lease.key[0], lease.worker))
+        claimed = await self._briefing.claimed(bead, worker)
+        return WorkAnswer(
+            order=order, reason=reason, claimed=claimed.model_copy(update={"iteration": lease.iteration})
+        )
+
+    async def report(self, caller: Caller, claim_id: str, request: ReportRequest) -> ReportAnswer:
+        """POST /claims/{id}/reports: committed when this returns."""
+        answer = await self._reports.repeated(request.report_id)
+        if answer is not None:
+            return answer
+        try:
+            lease = await self._lease(caller, claim_id, request.fence)
+        except Refused as refusal:
+            if refusal.code in (ProblemCode.FENCED, ProblemCode.CLAIM_ENDED):
+                await self._refuse(caller, claim_id, request, str(refusal))
+            raise
+        return await self._reports.take(lease, request)
+
+    async def release(self, caller: Caller, claim_id: str, request: ReleaseRequest) -> Ended:
+        """POST /claims/{id}/release: the bead goes back without a verdict; repeating it changes nothing."""
+        lease = self._leases.get(claim_id)
+        if lease is None:
+            attempt = await self._history.find_claim(claim_id)
+            if attempt is not None and attempt.namespace == caller.namespace:
+                return Ended()
+        lease = await self._lease(caller, claim_id, request.fence)
+        message = request.reason or "released by its session"
+        await self._give_back(lease, message, lost=False)
+        return Ended()
+
+    async def session_ended(self, namespace: str, worker: str, session: str, message: str) -> None:
+        """The runtime saw the session die: its beads need not wait for the lease to run out."""
+        for lease in self._leases:
+            if (lease.key[0], lease.worker, lease.session) == (namespace, worker, session):
+                await self._give_back(lease, message, lost=True)
+
+    async def recover(self) -> None:
+        """At start, with the store filled: finish what a crash left between database and API server."""
+        await self._reports.recover()
+        held: set[str] = set()
+        for bead in self._store.beads():
+            lease = self._leases.hold(bead, self._clock.monotonic())
+            if lease is not None:
+                held.add(lease.claim_id)
+                if await self._history.find_claim(lease.claim_id) is None:
+                    await self._desk.record(bead, self._store.worker((lease.key[0], lease.worker)))
+        for attempt in await self._history.open_attempts():
+            if attempt.claim_id not in held:
+                await self._end_attempt(attempt.bead_uid, attempt.fence, "the operator was restarted")
+
+    async def expire(self) -> None:
+        """Give back what nobody was heard of, until cancelled."""
+        while True:
+            now = self._clock.monotonic()
+            for lease in self._leases.due(now):
+                metrics.leases_lost.inc()
+                silent = f"session {lease.session} was not heard of for {self._leases.seconds:g} s"
+                await self._try_give_back(lease, silent)
+            deadline = self._leases.next_deadline()
+            pause = LOOK_SECONDS if deadline is None else max(0.05, min(LOOK_SECONDS, deadline - now))
+            self._look.clear()
+            try:
+                await asyncio.wait_for(self._look.wait(), pause)
+            except TimeoutError:
+                continue
+
+    async def _try_give_back(self, lease: Lease, message: str) -> None:
+        try:
+            await self._give_back(lease, message, lost=True)
+        except (KubeError, HistoryUnavailable, Refused) as error:
+            log.warning("%s/%s cannot be given back yet: %s", *lease.key, error)
+            lease.deadline = self._clock.monotonic() + 1.0
+
+    async def _give_back(self, lease: Lease, message: str, *, lost: bool) -> None:
+        """End the claim and release the bead. From here on the session's calls are refused."""
+        if lease.closing:
+            return
+        lease.closing = True
+        try:
+            await self._end_attempt(lease.uid, lease.fence, message)
+            await self._write_back(lease, message, lost)
+        except BaseException:
+            lease.closing = False
+            raise
+        self._leases.end(lease.claim_id)
+
+    async def _write_back(self, lease: Lease, message: str, lost: bool) -> None:
+        change = lifecycle.lost if lost else lifecycle.released
+        while True:
+            bead = self._bead(lease)
+            if bead is None or bead.status.claim is None or bead.status.claim.id != lease.claim_id:
+                return
+            now = self._clock.now()
+            status: BeadStatus = change(bead, message=message, now=now, backoff=self._backoff)
+            promised = bead.model_copy(update={"status": status})
+            status = lifecycle.derive(promised, self._board.view(bead.key), now)
+            try:
+                await self._statuses.write(bead, status)
+                return
+            except NotFound:
+                self._store.forget("Bead", bead.key, bead.metadata.uid)
+            except Conflict:
+                try:
+                    self._store.observe(await self._kube.get(BEADS, *bead.key))
+                except NotFound:
+                    self._store.forget("Bead", bead.key, bead.metadata.uid)
+
+    async def _end_attempt(self, uid: str, fence: int, message: str) -> None:
+        await self._history.end_attempt(
+            bead_uid=uid,
+            fence=fence,
+            kind=OutcomeKind.INCOMPLETE,
+            reason=Reason.INFRASTRUCTURE,
+            summary=message,
+            counted=False,
+            now=self._clock.now(),
+        )
+
+    async def _lease(self, caller: Caller, claim_id: str, fence: int) -> Lease:
+        lease = self._leases.get(claim_id)
+        if lease is None:
+            attempt = await self._history.find_claim(claim_id)
+            if attempt is None or attempt.namespace != caller.namespace:
+                raise Refused(ProblemCode.NOT_FOUND, "there is no such claim")
+            raise Refused(ProblemCode.CLAIM_ENDED, "this claim has ended; the bead may be with someone else")
+        if (lease.key[0], lease.worker) != (caller.namespace, caller.worker):
+            raise Refused(ProblemCode.FORBIDDEN, "this claim belongs to another Worker")
+        if lease.fence != fence:
+            detail = f"fence {fence} is not the claim's fence {lease.fence}"
+            raise Refused(ProblemCode.FENCED, detail)
+        return lease
+
+    async def _refuse(self, caller: Caller, claim_id: str, request: ReportRequest, why: str) -> None:
+        metrics.reports_refused.inc()
+        try:
+            await self._history.refuse_report(
+                claim_id=claim_id,
+                namespace=caller.namespace,
+                request=request,
+                reason=why,
+                now=self._clock.now(),
+            )
+        except HistoryUnavailable as error:
+            raise Refused(ProblemCode.UNAVAILABLE, f"the history cannot be written: {error}") from error
+
+    def _bead(self, lease: Lease) -> Bead | None:
+        bead = self._store.bead(lease.key)
+        return bead if bead is not None and bead.metadata.uid == lease.uid else None
+
+    def _order(self, lease: Lease) -> tuple[Order, str]:
+        bead = self._bead(lease)
+        worker = self._store.worker((lease.key[0], lease.worker))
+        desired = self._board.view(lease.key).desired if bead is not None else None
+        return lifecycle.order_for(bead, lease.fence, desired=desired, worker=worker)
+
+    def _listen(self, kind: str, key: Key, old: Resource | None, new: Resource | None) -> None:
+        """A claim that appeared without us (a lost answer, a restart) still gets a lease that runs out.
+
+        A deleted bead's lease is kept: its session has a report to make.
+        """
+        if not isinstance(new, Bead):
+            return
+        claim = new.status.claim
+        lease = self._leases.of_bead(new.metadata.uid)
+        if claim is not None and self._leases.get(claim.id) is None:
+            self._leases.hold(new, self._clock.monotonic())
+            self._look.set()
+        elif claim is None and lease is not None and new.status.fence >= lease.fence:
+            self._leases.end(lease.claim_id)

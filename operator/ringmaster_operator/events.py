@@ -1,0 +1,135 @@
+"""What happened, told twice: as Kubernetes Events for `kubectl describe`, and into the history.
+
+Events cost an API write each, so only what a person should look at becomes one (warnings, decisions); the
+same note about the same object is counted up, not repeated, and at most once a minute. History has all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+
+from ringmaster_operator import metrics
+from ringmaster_operator.clock import Clock
+from ringmaster_operator.history import History, HistoryUnavailable
+from ringmaster_operator.kube import EVENTS, Body, Conflict, Kube, KubeError
+from ringmaster_operator.resources.base import API_VERSION, Metadata
+
+log = logging.getLogger(__name__)
+
+COMPONENT = "ringmaster-operator"
+QUIET_SECONDS = 60.0
+REMEMBERED = 10_000
+BACKLOG = 2_000
+
+
+@dataclass(frozen=True)
+class Note:
+    """One thing that happened to an object; reason is one CamelCase word."""
+
+    reason: str
+    message: str
+    warning: bool = False
+    public: bool = False
+    """Worth a Kubernetes Event even though it is no warning."""
+
+
+@dataclass
+class _Told:
+    count: int
+    at: float
+    first: datetime
+
+
+class Events:
+    """A bounded queue in front of the API server: telling must never hold up doing."""
+
+    def __init__(self, kube: Kube, history: History, clock: Clock) -> None:
+        self._kube = kube
+        self._history = history
+        self._clock = clock
+        self._told: OrderedDict[str, _Told] = OrderedDict()
+        self._queue: asyncio.Queue[tuple[str, Metadata, Note]] = asyncio.Queue(BACKLOG)
+
+    def tell(self, kind: str, meta: Metadata, note: Note) -> None:
+        """Note it; never waits and never raises."""
+        try:
+            self._queue.put_nowait((kind, meta, note))
+        except asyncio.QueueFull:
+            log.warning("event backlog is full; dropped %s of %s/%s", note.reason, kind, meta.name)
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            kind, meta, note = await self._queue.get()
+            await self._record(kind, meta, note)
+            if note.warning or note.public:
+                await self._post(kind, meta, note)
+
+    async def _record(self, kind: str, meta: Metadata, note: Note) -> None:
+        try:
+            await self._history.record_event(
+                namespace=meta.namespace,
+                kind=kind,
+                name=meta.name,
+                uid=meta.uid,
+                type="Warning" if note.warning else "Normal",
+                reason=note.reason,
+                message=note.message,
+                now=self._clock.now(),
+            )
+        except HistoryUnavailable as error:
+            log.warning("event %s of %s/%s not recorded: %s", note.reason, kind, meta.name, error)
+
+    async def _post(self, kind: str, meta: Metadata, note: Note) -> None:
+        digest = hashlib.sha256(f"{meta.uid}\0{note.reason}\0{note.message}".encode()).hexdigest()[:16]
+        told = self._told.get(digest)
+        now = self._clock.monotonic()
+        if told is not None and now - told.at < QUIET_SECONDS:
+            return
+        told = _Told((told.count if told else 0) + 1, now, told.first if told else self._clock.now())
+        self._told[digest] = told
+        self._told.move_to_end(digest)
+        while len(self._told) > REMEMBERED:
+            self._told.popitem(last=False)
+        body = self._body(kind, meta, note, digest, told)
+        try:
+            await self._write(meta.namespace, body)
+        except KubeError as error:
+            log.info("event %s of %s/%s not posted: %s", note.reason, kind, meta.name, error)
+
+    async def _write(self, namespace: str, body: Body) -> None:
+        metrics.api_writes.labels("Event").inc()
+        try:
+            await self._kube.create(EVENTS, namespace, body)
+        except Conflict:
+            patch = {key: body[key] for key in ("count", "lastTimestamp")}
+            await self._kube.patch(EVENTS, namespace, body["metadata"]["name"], patch)
+
+    def _body(self, kind: str, meta: Metadata, note: Note, digest: str, told: _Told) -> Body:
+        stamp = self._clock.now().isoformat().replace("+00:00", "Z")
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": f"{meta.name[:200]}.{digest}", "namespace": meta.namespace},
+            "involvedObject": {
+                "apiVersion": "v1" if kind == "ConfigMap" else API_VERSION,
+                "kind": kind,
+                "name": meta.name,
+                "namespace": meta.namespace,
+                "uid": meta.uid,
+                "resourceVersion": meta.resource_version,
+            },
+            "type": "Warning" if note.warning else "Normal",
+            "reason": note.reason,
+            "message": note.message[:1024],
+            "source": {"component": COMPONENT},
+            "reportingComponent": COMPONENT,
+            "count": told.count,
+            "firstTimestamp": told.first.isoformat().replace("+00:00", "Z"),
+            "lastTimestamp": stamp,
+        }

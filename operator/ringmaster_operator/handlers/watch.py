@@ -1,0 +1,107 @@
+"""The only room with kopf in it: it hosts the watches and hands every event on.
+
+kopf runs in a thread with a loop of its own, because on exit it cancels every task of its loop, and because
+any watch error but 410 ends it: then it is started again, with backoff, while all else goes on. Handlers are
+`on.event` only: no finalizers, no annotations, not one write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import kopf
+
+from ringmaster_operator import metrics
+from ringmaster_operator.resources.base import GROUP, VERSION
+from ringmaster_operator.resources.project import CONFIG_MAP
+
+log = logging.getLogger(__name__)
+
+PLURALS = ("beads", "workers", "backupschedules")
+PAGE = 500
+BACKOFF_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
+STEADY_SECONDS = 60.0
+
+Sink = Callable[[str, dict[str, Any]], None]
+"""Called in the operator's loop with the event's type (ADDED, MODIFIED, DELETED, or empty) and the object."""
+
+
+class Watch:
+    """Runs kopf and restarts it. `failed` holds the last reason while it is down."""
+
+    def __init__(
+        self, *, sink: Sink, loop: asyncio.AbstractEventLoop, namespace: str, kubeconfig: str | None = None
+    ) -> None:
+        self._sink = sink
+        self._loop = loop
+        self._namespace = namespace
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self.failed = ""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """End the watches; returns when the thread has ended (10 s at most)."""
+        self._stop.set()
+        await asyncio.to_thread(self._thread.join, 10.0)
+
+    def _run(self) -> None:
+        tries = 0
+        while not self._stop.is_set():
+            began = self._loop.time()
+            try:
+                asyncio.run(self._operate())
+                self.failed = "" if self._stop.is_set() else "the watch ended"
+            except Exception as error:
+                self.failed = f"{type(error).__name__}: {error}"
+            if self._stop.is_set():
+                return
+            tries = 0 if self._loop.time() - began > STEADY_SECONDS else tries + 1
+            pause = BACKOFF_SECONDS[min(tries, len(BACKOFF_SECONDS) - 1)]
+            metrics.watch_restarts.inc()
+            log.warning("watch: %s; again in %g s", self.failed, pause)
+            self._stop.wait(pause)
+
+    async def _operate(self) -> None:
+        self.failed = ""
+        await kopf.operator(
+            registry=self._registry(),
+            settings=_settings(),
+            standalone=True,
+            clusterwide=not self._namespace,
+            namespaces=[self._namespace] if self._namespace else [],
+            stop_flag=self._stop,
+        )
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+        kopf.on.login(registry=registry)(kopf.login_via_client)
+        for plural in PLURALS:
+            kopf.on.event(GROUP, VERSION, plural, registry=registry)(self._event)
+        kopf.on.event("", "v1", "configmaps", registry=registry)(self._event)
+        return registry
+
+    async def _event(self, type: str | None, body: kopf.Body, **_: Any) -> None:
+        # The raw dict is kopf's own and never changed after: handing it over by reference is safe.
+        self._loop.call_soon_threadsafe(self._sink, type or "", dict(body))
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.peering.standalone = True
+    settings.watching.chunk_size = PAGE
+    settings.queueing.idle_timeout = 1.0
+    settings.networking.request_timeout = 30.0
+    settings.networking.connect_timeout = 5.0
+    settings.process.ultimate_exiting_timeout = 10.0
+    # Server-side: of all ConfigMaps, only the projects' settings ever come over the wire.
+    settings.watching.field_selectors["", "v1", "configmaps"] = f"metadata.name={CONFIG_MAP}"
+    settings.persistence.finalizer = f"{GROUP}/unused"
+    return settings

@@ -1,0 +1,194 @@
+"""The operator process: what is made from what, what starts before what, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable
+from typing import Any
+
+from ringmaster_operator import server
+from ringmaster_operator.api.app import build
+from ringmaster_operator.api.tokens import Tokens
+from ringmaster_operator.board.board import Board
+from ringmaster_operator.board.lifecycle import Backoff
+from ringmaster_operator.claims.briefing import Briefing
+from ringmaster_operator.claims.desk import Desk
+from ringmaster_operator.claims.leases import Leases
+from ringmaster_operator.claims.questions import Questions
+from ringmaster_operator.claims.reports import Reports
+from ringmaster_operator.claims.service import ClaimService
+from ringmaster_operator.clock import Clock
+from ringmaster_operator.cluster_state import ClusterState
+from ringmaster_operator.events import Events
+from ringmaster_operator.handlers.watch import Watch
+from ringmaster_operator.history import History
+from ringmaster_operator.kube import Kube
+from ringmaster_operator.reconcilers.beads import BeadReconciler
+from ringmaster_operator.settings import Settings
+from ringmaster_operator.statuses import Statuses
+from ringmaster_operator.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class Operator:
+    """All parts of one operator, wired. `await serve()` runs it until stop() or a signal."""
+
+    def __init__(self, *, settings: Settings, kube: Kube, history: History, clock: Clock) -> None:
+        self.settings = settings
+        self.kube = kube
+        self.history = history
+        self.clock = clock
+        self.store = Store()
+        self.board = Board()
+        self.events = Events(kube, history, clock)
+        self.state = ClusterState(
+            kube=kube,
+            store=self.store,
+            board=self.board,
+            namespace=settings.namespace,
+            events=self.events,
+            changed=lambda: self.beads.refresh(),
+        )
+        self.statuses = Statuses(
+            kube=kube, store=self.store, history=history, events=self.events, clock=clock
+        )
+        self.beads = BeadReconciler(
+            store=self.store,
+            board=self.board,
+            kube=kube,
+            statuses=self.statuses,
+            clock=clock,
+            workers=settings.reconcile_workers,
+            changed=lambda: self.desk.wake(),
+        )
+        self._wire_claims()
+        self._stop = asyncio.Event()
+        self.watch: Watch | None = None
+
+    def _wire_claims(self) -> None:
+        settings, clock = self.settings, self.clock
+        backoff = Backoff(base_seconds=settings.backoff_seconds, limit_seconds=settings.backoff_limit_seconds)
+        leases = Leases(settings.lease_seconds)
+        shared: dict[str, Any] = {
+            "store": self.store,
+            "board": self.board,
+            "kube": self.kube,
+            "history": self.history,
+            "statuses": self.statuses,
+            "leases": leases,
+            "clock": clock,
+        }
+        briefing = Briefing(
+            store=self.store, board=self.board, history=self.history, lease_seconds=settings.lease_seconds
+        )
+        self.desk = Desk(briefing=briefing, refresh=self.beads.refresh, **shared)
+        self.reports = Reports(
+            briefing=briefing,
+            questions=Questions(kube=self.kube, store=self.store),
+            backoff=backoff,
+            **shared,
+        )
+        self.service = ClaimService(
+            briefing=briefing, desk=self.desk, reports=self.reports, backoff=backoff, **shared
+        )
+
+    def ready(self) -> str:
+        """Empty when claims can be served; else what is missing."""
+        if self.state.trouble:
+            return self.state.trouble
+        return self.watch.failed if self.watch else "the watch is not started"
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    async def serve(self) -> None:
+        """Run until stopped; raises ServerError when the address is taken."""
+        settings = self.settings
+        listener = server.bind(settings.api_host, settings.api_port)
+        host, port = listener.getsockname()[:2]
+        url = settings.public_url or f"http://{host}:{port}"
+        tokens = Tokens(
+            kube=self.kube,
+            clock=self.clock,
+            cache_seconds=settings.token_cache_seconds,
+            grace_seconds=settings.token_grace_seconds,
+        )
+        http = server.create(build(service=self.service, tokens=tokens, ready=self.ready))
+        tasks = [self._task(self.events.run(), "events")]
+        try:
+            if not await self._until_stopped(self.state.fill()):
+                return
+            await self.service.recover()
+            tasks.append(self._task(http.serve(sockets=[listener]), "http"))
+            tasks.extend(self._background(url))
+            log.info("serving workers at %s", url)
+            await self._stop.wait()
+        finally:
+            await self._end(tasks, http)
+            listener.close()
+        for task in tasks:
+            if task.done() and not task.cancelled() and task.exception() is not None:
+                raise RuntimeError(f"{task.get_name()} ended unexpectedly") from task.exception()
+
+    def _background(self, url: str) -> list[asyncio.Task[None]]:
+        loop = asyncio.get_running_loop()
+        self.watch = Watch(sink=self.state.take, loop=loop, namespace=self.settings.namespace)
+        self.watch.start()
+        return [
+            self._task(self.beads.queue.run(), "beads"),
+            self._task(self.reports.run(), "outbox"),
+            self._task(self.service.expire(), "leases"),
+            self._task(self.state.sweep(self.settings.sweep_seconds), "sweep"),
+        ]
+
+    def _task(self, work: Awaitable[None], name: str) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        task.set_name(name)  # type: ignore[attr-defined]
+        task.add_done_callback(lambda _: self._stop.set())
+        return task  # type: ignore[return-value]
+
+    async def _until_stopped(self, work: Awaitable[None]) -> bool:
+        """Whether the work was done before the stop."""
+        task = asyncio.ensure_future(work)
+        stopped = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if task.done():
+            await task
+            return True
+        task.cancel()
+        await asyncio.wait({task})
+        return False
+
+    async def _end(self, tasks: list[asyncio.Task[None]], http: server.Server) -> None:
+        self.desk.close()
+        http.should_exit = True
+        for task in tasks:
+            if task.get_name() == "http":
+                await asyncio.wait({task}, timeout=server.GRACE_SECONDS + 1)
+        if self.watch is not None:
+            await self.watch.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def run(settings: Settings, *, kubeconfig: str | None = None) -> None:
+    """Open what is outside, serve until SIGTERM or SIGINT, close it again."""
+    clock = Clock()
+    history = await History.open(settings.database_url)
+    try:
+        kube = await Kube.connect(kubeconfig)
+        try:
+            operator = Operator(settings=settings, kube=kube, history=history, clock=clock)
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, operator.stop)
+            await operator.serve()
+        finally:
+            await kube.close()
+    finally:
+        await history.close()

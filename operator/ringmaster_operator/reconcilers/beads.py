@@ -1,0 +1,114 @@
+"""Beads: keep the board in step with the store, and each status in step with the board."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ringmaster_operator import metrics
+from ringmaster_operator.board import lifecycle
+from ringmaster_operator.board.board import Board
+from ringmaster_operator.clock import Clock
+from ringmaster_operator.kube import BEADS, Conflict, Kube, NotFound
+from ringmaster_operator.reconcilers.queue import WorkQueue
+from ringmaster_operator.resources.bead import Bead
+from ringmaster_operator.statuses import Statuses
+from ringmaster_operator.store import Key, Resource, Store
+
+QUIET_SECONDS = 0.01
+
+
+class BeadReconciler:
+    """Listens to the store, refreshes the board, and writes what a bead's status should say.
+
+    Refreshes are bundled: the first change is seen at once, those of the next 10 ms together.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        board: Board,
+        kube: Kube,
+        statuses: Statuses,
+        clock: Clock,
+        workers: int,
+        changed: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._board = board
+        self._kube = kube
+        self._statuses = statuses
+        self._clock = clock
+        self._changed = changed
+        self._pulse: asyncio.TimerHandle | None = None
+        self._last = float("-inf")
+        self._counted: dict[Key, tuple[str, str]] = {}
+        self.queue: WorkQueue[Key] = WorkQueue("bead", self.reconcile, workers=workers)
+        store.listen(self._listen)
+
+    def refresh(self) -> None:
+        """Bring the board up to date now, and mark what changed."""
+        if self._pulse is not None:
+            self._pulse.cancel()
+            self._pulse = None
+        self._last = asyncio.get_running_loop().time()
+        moved = self._board.refresh(self._clock.now())
+        for key in moved:
+            self.queue.add(key)
+        if moved:
+            self._changed()
+
+    async def reconcile(self, key: Key) -> float | None:
+        """One bead: status as the board and its own history of claims imply it."""
+        self.refresh()
+        bead = self._store.bead(key)
+        if bead is None:
+            self.queue.forget(key)
+            return None
+        now = self._clock.now()
+        if bead.metadata.deletion_timestamp is None and lifecycle.expired_ttl(bead, now):
+            await self._kube.delete(BEADS, *key, uid=bead.metadata.uid)
+            return None
+        view = self._board.view(key)
+        try:
+            await self._statuses.write(bead, lifecycle.derive(bead, view, now))
+        except Conflict:
+            await self._reread(bead)
+            return 0.0
+        except NotFound:
+            self._store.forget("Bead", key, bead.metadata.uid)
+            return None
+        if view.wake_at is None:
+            return None
+        return max(0.0, (view.wake_at - now).total_seconds())
+
+    async def _reread(self, bead: Bead) -> None:
+        try:
+            self._store.observe(await self._kube.get(BEADS, *bead.key))
+        except NotFound:
+            self._store.forget("Bead", bead.key, bead.metadata.uid)
+
+    def _listen(self, kind: str, key: Key, old: Resource | None, new: Resource | None) -> None:
+        if kind != "Bead":
+            return
+        self._count(key, new if isinstance(new, Bead) else None)
+        if isinstance(new, Bead):
+            self._board.put(new)
+            self.queue.add(key)
+        else:
+            self._board.remove(key)
+            self.queue.add(key)
+        if self._pulse is None:
+            loop = asyncio.get_running_loop()
+            due = max(loop.time(), self._last + QUIET_SECONDS)
+            self._pulse = loop.call_at(due, self.refresh)
+
+    def _count(self, key: Key, bead: Bead | None) -> None:
+        before = self._counted.pop(key, None)
+        if before is not None:
+            metrics.beads.labels(*before).dec()
+        if bead is not None and bead.status.phase is not None:
+            labels = (bead.metadata.namespace, str(bead.status.phase))
+            metrics.beads.labels(*labels).inc()
+            self._counted[key] = labels

@@ -1,0 +1,54 @@
+"""uvicorn inside our own loop: it must leave signals to the process and end when told."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+GRACE_SECONDS = 3
+KEEP_ALIVE_SECONDS = 75
+BACKLOG = 512
+
+
+class ServerError(Exception):
+    """The address can't be listened on; the text says which and why."""
+
+
+class Server(uvicorn.Server):
+    """Serves on a socket that is bound before anything else starts, so that its address is known."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening address; raises ServerError with a plain message."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ServerError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    return listener
+
+
+def create(app: ASGIApp) -> Server:
+    """A server for serve(sockets=[...]); set should_exit to end it."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        backlog=BACKLOG,
+    )
+    return Server(config)

@@ -1,0 +1,113 @@
+"""The one way a bead's status is written: a merge patch of the difference, on the version it was judged from.
+
+Reconciles, claims and reports all go through here, so a status is never written when nothing changed, a stale
+writer always gets Conflict, and every transition is noted once.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ringmaster_operator import metrics
+from ringmaster_operator.clock import Clock
+from ringmaster_operator.events import Events, Note
+from ringmaster_operator.history import History, HistoryUnavailable
+from ringmaster_operator.kube import BEADS, Body, Kube
+from ringmaster_operator.resources.base import ConditionStatus
+from ringmaster_operator.resources.bead import Bead, BeadStatus, Phase
+from ringmaster_operator.store import Store
+
+log = logging.getLogger(__name__)
+
+TROUBLE = frozenset({"DependencyMissing", "DependencyFailed", "DependencyCycle", "ParentBlocked"})
+
+
+def difference(old: Body, new: Body) -> Body:
+    """The JSON merge patch (RFC 7396) that turns old into new; empty when they are equal."""
+    patch: dict[str, Any] = dict.fromkeys(old.keys() - new.keys())
+    for key, value in new.items():
+        before = old.get(key)
+        if isinstance(value, dict) and isinstance(before, dict):
+            inner = difference(before, value)
+            if inner:
+                patch[key] = inner
+        elif value != before or key not in old:
+            patch[key] = value
+    return patch
+
+
+class Statuses:
+    """Writes bead statuses and what follows from them: history and events."""
+
+    def __init__(self, *, kube: Kube, store: Store, history: History, events: Events, clock: Clock) -> None:
+        self._kube = kube
+        self._store = store
+        self._history = history
+        self._events = events
+        self._clock = clock
+
+    async def write(self, bead: Bead, status: BeadStatus) -> Bead:
+        """Patch what differs; the bead as it is then. Raises Conflict when it changed meanwhile."""
+        patch = difference(bead.status.lean(), status.lean())
+        if not patch:
+            return bead
+        meta = bead.metadata
+        metrics.api_writes.labels("Bead").inc()
+        body = await self._kube.patch_status(
+            BEADS, meta.namespace, meta.name, patch, version=meta.resource_version
+        )
+        self._store.observe(body)
+        written = Bead.read(body)
+        for note in notes(bead.status, written.status):
+            self._events.tell("Bead", written.metadata, note)
+        if bead.status.phase != written.status.phase:
+            await self.remember(written)
+        return written
+
+    async def remember(self, bead: Bead, *, deleted: bool = False) -> None:
+        """Keep the bead as last seen; what history cannot take now is not worth stopping for."""
+        try:
+            await self._history.record_bead(bead=bead, deleted=deleted, now=self._clock.now())
+        except HistoryUnavailable as error:
+            log.warning("bead %s/%s not recorded: %s", *bead.key, error)
+
+
+def notes(old: BeadStatus, new: BeadStatus) -> list[Note]:
+    """What the change from old to new should tell people."""
+    found: list[Note] = []
+    if new.claim and (old.claim is None or old.claim.id != new.claim.id):
+        found.append(Note("Claimed", f"{new.claim.session} works on it, attempt {new.attempts}"))
+    if old.claim and new.claim is None and new.phase not in (Phase.SUCCEEDED, Phase.FAILED):
+        found.append(_ended(new))
+    if new.phase != old.phase:
+        found.extend(_arrived(new))
+    ready = {item.type: item for item in new.conditions}.get("Ready")
+    before = {item.type: item for item in old.conditions}.get("Ready")
+    troubled = ready and ready.status is ConditionStatus.FALSE and ready.reason in TROUBLE
+    if ready and troubled and (before is None or before.message != ready.message):
+        found.append(Note(ready.reason, ready.message, warning=True))
+    return found
+
+
+def _ended(new: BeadStatus) -> Note:
+    outcome = new.outcome
+    reason = outcome.reason if outcome and outcome.reason else None
+    summary = outcome.summary if outcome else "given back"
+    return Note("AttemptEnded", f"{reason}: {summary}" if reason else summary, warning=reason is not None)
+
+
+def _arrived(new: BeadStatus) -> list[Note]:
+    summary = new.outcome.summary if new.outcome else ""
+    match new.phase:
+        case Phase.SUCCEEDED:
+            return [Note("Succeeded", summary or "done")]
+        case Phase.FAILED:
+            reason = new.outcome.reason if new.outcome else None
+            return [Note("Failed", f"{reason or 'failed'}: {summary}", warning=True)]
+        case Phase.CANCELLED:
+            return [Note("Cancelled", summary or "cancelled")]
+        case Phase.NEEDS_DECISION:
+            return [Note("NeedsDecision", "waits for a person's answer", public=True)]
+        case _:
+            return []
