@@ -7,16 +7,37 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from ringmaster_operator.resources.base import API_VERSION, Conditions, Message, Metadata, Model, Name, Time
+from ringmaster_operator.resources.base import API_VERSION, Conditions, Metadata, Model
 from ringmaster_operator.resources.bead import SecretRef
 from ringmaster_operator.resources.rules import rule
-from ringmaster_operator.resources.worker import AbsolutePath
+from ringmaster_operator.resources.scalars import (
+    AbsolutePath,
+    Flag,
+    Message,
+    Name,
+    Natural,
+    Time,
+    Trigger,
+    line,
+)
 
+
+def _cron_field(value: str) -> str:
+    item = rf"(\*(/[1-9][0-9]?)?|{value}(-{value}(/[1-9][0-9]?)?)?)"
+    return f"{item}(,{item})*"
+
+
+_CRON = (
+    "[0-5]?[0-9]",
+    "([01]?[0-9]|2[0-3])",
+    "(0?[1-9]|[12][0-9]|3[01])",
+    "(0?[1-9]|1[0-2]|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)",
+    "([0-6]|SUN|MON|TUE|WED|THU|FRI|SAT)",
+)
 Cron = Annotated[
-    str,
-    StringConstraints(min_length=9, max_length=128, pattern=r"^[0-9A-Za-z*/,?#-]+( [0-9A-Za-z*/,?#-]+){4}$"),
+    str, StringConstraints(max_length=128, pattern=f"^{' '.join(_cron_field(value) for value in _CRON)}$")
 ]
-"""Five fields, as in a CronJob."""
+"""Five fields, as a CronJob and the operator's own clock read them alike."""
 Retention = Annotated[str, StringConstraints(max_length=8, pattern=r"^[1-9][0-9]{0,3}[hdw]$")]
 """A number of hours, days or weeks: 36h, 7d, 4w."""
 
@@ -36,6 +57,12 @@ class Hourly(Model):
     """How long they are kept."""
 
 
+@rule(
+    "!self.retention.endsWith('h') || int(self.retention.substring(0, self.retention.size() - 1)) >= 24",
+    "daily backups kept for less than 24h leave gaps",
+    holds=lambda s: not s.retention.endswith("h") or int(s.retention[:-1]) >= 24,
+    field=".retention",
+)
 class Daily(Model):
     """The long-lived backups."""
 
@@ -58,11 +85,14 @@ class S3(Model):
         str, StringConstraints(min_length=3, max_length=63, pattern=r"^[a-z0-9][a-z0-9.-]+[a-z0-9]$")
     ]
     """Bucket."""
-    endpoint: Annotated[str, StringConstraints(max_length=512, pattern=r"^https?://[^\s]+$")] | None = None
+    endpoint: (
+        Annotated[str, StringConstraints(max_length=512, pattern=r"^https?://[^\x00-\x20\x7f-\xa0@]+$")]
+        | None
+    ) = None
     """Address of the service; AWS when unset."""
-    prefix: Annotated[str, StringConstraints(max_length=256)] = ""
+    prefix: Annotated[str, line(256)] = ""
     """Put before every object's name."""
-    region: Annotated[str, StringConstraints(max_length=64)] | None = None
+    region: Annotated[str, line(64)] | None = None
     """Region."""
     secret_ref: SecretRef
     """Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."""
@@ -71,6 +101,7 @@ class S3(Model):
 @rule(
     "[has(self.volumeClaim), has(self.hostPath), has(self.s3)].filter(x, x).size() == 1",
     "give exactly one of volumeClaim, hostPath and s3",
+    holds=lambda s: [s.volume_claim, s.host_path, s.s3].count(None) == 2,
 )
 class Destination(Model):
     """Where backups go."""
@@ -86,7 +117,7 @@ class Destination(Model):
 class Verify(Model):
     """How backups are proven."""
 
-    every_backup: bool = True
+    every_backup: Flag = True
     """Read each one back and check it."""
     rehearse: Cron | None = "30 3 * * 0"
     """When the newest is restored into a scratch place and opened."""
@@ -97,14 +128,22 @@ class Executor(StrEnum):
     HOST = "Host"
 
 
-@rule("has(self.hourly) || has(self.daily)", "give hourly, daily or both")
+@rule(
+    "has(self.hourly) || has(self.daily)",
+    "give hourly, daily or both",
+    holds=lambda s: s.hourly is not None or s.daily is not None,
+)
 @rule(
     "self.executor != 'CronJob' || !has(self.destination.hostPath)",
     "hostPath needs executor Host; a CronJob takes volumeClaim or s3",
+    holds=lambda s: s.executor is not Executor.CRON_JOB or s.destination.host_path is None,
+    field=".destination",
 )
 @rule(
     "self.executor != 'Host' || !has(self.destination.volumeClaim)",
     "volumeClaim needs executor CronJob; a host takes hostPath or s3",
+    holds=lambda s: s.executor is not Executor.HOST or s.destination.volume_claim is None,
+    field=".destination",
 )
 class BackupScheduleSpec(Model):
     """What a person wants saved."""
@@ -119,11 +158,11 @@ class BackupScheduleSpec(Model):
     """Where they go."""
     verify: Verify = Field(default_factory=Verify)
     """How they are proven."""
-    suspend: bool = False
+    suspend: Flag = False
     """No scheduled backups."""
     executor: Executor = Executor.CRON_JOB
     """CronJob, or Host where there is no node."""
-    trigger: Annotated[str, StringConstraints(max_length=64)] | None = None
+    trigger: Trigger | None = None
     """Change this text to back up now; echoed in status.lastTrigger."""
 
 
@@ -136,11 +175,11 @@ class BackupRecord(Model):
     """hourly, daily or manual."""
     time: Time
     """When it was complete."""
-    bytes: Annotated[int, Field(ge=0)]
+    bytes: Natural
     """Size at the destination."""
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$", max_length=64)]
     """Hash of the file."""
-    verified: bool = False
+    verified: Flag = False
     """Whether it was read back and checked."""
 
 
@@ -160,7 +199,7 @@ class Rehearsal(Model):
 
     time: Time
     """When."""
-    succeeded: bool
+    succeeded: Flag
     """Whether it worked."""
     message: Message = ""
     """What was found."""
@@ -169,18 +208,18 @@ class Rehearsal(Model):
 class Counts(Model):
     """Backups kept."""
 
-    hourly: Annotated[int, Field(ge=0)] = 0
+    hourly: Natural = 0
     """Of mode hourly."""
-    daily: Annotated[int, Field(ge=0)] = 0
+    daily: Natural = 0
     """Of mode daily."""
-    manual: Annotated[int, Field(ge=0)] = 0
+    manual: Natural = 0
     """Of mode manual."""
 
 
 class BackupScheduleStatus(Model):
     """What Ringmaster says of it."""
 
-    observed_generation: Annotated[int, Field(ge=0)] | None = None
+    observed_generation: Natural | None = None
     """Generation of the spec that this status was made from."""
     conditions: Conditions = Field(default_factory=list)
     """Ready, Fresh, Verified."""
@@ -196,13 +235,14 @@ class BackupScheduleStatus(Model):
     """Next daily run."""
     last_rehearsal: Rehearsal | None = None
     """The last trial restore."""
-    last_trigger: Annotated[str, StringConstraints(max_length=64)] | None = None
+    last_trigger: Trigger | None = None
     """spec.trigger that was last obeyed."""
 
 
 @rule(
     "self.metadata.name.size() <= 44",
     "a BackupSchedule's name has at most 44 characters: its CronJobs are named after it",
+    holds=lambda s: len(s.metadata.name) <= 44,
 )
 class BackupSchedule(Model):
     """When and where Ringmaster's history and resources are backed up, and how that is proven."""

@@ -1,4 +1,4 @@
-"""What every resource shares: strict camelCase models, names, conditions.
+"""What every resource shares: strict camelCase models, metadata, conditions.
 
 The same classes are the schema of the CRDs, what the operator reads, and what the HTTP protocol carries,
 so a field exists in one place only. Bounds are on every string and list: the API server estimates the cost
@@ -7,16 +7,53 @@ of CEL rules from them, and nothing unbounded may reach etcd.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from ringmaster_operator.resources.lists import LabelSelector, Unique
+from ringmaster_operator.resources.rules import broken_rules
+from ringmaster_operator.resources.scalars import (
+    NAME_PATTERN,
+    Command,
+    EnvName,
+    Label,
+    LongText,
+    Message,
+    Name,
+    Natural,
+    ShortText,
+    Time,
+)
+
+__all__ = [
+    "API_VERSION",
+    "GROUP",
+    "NAME_PATTERN",
+    "VERSION",
+    "Command",
+    "Condition",
+    "ConditionStatus",
+    "Conditions",
+    "EnvName",
+    "Label",
+    "LabelSelector",
+    "LongText",
+    "Message",
+    "Metadata",
+    "Model",
+    "Name",
+    "Priority",
+    "ShortText",
+    "Time",
+]
 
 GROUP = "ringmaster.dev"
 VERSION = "v1alpha1"
-API_VERSION = f"{GROUP}/{VERSION}"
+API_VERSION: Literal["ringmaster.dev/v1alpha1"] = "ringmaster.dev/v1alpha1"
 
 
 class Model(BaseModel):
@@ -30,10 +67,29 @@ class Model(BaseModel):
         frozen=True,
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, data: Any) -> Any:
+        """A null is an unset field, as it is to the API server."""
+        if isinstance(data, dict) and any(value is None for value in data.values()):
+            return {key: value for key, value in data.items() if value is not None}
+        return data
+
+    @model_validator(mode="after")
+    def _obey_rules(self) -> Self:
+        if broken := broken_rules(self):
+            raise PydanticCustomError("rule", "{message}", {"message": "; ".join(broken)})
+        return self
+
     @classmethod
     def read(cls, body: object) -> Self:
         """Parse what a server sent: unknown fields of a newer version are dropped, not refused."""
         return cls.model_validate(body, extra="ignore", by_alias=True, by_name=False)
+
+    @classmethod
+    def check(cls, body: object) -> Self:
+        """Parse what a person wrote, as strict as the API server; raises pydantic.ValidationError."""
+        return cls.model_validate(body, by_alias=True, by_name=False)
 
     def body(self) -> dict[str, Any]:
         """As JSON-ready dict under the wire names, without what is unset (None)."""
@@ -42,30 +98,6 @@ class Model(BaseModel):
     def lean(self) -> dict[str, Any]:
         """As body(), but without what equals its default: what a status patch compares and sends."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
-
-
-def _utc(value: datetime) -> datetime:
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
-Name = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=NAME_PATTERN)]
-"""Name of an object in the same namespace (a DNS subdomain, as Kubernetes names are)."""
-
-Label = Annotated[
-    str, StringConstraints(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")
-]
-"""A word that also serves as a label value: capabilities, exclusive keys, profiles."""
-
-EnvName = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-ShortText = Annotated[str, StringConstraints(max_length=256)]
-LongText = Annotated[str, StringConstraints(max_length=65536)]
-Message = Annotated[str, StringConstraints(max_length=4096)]
-Command = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
-Time = Annotated[datetime, AfterValidator(_utc)]
-"""RFC 3339, always UTC inside."""
-
-LabelSelector = Annotated[dict[str, Annotated[str, StringConstraints(max_length=63)]], Field(max_length=16)]
 
 
 class Priority(StrEnum):
@@ -87,7 +119,7 @@ class ConditionStatus(StrEnum):
 class Condition(Model):
     """A condition by the Kubernetes API conventions; lastTransitionTime moves only with status."""
 
-    type: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    type: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9]*$")]
     """Name of the condition, in CamelCase."""
     status: ConditionStatus
     """True, False or Unknown."""
@@ -97,23 +129,19 @@ class Condition(Model):
     """Why, as a sentence for people."""
     last_transition_time: Time
     """When status last changed."""
-    observed_generation: Annotated[int, Field(ge=0)] | None = None
+    observed_generation: Natural | None = None
     """Generation of the spec that this was judged from."""
 
 
-Conditions = Annotated[
-    list[Condition],
-    Field(
-        max_length=16,
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-    ),
-]
+Conditions = Annotated[list[Condition], Field(max_length=16), Unique("type")]
 
 
 class Metadata(Model):
-    """The part of ObjectMeta that Ringmaster reads."""
+    """The part of ObjectMeta that Ringmaster reads; the API server checks all of it itself."""
 
-    name: str
+    model_config = ConfigDict(extra="ignore")
+
+    name: Name
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
@@ -123,10 +151,3 @@ class Metadata(Model):
     labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
     finalizers: list[str] = Field(default_factory=list)
-
-
-def name_set(maximum: int) -> Any:
-    """Field settings of a list whose items are unique (a set for server-side apply)."""
-    return Field(
-        default_factory=list, max_length=maximum, json_schema_extra={"x-kubernetes-list-type": "set"}
-    )

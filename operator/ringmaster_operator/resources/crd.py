@@ -219,14 +219,11 @@ def render() -> dict[str, str]:
 
 
 def drift(folder: Path) -> list[str]:
-    """One line for each file that is not what the models say."""
+    """One line for each file that is not what the models say, missing and unknown ones too."""
     wanted = render()
     present = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.yaml")}
-    return [
-        f"{folder / name}: {'missing' if name not in present else 'unknown' if name not in wanted else 'differs'}"
-        for name in sorted(wanted.keys() | present.keys())
-        if wanted.get(name) != present.get(name)
-    ]
+    names = sorted(wanted.keys() | present.keys())
+    return [f"{folder / name} differs" for name in names if wanted.get(name) != present.get(name)]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -17,7 +17,24 @@ from ringmaster_operator.resources.rules import rules_of
 Schema = dict[str, Any]
 
 _FIRST = ("description", "type", "format", "enum", "default", "required", "properties")
-_DROPPED = frozenset({"title", "$defs", "additionalProperties"})
+_DROPPED = frozenset({"title", "$defs", "$ref", "additionalProperties"})
+_KNOWN = frozenset(_FIRST) | {
+    "items",
+    "additionalProperties",
+    "pattern",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "minProperties",
+    "maxProperties",
+    "minimum",
+    "maximum",
+    "x-kubernetes-validations",
+    "x-kubernetes-list-type",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-preserve-unknown-fields",
+}
 
 
 class _Structural(GenerateJsonSchema):
@@ -39,12 +56,19 @@ class _Structural(GenerateJsonSchema):
         """None means that a field is unset; the API server drops a null before it validates."""
         return self.generate_inner(schema["schema"])
 
+    def literal_schema(self, schema: core_schema.LiteralSchema) -> JsonSchemaValue:
+        """A literal is an enum, also with one value."""
+        return {"type": "string", "enum": list(schema["expected"])}
+
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         """The model's node, with its rules."""
         node = super().model_schema(schema)
         rules = rules_of(schema["cls"])
         if rules:
-            node["x-kubernetes-validations"] = [{"rule": r.expression, "message": r.message} for r in rules]
+            node["x-kubernetes-validations"] = [
+                {"rule": r.expression, "message": r.message, **({"fieldPath": r.field} if r.field else {})}
+                for r in rules
+            ]
         return node
 
 
@@ -57,7 +81,7 @@ def structural(model: type[Model]) -> Schema:
 def _node(raw: Schema, definitions: Schema) -> Schema:
     if "$ref" in raw:
         target = definitions[raw["$ref"].removeprefix("#/$defs/")]
-        raw = {**target, **{key: value for key, value in raw.items() if key != "$ref"}}
+        raw = {**target, **raw}
     if "anyOf" in raw:
         return _int_or_string(raw)
     node = {key: value for key, value in raw.items() if key not in _DROPPED}
@@ -67,7 +91,7 @@ def _node(raw: Schema, definitions: Schema) -> Schema:
         node["items"] = _node(raw["items"], definitions)
     if isinstance(raw.get("additionalProperties"), dict):
         node["additionalProperties"] = _node(raw["additionalProperties"], definitions)
-    if "type" not in node:
+    if "type" not in node or not node.keys() <= _KNOWN:
         raise TypeError(f"not a structural schema: {raw}")
     return {key: node[key] for key in (*_FIRST, *node) if key in node}
 
