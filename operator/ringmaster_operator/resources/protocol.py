@@ -7,21 +7,26 @@ a report by its report id. Errors are problem+json (RFC 9457) with one of the co
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
-from ringmaster_operator.resources.base import LongText, Message, Model, Name, Priority, ShortText, Time
-from ringmaster_operator.resources.bead import Acceptance, BeadType, DecisionOption, Outcome, Repository
-from ringmaster_operator.resources.worker import AgentSpec
+from ringmaster_operator.resources.base import Model
+from ringmaster_operator.resources.bead import DecisionOption, Outcome
+from ringmaster_operator.resources.lists import Unique
+from ringmaster_operator.resources.scalars import Message, Name, ShortText, Time, clean, cut
+from ringmaster_operator.resources.work import BeadWork as BeadWork
+from ringmaster_operator.resources.work import Claimed as Claimed
+from ringmaster_operator.resources.work import DependencyResult as DependencyResult
+from ringmaster_operator.resources.work import Identifier as Identifier
+from ringmaster_operator.resources.work import ParentContext as ParentContext
+from ringmaster_operator.resources.work import PastIteration as PastIteration
 
 AUDIENCE = "ringmaster"
 """Audience of the workers' service-account tokens."""
 ACCOUNT_PREFIX = "ringmaster-worker-"
 """Service account of a Worker: this and its name."""
 
-Identifier = Annotated[str, StringConstraints(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
-"""A client-made unique id (UUID): the idempotency key of the call."""
 SessionName = Annotated[
     str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
 ]
@@ -116,86 +121,8 @@ class Progress(Model):
     open_tool_calls: Count = 0
     output_tokens: Count = 0
     last_progress_at: Time | None = None
-    note: Annotated[str, StringConstraints(max_length=512)] = ""
+    note: Annotated[str, StringConstraints(max_length=512), cut(512)] = ""
     """What it does now, one line."""
-
-
-class PastIteration(Model):
-    """What an earlier run of the agent on this bead did."""
-
-    attempt: int
-    iteration: int
-    outcome: Outcome
-    lesson: Message = ""
-    commit: ShortText | None = None
-
-
-class DependencyResult(Model):
-    """What a finished dependency left."""
-
-    name: Name
-    title: ShortText
-    summary: Message = ""
-    branch: ShortText | None = None
-    commit: ShortText | None = None
-    answer: Annotated[str, StringConstraints(max_length=8192)] | None = None
-    """For a decision: what was decided."""
-    question: Annotated[str, StringConstraints(max_length=8192)] | None = None
-
-
-class ParentContext(Model):
-    """What the bead belongs to."""
-
-    name: Name
-    title: ShortText
-    description: LongText = ""
-
-
-class BeadWork(Model):
-    """The bead as the worker needs it; limits are resolved, nothing is left to look up."""
-
-    namespace: str
-    name: Name
-    uid: str
-    generation: int
-    title: ShortText
-    description: LongText
-    type: BeadType
-    priority: Priority
-    effective_priority: Priority
-    inherited_from: Name | None = None
-    acceptance: Acceptance
-    repository: Repository | None = None
-    max_iterations: int
-    max_attempts: int
-    timeout_seconds: int
-    cost_usd: float | None = None
-    tokens: int | None = None
-    spent_usd: float = 0.0
-    spent_tokens: int = 0
-    parent: ParentContext | None = None
-    dependencies: list[DependencyResult] = Field(default_factory=list)
-    decisions: list[DependencyResult] = Field(default_factory=list)
-    """Answered questions that this bead asked."""
-    history: list[PastIteration] = Field(default_factory=list)
-    rules: list[str] = Field(default_factory=list)
-    """House rules of project and Worker."""
-
-
-class Claimed(Model):
-    """A granted claim."""
-
-    claim_id: Identifier
-    fence: int
-    lease_seconds: float
-    """Heartbeat at least this often, or the bead goes to someone else."""
-    attempt: int
-    iteration: int
-    resumed_branch: ShortText | None = None
-    """Branch that holds the work of earlier attempts or iterations."""
-    bead: BeadWork
-    agent: AgentSpec
-    """Settings of the Worker at this moment; the bead's routing applied."""
 
 
 class ClaimAnswer(Model):
@@ -242,18 +169,32 @@ class WorkAnswer(Model):
 class VerifyResult(Model):
     """One acceptance command."""
 
-    command: Annotated[str, StringConstraints(max_length=4096)]
+    command: Message
     exit_code: int
     seconds: float
-    output: Annotated[str, StringConstraints(max_length=16384)] = ""
+    output: Annotated[str, StringConstraints(max_length=16384), BeforeValidator(clean)] = ""
     """The end of what it printed."""
+
+
+def _options(given: Any) -> Any:
+    """An agent's options as a decision bead takes them: names on one line, and each of them once."""
+    if not isinstance(given, list) or not all(isinstance(option, dict) for option in given):
+        return given
+    named: dict[str, Any] = {}
+    for option in given:
+        name = " ".join(clean(str(option.get("name", ""))).split())[:128]
+        consequence = clean(str(option.get("consequence") or ""))[:4096]
+        named.setdefault(name, {**option, "name": name, "consequence": consequence})
+    return list(named.values())
 
 
 class Question(Model):
     """What the agent asks of a person."""
 
-    question: Annotated[str, StringConstraints(min_length=1, max_length=8192)]
-    options: Annotated[list[DecisionOption], Field(max_length=20)] = Field(default_factory=list)
+    question: Annotated[str, StringConstraints(min_length=1, max_length=8192), cut(8192)]
+    options: Annotated[
+        list[DecisionOption], Field(max_length=20), Unique("name"), BeforeValidator(_options)
+    ] = Field(default_factory=list)
     recommendation: Message | None = None
 
 
@@ -280,7 +221,7 @@ class ReportRequest(Model):
     question: Question | None = None
     """With outcome needs_decision."""
     reflexion: Reflexion | None = None
-    final_text: Annotated[str, StringConstraints(max_length=65536)] = ""
+    final_text: Annotated[str, StringConstraints(max_length=65536), cut(65536)] = ""
     """The agent's last words."""
     branch: Annotated[str, StringConstraints(max_length=255)] | None = None
     commit: Annotated[str, StringConstraints(max_length=64)] | None = None

@@ -1,0 +1,93 @@
+"""What a claim hands over: the bead as its worker needs it, with all that was done before."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from ringmaster_operator.resources.base import Model, Priority
+from ringmaster_operator.resources.bead import Acceptance, BeadType, Outcome, Repository
+from ringmaster_operator.resources.scalars import LongText, Message, Name, ShortText
+from ringmaster_operator.resources.worker import AgentSpec
+
+Identifier = Annotated[str, StringConstraints(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
+"""A client-made unique id (UUID): the idempotency key of the call."""
+
+
+class PastIteration(Model):
+    """What an earlier run of the agent on this bead did."""
+
+    attempt: int
+    iteration: int
+    outcome: Outcome
+    lesson: Message = ""
+    commit: ShortText | None = None
+
+
+class DependencyResult(Model):
+    """What a finished dependency left."""
+
+    name: Name
+    title: ShortText
+    summary: Message = ""
+    branch: ShortText | None = None
+    commit: ShortText | None = None
+    answer: Annotated[str, StringConstraints(max_length=8192)] | None = None
+    """For a decision: what was decided."""
+    question: Annotated[str, StringConstraints(max_length=8192)] | None = None
+
+
+class ParentContext(Model):
+    """What the bead belongs to."""
+
+    name: Name
+    title: ShortText
+    description: LongText = ""
+
+
+class BeadWork(Model):
+    """The bead as the worker needs it; limits are resolved, nothing is left to look up."""
+
+    namespace: str
+    name: Name
+    uid: str
+    generation: int
+    title: ShortText
+    description: LongText
+    type: BeadType
+    priority: Priority
+    effective_priority: Priority
+    inherited_from: Name | None = None
+    acceptance: Acceptance
+    repository: Repository | None = None
+    max_iterations: int
+    max_attempts: int
+    timeout_seconds: int
+    cost_usd: float | None = None
+    tokens: int | None = None
+    spent_usd: float = 0.0
+    spent_tokens: int = 0
+    parent: ParentContext | None = None
+    dependencies: list[DependencyResult] = Field(default_factory=list)
+    decisions: list[DependencyResult] = Field(default_factory=list)
+    """Answered questions that this bead asked."""
+    history: list[PastIteration] = Field(default_factory=list)
+    rules: list[str] = Field(default_factory=list)
+    """House rules of project and Worker."""
+
+
+class Claimed(Model):
+    """A granted claim."""
+
+    claim_id: Identifier
+    fence: int
+    lease_seconds: float
+    """Heartbeat at least this often, or the bead goes to someone else."""
+    attempt: int
+    iteration: int
+    resumed_branch: ShortText | None = None
+    """Branch that holds the work of earlier attempts or iterations."""
+    bead: BeadWork
+    agent: AgentSpec
+    """Settings of the Worker at this moment; the bead's routing applied."""
