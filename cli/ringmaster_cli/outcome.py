@@ -11,8 +11,8 @@ The order of the evidence, the strongest first:
 What the agent writes in prose is never searched for words such as "error", "0 failed" or "should I".
 
 Confidence, 0 to 1: 1.0 a fact that Ringmaster saw itself (ended by it, missing program); 0.95 verify
-commands; 0.9 the agent's own error or question; 0.8 its marker without a check; 0.6 changes and a clean end, no marker;
-0.5 anything weaker.
+commands; 0.9 the agent's own error or question; 0.8 its marker without a check; 0.7 where two of these
+disagree; 0.6 changes and a clean end, but no marker; 0.5 anything weaker.
 """
 
 from __future__ import annotations

@@ -291,6 +291,7 @@ class _Running:
 
     def _result(self, ended: Ended, why: str, code: int | None) -> AgentResult:
         facts, by_itself = self.facts, ended == "exit"
+        seconds, finished = time.monotonic() - self.clock, datetime.now(UTC)
         text, reason = facts.error_text, facts.error_reason
         if by_itself and code != 0 and not text:
             # Nothing in the stream says why it failed, so its last words outside it are the cause.
@@ -309,7 +310,7 @@ class _Running:
             error_text=text,
             progress=self._progress(),
             markers=read_markers(facts.final_text),
-            seconds=time.monotonic() - self.clock,
+            seconds=seconds,
             started_at=self.started,
-            finished_at=datetime.now(UTC),
+            finished_at=finished,
         )

@@ -1,7 +1,8 @@
 """What all readers share.
 
 A reader never fails on its input: a line that it does not understand is noise, shown to the person who
-watches and kept as a possible cause, but not progress. Formats change between versions, so every field is optional.
+watches and kept as a possible cause, but not progress. Formats change between versions, so every field is
+optional.
 """
 
 from __future__ import annotations
