@@ -1,0 +1,35 @@
+"""What was: attempts, iterations, usage, reports, sessions, in SQLite or PostgreSQL.
+
+The Kubernetes API keeps what *is*; this room keeps what must survive it. A report is acknowledged only after
+its commit here, so everything is built around one writer that never says yes too early.
+"""
+
+from ringmaster_operator.history.errors import (
+    HistoryCorrupt,
+    HistoryError,
+    HistoryInUse,
+    HistoryTooNew,
+    HistoryUnavailable,
+    ReportConflict,
+)
+from ringmaster_operator.history.history import History
+from ringmaster_operator.history.records import (
+    AttemptSummary,
+    StoredAttempt,
+    StoredReport,
+    StoredSession,
+)
+
+__all__ = [
+    "AttemptSummary",
+    "History",
+    "HistoryCorrupt",
+    "HistoryError",
+    "HistoryInUse",
+    "HistoryTooNew",
+    "HistoryUnavailable",
+    "ReportConflict",
+    "StoredAttempt",
+    "StoredReport",
+    "StoredSession",
+]

@@ -1,0 +1,68 @@
+"""What can go wrong with the history, in words that a person can act on.
+
+Drivers differ in their exception classes and SQLite in its wording, so the difference between "try again
+later" (full disk, lost connection), "damaged" and "our own mistake" is made here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+_DAMAGED = ("malformed", "not a database", "corrupt")
+_OURS = ("no such table", "no such column", "syntax error", "has no column")
+
+
+class HistoryError(Exception):
+    """The history database cannot do what was asked; the text says why and what to do."""
+
+
+class HistoryUnavailable(HistoryError):
+    """Not now: disk full, I/O error, connection lost. Nothing was written; the same call may be repeated."""
+
+
+class HistoryCorrupt(HistoryError):
+    """The database is damaged. It was left as it is."""
+
+
+class HistoryInUse(HistoryError):
+    """Another process has the database open for writing."""
+
+
+class HistoryTooNew(HistoryError):
+    """The database was written by a newer Ringmaster."""
+
+
+class ReportConflict(HistoryError):
+    """A report id that another claim has used already."""
+
+
+def damaged(place: str, detail: str) -> HistoryCorrupt:
+    """The error for a damaged database at `place`."""
+    return HistoryCorrupt(
+        f"the history database {place} is damaged ({detail}). It was left untouched. Restore it from a "
+        f"backup; or, to begin with an empty history, move it and its -wal and -shm files aside"
+    )
+
+
+def explained(error: BaseException, place: str) -> HistoryError | None:
+    """The HistoryError behind a driver's error; None for the caller's own faults (constraints, SQL)."""
+    if isinstance(error, HistoryUnavailable | HistoryCorrupt):
+        return error
+    if isinstance(error, OSError):
+        return unavailable(place, str(error))
+    if not isinstance(error, DBAPIError):
+        return None
+    detail = " ".join(str(error.orig).split())
+    if any(word in detail for word in _DAMAGED):
+        return damaged(place, detail)
+    if any(word in detail for word in _OURS) or not isinstance(error, OperationalError | InterfaceError):
+        return None
+    return unavailable(place, detail)
+
+
+def unavailable(place: str, detail: str) -> HistoryUnavailable:
+    """The error for a database that cannot be used now."""
+    hint = ""
+    if "full" in detail or "No space" in detail:
+        hint = "; free some disk space, it is tried again by itself"
+    return HistoryUnavailable(f"the history database {place} cannot be used now: {detail}{hint}")

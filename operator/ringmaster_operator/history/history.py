@@ -1,0 +1,130 @@
+"""The door to the history: async, keyword-only, one call a transaction.
+
+Every write returns after its commit. Reads have connections and threads of their own, so that a long list
+never delays a report.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlmodel import Session
+
+from ringmaster_operator.history import queries, recorder, reports
+from ringmaster_operator.history.errors import HistoryError, explained
+from ringmaster_operator.history.postgres import READERS, PostgresBackend
+from ringmaster_operator.history.sqlite import SqliteBackend
+from ringmaster_operator.history.writer import Writer
+
+T = TypeVar("T")
+P = ParamSpec("P")
+_HINT = "give RINGMASTER_DATABASE_URL as sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
+
+
+def _backend(url: str) -> SqliteBackend | PostgresBackend:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise HistoryError(f"the address of the history database is not a URL; {_HINT}") from error
+    if parsed.get_backend_name() == "postgresql":
+        return PostgresBackend(parsed)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        shown = parsed.render_as_string(hide_password=True)
+        raise HistoryError(f"the history cannot be kept in {shown}; {_HINT}")
+    return SqliteBackend(Path(parsed.database).expanduser().absolute())
+
+
+def _writes(
+    function: Callable[Concatenate[Session, P], T],
+) -> Callable[Concatenate[History, P], Coroutine[Any, Any, T]]:
+    @wraps(function)
+    async def call(self: History, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.write(lambda db: function(db, *args, **kwargs))
+
+    return call
+
+
+def _reads(
+    function: Callable[Concatenate[Session, P], T],
+) -> Callable[Concatenate[History, P], Coroutine[Any, Any, T]]:
+    @wraps(function)
+    async def call(self: History, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.read(lambda db: function(db, *args, **kwargs))
+
+    return call
+
+
+class History:
+    """One open history database. Use it from one event loop.
+
+    The calls are those of recorder.py and queries.py without their database session; each may raise
+    HistoryUnavailable (nothing was written, try again) or HistoryCorrupt.
+    """
+
+    def __init__(self, backend: SqliteBackend | PostgresBackend) -> None:
+        self._backend = backend
+        self._writer = Writer(backend)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="history-reader")
+
+    @classmethod
+    async def open(cls, url: str) -> History:
+        """Open and, if need be, make or upgrade the database.
+
+        `url` is sqlite:///PATH (~ is understood) or postgresql+psycopg://. Raises HistoryError: in use by
+        another process, damaged, of a newer version, not reachable; each says what to do.
+        """
+        return cls(await asyncio.to_thread(_backend, url))
+
+    async def close(self) -> None:
+        """Commit what is queued and let the database go."""
+        await asyncio.to_thread(self._readers.shutdown)
+        await asyncio.to_thread(self._backend.reader.dispose)
+        await self._writer.close()
+        await asyncio.to_thread(self._backend.close)
+
+    async def write(self, run: Callable[[Session], T]) -> T:
+        """Run `run` in the writer's next commit, and return what it returned, once committed."""
+        return await self._writer.write(run)
+
+    async def read(self, run: Callable[[Session], T]) -> T:
+        """Run `run` on a read-only connection, in a thread."""
+
+        def reading() -> T:
+            try:
+                with Session(self._backend.reader, expire_on_commit=False) as session:
+                    return run(session)
+            except Exception as error:
+                if (known := explained(error, self._backend.place)) is not None:
+                    raise known from error
+                raise
+
+        return await asyncio.get_running_loop().run_in_executor(self._readers, reading)
+
+    record_bead = _writes(recorder.record_bead)
+    record_event = _writes(recorder.record_event)
+    start_attempt = _writes(recorder.start_attempt)
+    end_attempt = _writes(recorder.end_attempt)
+    commit_report = _writes(reports.commit_report)
+    refuse_report = _writes(reports.refuse_report)
+    mark_applied = _writes(reports.mark_applied)
+    save_session = _writes(recorder.save_session)
+    forget_sessions = _writes(recorder.forget_sessions)
+
+    find_report = _reads(queries.find_report)
+    unapplied_reports = _reads(queries.unapplied_reports)
+    find_claim = _reads(queries.find_claim)
+    open_attempts = _reads(queries.open_attempts)
+    iterations_of = _reads(queries.iterations_of)
+    agent_session_of = _reads(queries.agent_session_of)
+    spent_today = _reads(queries.spent_today)
+    session = _reads(queries.session)
+    outcome_counts = _reads(queries.outcome_counts)
+    attempts_of = _reads(queries.attempts_of)
+    attempts_in = _reads(queries.attempts_in)

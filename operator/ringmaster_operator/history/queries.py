@@ -1,0 +1,208 @@
+"""The reads, as functions of a database session. They give plain values, never rows."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, func
+from sqlalchemy import select as columns
+from sqlmodel import Session, col, select
+
+from ringmaster_operator.history.records import AttemptSummary, StoredAttempt, StoredReport, StoredSession
+from ringmaster_operator.history.tables import AttemptRow, IterationRow, ReportRow, SessionRow, UsageRow
+from ringmaster_operator.resources.bead import Outcome
+from ringmaster_operator.resources.protocol import (
+    PastIteration,
+    Reflexion,
+    ReportAnswer,
+    ReportRequest,
+    VerifyResult,
+)
+from ringmaster_operator.resources.worker import Spent
+
+_LESSON = 2000
+"""Characters of a lesson: it goes into the next prompt."""
+_TAIL = 600
+"""Characters of one failed command's output in it."""
+
+
+def find_report(db: Session, *, report_id: str) -> StoredReport | None:
+    """The accepted report of this id."""
+    row = db.exec(select(ReportRow).where(ReportRow.report_id == report_id)).first()
+    return None if row is None or row.refused else _report(row)
+
+
+def unapplied_reports(db: Session) -> list[StoredReport]:
+    """The outbox, oldest first."""
+    rows = db.exec(select(ReportRow).where(col(ReportRow.applied).is_(False)).order_by(col(ReportRow.id)))
+    return [_report(row) for row in rows]
+
+
+def _report(row: ReportRow) -> StoredReport:
+    return StoredReport(
+        report_id=row.report_id,
+        bead_uid=row.bead_uid,
+        namespace=row.namespace,
+        bead=row.bead,
+        claim_id=row.claim_id,
+        request=ReportRequest.read(row.body),
+        answer=ReportAnswer.read(row.answer),
+        received_at=row.received_at,
+        applied=row.applied,
+    )
+
+
+def find_claim(db: Session, *, claim_id: str) -> StoredAttempt | None:
+    """The attempt that this claim began."""
+    row = db.exec(select(AttemptRow).where(AttemptRow.claim_id == claim_id)).first()
+    return None if row is None else _attempt(row)
+
+
+def open_attempts(db: Session) -> list[StoredAttempt]:
+    """All that have not ended, oldest first."""
+    rows = db.exec(select(AttemptRow).where(col(AttemptRow.ended_at).is_(None)).order_by(col(AttemptRow.id)))
+    return [_attempt(row) for row in rows]
+
+
+def _attempt(row: AttemptRow) -> StoredAttempt:
+    return StoredAttempt(**{name: getattr(row, name) for name in StoredAttempt.__slots__})
+
+
+def iterations_of(db: Session, *, bead_uid: str, limit: int = 20) -> list[PastIteration]:
+    """The bead's last iterations over all attempts, oldest first, each with what is to be learned from it."""
+    rows = db.exec(
+        select(IterationRow, AttemptRow.attempt)
+        .join(AttemptRow, col(AttemptRow.id) == col(IterationRow.attempt_id))
+        .where(IterationRow.bead_uid == bead_uid)
+        .order_by(col(IterationRow.id).desc())
+        .limit(limit)
+    ).all()
+    return [
+        PastIteration(
+            attempt=attempt,
+            iteration=row.iteration,
+            outcome=Outcome.read(row.outcome),
+            lesson=lesson(row),
+            commit=row.commit,
+        )
+        for row, attempt in reversed(rows)
+    ]
+
+
+def lesson(row: IterationRow) -> str:
+    """The agent's own lesson; else what failed, with the end of its output; else how its last words began."""
+    if row.reflexion is not None:
+        learned = Reflexion.read(row.reflexion)
+        text = " ".join(part for part in (learned.cause, learned.lesson) if part.strip())
+        if text:
+            return text[:_LESSON]
+    results = [VerifyResult.read(result) for result in row.verify]
+    failed = [
+        f"`{result.command}` exited {result.exit_code}: {result.output.strip()[-_TAIL:]}".rstrip(": ")
+        for result in results
+        if result.exit_code != 0
+    ]
+    return ("\n".join(failed) or row.final_text.strip())[:_LESSON]
+
+
+def agent_session_of(db: Session, *, bead_uid: str) -> str | None:
+    """The agent's own id of its last conversation about the bead."""
+    return db.exec(
+        select(IterationRow.agent_session)
+        .where(IterationRow.bead_uid == bead_uid, IterationRow.agent_session != "")
+        .order_by(col(IterationRow.id).desc())
+        .limit(1)
+    ).first()
+
+
+def _usd() -> ColumnElement[Any]:
+    """A request's price: from the table, else the agent's own figure."""
+    return func.coalesce(col(UsageRow.computed_usd), col(UsageRow.reported_usd))
+
+
+def spent_today(db: Session, *, namespace: str, worker: str | None = None, now: datetime) -> Spent:
+    """Dollars and tokens of the UTC day of `now`, by one Worker or by all of the namespace."""
+    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    end = day + timedelta(days=1)
+    sums = select(func.sum(_usd()), func.sum(col(UsageRow.input_tokens) + col(UsageRow.output_tokens))).where(
+        UsageRow.namespace == namespace, UsageRow.at >= day, UsageRow.at < end
+    )
+    lumps = select(func.sum(IterationRow.lump_usd)).where(
+        IterationRow.namespace == namespace, IterationRow.at >= day, IterationRow.at < end
+    )
+    if worker is not None:
+        sums = sums.where(UsageRow.worker == worker)
+        lumps = lumps.where(IterationRow.worker == worker)
+    usd, tokens = db.exec(sums).one()
+    lump = db.exec(lumps).one()
+    return Spent(usd=float(usd or 0) + float(lump or 0), tokens=int(tokens or 0))
+
+
+def session(db: Session, *, namespace: str, worker: str, name: str) -> StoredSession | None:
+    """What is remembered of a session."""
+    row = db.exec(
+        select(SessionRow).where(
+            SessionRow.namespace == namespace, SessionRow.worker == worker, SessionRow.name == name
+        )
+    ).first()
+    if row is None:
+        return None
+    return StoredSession(**{field: getattr(row, field) for field in StoredSession.__slots__})
+
+
+def outcome_counts(db: Session, *, namespace: str) -> dict[str, int]:
+    """Ended attempts by how they ended."""
+    rows = db.exec(
+        select(AttemptRow.kind, func.count())
+        .where(AttemptRow.namespace == namespace, col(AttemptRow.kind).is_not(None))
+        .group_by(col(AttemptRow.kind))
+    )
+    return {str(kind): int(count) for kind, count in rows}
+
+
+def attempts_of(db: Session, *, bead_uid: str) -> list[AttemptSummary]:
+    """The bead's attempts in order, with their sums."""
+    return _summaries(db, col(AttemptRow.bead_uid) == bead_uid)
+
+
+def attempts_in(db: Session, *, namespace: str) -> list[AttemptSummary]:
+    """All attempts of a namespace in order of their start, with their sums."""
+    return _summaries(db, col(AttemptRow.namespace) == namespace)
+
+
+def _summaries(db: Session, chosen: ColumnElement[bool]) -> list[AttemptSummary]:
+    attempts = db.exec(select(AttemptRow).where(chosen).order_by(col(AttemptRow.id))).all()
+    ids = select(AttemptRow.id).where(chosen)
+    ran = columns(
+        col(IterationRow.attempt_id),
+        func.count().label("iterations"),
+        func.sum(IterationRow.lump_usd).label("lump"),
+    )
+    used = columns(
+        col(UsageRow.attempt_id),
+        func.sum(UsageRow.input_tokens).label("input"),
+        func.sum(UsageRow.cache_read_tokens).label("cached"),
+        func.sum(UsageRow.output_tokens).label("output"),
+        func.sum(_usd()).label("usd"),
+        func.sum(UsageRow.requests).filter(_usd().is_(None)).label("unpriced"),
+    )
+    sums: dict[int, dict[str, Any]] = {}
+    for sum_, key in ((ran, col(IterationRow.attempt_id)), (used, col(UsageRow.attempt_id))):
+        for row in db.connection().execute(sum_.where(key.in_(ids)).group_by(key)).mappings():
+            sums.setdefault(row["attempt_id"], {}).update(row)
+    return [_summary(attempt, sums.get(attempt.id or 0, {})) for attempt in attempts]
+
+
+def _summary(attempt: AttemptRow, sums: dict[str, Any]) -> AttemptSummary:
+    return AttemptSummary(
+        attempt=_attempt(attempt),
+        branch=attempt.branch,
+        commit=attempt.commit,
+        iterations=int(sums.get("iterations") or 0),
+        input_tokens=int(sums.get("input") or 0),
+        cached_input_tokens=int(sums.get("cached") or 0),
+        output_tokens=int(sums.get("output") or 0),
+        usd=float(sums.get("usd") or 0) + float(sums.get("lump") or 0),
+        unpriced_requests=int(sums.get("unpriced") or 0),
+    )

@@ -1,0 +1,73 @@
+"""What the queries give back: plain values that outlive the database session they came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ringmaster_operator.resources.protocol import ReportAnswer, ReportRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredReport:
+    """An accepted report."""
+
+    report_id: str
+    bead_uid: str
+    namespace: str
+    bead: str
+    claim_id: str
+    request: ReportRequest
+    answer: ReportAnswer
+    received_at: datetime
+    applied: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAttempt:
+    """A claim, as recorded."""
+
+    bead_uid: str
+    fence: int
+    namespace: str
+    bead: str
+    claim_id: str
+    worker: str
+    session: str
+    profile: str
+    model: str | None
+    attempt: int
+    iteration: int
+    started_at: datetime
+    ended_at: datetime | None
+    kind: str | None
+    reason: str | None
+    summary: str
+    counted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptSummary:
+    """An attempt with the sums of its iterations."""
+
+    attempt: StoredAttempt
+    branch: str | None
+    commit: str | None
+    iterations: int
+    input_tokens: int
+    cached_input_tokens: int
+    output_tokens: int
+    usd: float
+    unpriced_requests: int
+    """Requests of models without a known price: usd is too low by these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSession:
+    """What is remembered of a session."""
+
+    state: str
+    restarts: int
+    next_start_at: datetime | None
+    started_at: datetime | None
+    last_error: str

@@ -1,0 +1,148 @@
+"""The one writer: one thread, one connection, group commit.
+
+While a commit waits for the disk, further writes queue up; the next commit takes them all at once, each
+inside a savepoint, so that one that fails spoils no other. Nobody is answered before the commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlmodel import Session
+
+from ringmaster_operator.history.errors import HistoryError, HistoryUnavailable, explained
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+CAPACITY = 1000
+"""Writes under way; further callers wait. Bounds memory while the disk is slow."""
+BATCH = 200
+"""Writes in one commit at most, so that the first of them does not wait long."""
+
+
+class Backend(Protocol):
+    """What the writer needs of a database."""
+
+    place: str
+    writer: Engine
+
+    def settle(self, connection: Connection) -> None:
+        """Last work on the connection before it closes."""
+
+
+@dataclass(slots=True)
+class _Job:
+    run: Callable[[Session], Any]
+    future: Future[Any] = field(default_factory=Future)
+
+
+class Writer:
+    """Runs closures in the database, in order, in one thread."""
+
+    def __init__(self, backend: Backend, *, capacity: int = CAPACITY) -> None:
+        self._backend = backend
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._room = asyncio.Semaphore(capacity)
+        self._connection: Connection | None = None
+        self._closed = False
+        self._thread = Thread(target=self._work, name="history-writer", daemon=True)
+        self._thread.start()
+
+    async def write(self, run: Callable[[Session], T]) -> T:
+        """Run it and commit; returns what it returns. It must return plain values, not rows.
+
+        Raises HistoryUnavailable or HistoryCorrupt when nothing was written, or what `run` raised.
+        """
+        async with self._room:
+            if self._closed:
+                raise HistoryUnavailable(f"the history database {self._backend.place} is closed")
+            job = _Job(run)
+            self._jobs.put(job)
+            result: T = await asyncio.wrap_future(job.future)
+            return result
+
+    async def close(self) -> None:
+        """Commit what is queued, empty the WAL, close the connection. May be called twice."""
+        if not self._closed:
+            self._closed = True
+            self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _work(self) -> None:
+        last = False
+        while not last:
+            jobs, last = self._take()
+            running = [job for job in jobs if job.future.set_running_or_notify_cancel()]
+            if running:
+                self._commit(running)
+        self._settle()
+
+    def _take(self) -> tuple[list[_Job], bool]:
+        jobs: list[_Job] = []
+        job = self._jobs.get()
+        while job is not None:
+            jobs.append(job)
+            if len(jobs) == BATCH:
+                return jobs, False
+            try:
+                job = self._jobs.get_nowait()
+            except Empty:
+                return jobs, False
+        return jobs, True
+
+    def _commit(self, jobs: list[_Job]) -> None:
+        try:
+            if self._connection is None:
+                self._connection = self._backend.writer.connect()
+            with Session(self._connection, expire_on_commit=False) as session:
+                results = [self._run(session, job) for job in jobs]
+                session.commit()
+        except BaseException as error:
+            self._disconnect()
+            known = explained(error, self._backend.place)
+            for job in jobs:
+                job.future.set_exception(type(known)(str(known)) if known else error)
+            return
+        for job, (result, failure) in zip(jobs, results, strict=True):
+            if failure is None:
+                job.future.set_result(result)
+            else:
+                job.future.set_exception(failure)
+
+    def _run(self, session: Session, job: _Job) -> tuple[Any, Exception | None]:
+        try:
+            with session.begin_nested():
+                return job.run(session), None
+        except Exception as error:
+            if isinstance(error, HistoryError):
+                return None, error
+            if (known := explained(error, self._backend.place)) is not None:
+                raise known from error  # the database's fault, not this job's: the whole commit fails
+            return None, error
+
+    def _disconnect(self) -> None:
+        """Give the connection up after a failure; the next commit begins with a fresh one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.invalidate()
+                connection.close()
+            except Exception as error:
+                log.debug("closing a broken history connection: %s", error)
+
+    def _settle(self) -> None:
+        if self._connection is not None:
+            try:
+                self._backend.settle(self._connection)
+            except Exception as error:
+                log.warning("the history database was not checkpointed: %s", error)
+        self._disconnect()
