@@ -21,6 +21,17 @@ from typing import Any, TypeVar
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, settings
+
+# A slow machine is no reason to fail; RINGMASTER_EXAMPLES=10000 is the full form of every property test.
+settings.register_profile(
+    "ringmaster",
+    deadline=None,
+    print_blob=True,
+    max_examples=int(os.environ.get("RINGMASTER_EXAMPLES", "100")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("ringmaster")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 HACK_CLUSTER = REPOSITORY / "hack" / "cluster"
