@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
 import subprocess
 import tempfile
@@ -117,7 +118,7 @@ def pytest_configure(config: pytest.Config) -> None:
     option.kind_bin = option.kind_bin or str(KIND_SHIM)
     option.kind_kubectl_bin = option.kind_kubectl_bin or str(KUBECTL)
     if _is_xdist_controller(config):
-        option.testrunuid = option.testrunuid or secrets.token_hex(16)
+        option.testrunuid = str(os.getpid())  # the workers share the cluster that is named after it
 
 
 def _is_xdist_controller(config: pytest.Config) -> bool:
@@ -128,8 +129,15 @@ def _session_cluster_name(config: pytest.Config) -> str:
     chosen: str = config.option.cluster_name
     if chosen != "pytest-kind":
         return chosen
-    run = getattr(config, "workerinput", {}).get("testrunuid") or config.option.testrunuid
-    return f"test-{run[:12]}" if run else f"test-{os.getpid()}"
+    return f"test-{getattr(config, 'workerinput', {}).get('testrunuid', os.getpid())}"
+
+
+def _end_orphans() -> None:
+    """End the clusters of test runs that were killed, which could not do it."""
+    for name in hack_cluster("list").split():
+        run = re.fullmatch(r"(?:test|own)-(\d+)(?:-.*)?", name)
+        if run and not Path("/proc", run[1]).exists():
+            hack_cluster("down", "--name", name)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -171,6 +179,7 @@ def _choose_cluster(config: pytest.Config, given: str | None, kubeconfig: Path) 
         kubeconfig.write_bytes(Path(given).read_bytes())  # a copy, because pytest-kind touches its file
         option.cluster_name, option.keep_cluster = GIVEN, True
     else:
+        _end_orphans()
         option.cluster_name = _session_cluster_name(config)
         exists = option.cluster_name in hack_cluster("list").split()
         if exists:
@@ -184,7 +193,7 @@ def _choose_cluster(config: pytest.Config, given: str | None, kubeconfig: Path) 
 @pytest.fixture(scope="module")
 def own_cluster() -> Iterator[OwnCluster]:
     """A cluster of this module's own, for tests that kill parts of it. It takes some seconds and 0.5 GB."""
-    name = f"own-{secrets.token_hex(4)}"
+    name = f"own-{os.getpid()}-{secrets.token_hex(3)}"
     try:
         hack_cluster("up", "--name", name)
         ready = _cluster(OwnCluster, "--name", name)
