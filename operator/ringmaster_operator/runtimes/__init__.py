@@ -1,0 +1,1 @@
+"""Where sessions run: one protocol, a room for each kind of place."""

@@ -1,0 +1,157 @@
+"""What every place that runs sessions can do, in the same words for tmux and for pods.
+
+The reconciler plans in these words only, and one conformance suite holds every runtime to them, so that
+the same manifests work on a laptop and on a cluster.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+Key = tuple[str, str]
+"""(namespace, name) of a session."""
+
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
+WORD = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,127}", re.ASCII)
+SOCKET = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_]{0,79}", re.ASCII)
+ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+class SessionFault(Exception):
+    """The session cannot be started or stopped as asked; the text says why and what to do."""
+
+
+class RuntimeUnavailable(SessionFault):
+    """The runtime as a whole does not work here (tmux not installed, no rights)."""
+
+
+class SessionState(StrEnum):
+    STARTING = "starting"
+    RUNNING = "running"
+    EXITED = "exited"
+    UNSTARTABLE = "unstartable"
+    """The program is missing or may not be run: trying again without a change is of no use."""
+    LOST = "lost"
+    """It ran, and its surroundings are gone (tmux server ended, machine restarted, node lost)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionSpec:
+    """What is to run.
+
+    fingerprint stands for everything whose change must replace the session. env may hold secrets: it never
+    reaches a command line, a log or repr(). place is the runtime's own word for where (tmux: the socket).
+    """
+
+    namespace: str
+    name: str
+    worker: str
+    command: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    working_directory: str | None = None
+    fingerprint: str
+    place: str = ""
+
+    @property
+    def key(self) -> Key:
+        return self.namespace, self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionInfo:
+    """What is there. exit_code is 128 + n after signal n, None while unknown; times are UTC."""
+
+    namespace: str
+    name: str
+    worker: str
+    state: SessionState
+    fingerprint: str
+    pid: int | None = None
+    started_at: datetime | None = None
+    exit_code: int | None = None
+    message: str = ""
+    last_output_at: datetime | None = None
+
+    @property
+    def key(self) -> Key:
+        return self.namespace, self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopResult:
+    """existed: there was something to stop. forced: processes that had to be killed after the grace."""
+
+    existed: bool
+    screen: str = ""
+    forced: int = 0
+
+
+class Runtime(Protocol):
+    """All calls are safe to repeat, and touch only sessions that this runtime's owner started."""
+
+    async def sessions(self) -> list[SessionInfo]:
+        """All sessions of this owner, of every namespace, also those that ended."""
+        ...
+
+    async def start(self, spec: SessionSpec) -> SessionInfo:
+        """Start it, or leave it as it is when it runs with the same fingerprint.
+
+        Raises SessionFault when it runs with another one, when a stranger's session has the name, or when
+        the spec is not valid. A program that cannot be run is no exception but the state UNSTARTABLE.
+        """
+        ...
+
+    async def stop(self, key: Key, *, grace_seconds: float = 10.0, keep_screen: bool = True) -> StopResult:
+        """End every process of it: asked first, killed after grace_seconds. Keeps the log.
+
+        With keep_screen the last screen is saved before, and returned.
+        """
+        ...
+
+    async def screen(self, key: Key, *, lines: int = 200) -> str:
+        """The last lines of the screen; of an ended session the one that was saved."""
+        ...
+
+    async def logs(self, key: Key, *, lines: int = 200) -> str:
+        """The last lines of all that it wrote, as far as it is kept."""
+        ...
+
+    async def discard(self, key: Key) -> None:
+        """Drop what a stopped session left: log, screen, files."""
+        ...
+
+    def attach_command(self, key: Key) -> list[str]:
+        """What a person runs to see and use the session."""
+        ...
+
+
+def check_key(key: Key) -> None:
+    """Raises SessionFault unless both parts are DNS labels: nothing else ever reaches a command line."""
+    for what, value in zip(("namespace", "name"), key, strict=True):
+        _check(LABEL, f"session {what}", value, "lower-case letters, digits and dashes, at most 63")
+
+
+def check_spec(spec: SessionSpec) -> None:
+    """Raises SessionFault for names, variables and commands that cannot be passed on as they are."""
+    check_key(spec.key)
+    _check(LABEL, "worker", spec.worker, "lower-case letters, digits and dashes, at most 63")
+    _check(WORD, "fingerprint", spec.fingerprint, "letters, digits, dots and dashes, at most 128")
+    if spec.place:
+        _check(SOCKET, "socket name", spec.place, "letters, digits, dashes and underscores, at most 80")
+    if not spec.command or not spec.command[0]:
+        raise SessionFault(f"session {spec.name}: the command is empty")
+    if any("\0" in part for part in (*spec.command, *spec.env.values(), spec.working_directory or "")):
+        raise SessionFault(f"session {spec.name}: a NUL character in the command or a variable")
+    for name in spec.env:
+        _check(ENV_NAME, "variable name", name, "letters, digits and underscores")
+
+
+def _check(pattern: re.Pattern[str], what: str, value: str, allowed: str) -> None:
+    if not pattern.fullmatch(value):
+        shown = value if len(value) <= 80 else value[:77] + "..."
+        raise SessionFault(f"{what} {shown!r} is not allowed: only {allowed}")
