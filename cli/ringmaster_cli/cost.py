@@ -111,15 +111,18 @@ def price(row: Spent, *, at: datetime) -> float | None:
     from genai_prices import Usage as Tokens
     from genai_prices import calc_price
 
-    # Figures that contradict each other (more cached than sent) are evened out rather than refused.
-    read = min(row.cache_read, row.input)
-    written = min(row.cache_write, row.input - read)
+    # A sum over several requests is priced as so many average ones. Figures that contradict each other (more
+    # cached than sent) are evened out rather than refused.
+    number = max(1, row.requests)
+    sent = row.input / number
+    read = min(row.cache_read / number, sent)
+    written = min(row.cache_write / number, sent - read)
     tokens = Tokens(
-        input_tokens=row.input,
-        cache_read_tokens=read or None,
-        cache_write_tokens=written or None,
-        cache_write_1h_tokens=min(row.cache_write_1h, written) or None,
-        output_tokens=row.output,
+        input_tokens=round(sent),
+        cache_read_tokens=int(read) or None,
+        cache_write_tokens=int(written) or None,
+        cache_write_1h_tokens=int(min(row.cache_write_1h / number, written)) or None,
+        output_tokens=round(row.output / number),
     )
     provider, _, bare = row.model.rpartition("/")
     for provider_id, model in ((row.provider or provider or None, bare), (None, bare), (None, row.model)):
@@ -127,7 +130,7 @@ def price(row: Spent, *, at: datetime) -> float | None:
             found = calc_price(tokens, model, provider_id=provider_id, genai_request_timestamp=at)
         except (LookupError, ValueError):
             continue
-        return float(found.total_price)
+        return float(found.total_price) * number
     return None
 
 

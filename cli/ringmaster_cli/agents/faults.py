@@ -44,3 +44,12 @@ def classify(text: str) -> Reason | None:
     """The failure class that an error message names, or None."""
     head = text[:4096]
     return next((reason for reason, pattern in PATTERNS if pattern.search(head)), None)
+
+
+def by_status(status: int) -> Reason | None:
+    """The failure class of an HTTP status of the model's service, or None."""
+    if status in (401, 403):
+        return Reason.CREDENTIALS
+    if status == 404:
+        return Reason.CONFIGURATION
+    return Reason.PROVIDER if status == 429 or status >= 500 else None

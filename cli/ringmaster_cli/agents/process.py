@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -19,6 +20,17 @@ import psutil
 MARK = "RINGMASTER_RUN_ID"
 GRACE = 5.0
 """Seconds between asking (TERM) and ending (KILL)."""
+
+
+def cannot_start(program: str, *, cwd: Path, search: str) -> str:
+    """Why a program can't be started, for people; nothing when it can. search is a PATH."""
+    if "/" not in program:
+        found = shutil.which(program, path=search) is not None
+        return "" if found else f"the agent program {program} is not on the PATH of this session"
+    path = cwd / program
+    if not path.is_file():
+        return f"the agent program {program} does not exist"
+    return "" if os.access(path, os.X_OK) else f"the agent program {program} is not executable"
 
 
 def start(

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import os
 import selectors
-import shutil
 import subprocess
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import IO, Literal
+from typing import IO
 
 from ringmaster_cli.agents.facts import MAX_ERROR_TEXT, Facts, clip
 from ringmaster_cli.agents.faults import classify
-from ringmaster_cli.agents.markers import Marker, read_markers
-from ringmaster_cli.agents.process import end_family, start
-from ringmaster_cli.agents.profiles import Profile
+from ringmaster_cli.agents.markers import read_markers
+from ringmaster_cli.agents.model import AgentResult, AgentRun, Ended
+from ringmaster_cli.agents.process import cannot_start, end_family, start
 from ringmaster_cli.agents.readers import make_reader
-from ringmaster_cli.agents.readers.base import Heard, Reader
+from ringmaster_cli.agents.readers.base import Context, Heard, Reader
 from ringmaster_cli.agents.stream import Line, Lines, Transcript
 from ringmaster_cli.agents.watch import Watch
 from ringmaster_cli.cost import price_usage
 from ringmaster_operator.resources.bead import Reason
-from ringmaster_operator.resources.protocol import Progress, Usage
+from ringmaster_operator.resources.protocol import Progress
 
-Ended = Literal["exit", "timeout", "stalled", "stopped", "missing"]
+__all__ = ["AgentResult", "AgentRun", "run_agent"]
+
 CHUNK = 256 * 1024
 TICK = 0.2
 """Seconds between two looks at clock and stop request when the agent is silent."""
@@ -35,52 +34,6 @@ DRAIN = 2.0
 """Seconds that output is still read after the program has ended: what it left running may hold the pipe."""
 TELL = 1.0
 """Seconds between two reports of progress."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AgentRun:
-    """What to run. Times in seconds."""
-
-    profile: Profile
-    prompt_file: Path
-    cwd: Path
-    env: Mapping[str, str]
-    """The whole environment of the agent; the profile's defaults are added where it says nothing."""
-    transcript: Path
-    timeout: float
-    stall: float
-    model: str | None = None
-    resume: str | None = None
-    """The agent's own id of an earlier conversation to go on with."""
-    command: Sequence[str] = ()
-    """Replaces the profile's program."""
-    args: Sequence[str] = ()
-    """Added to the profile's arguments."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AgentResult:
-    """How a run went. Only facts: what they mean for the bead is outcome.judge's business."""
-
-    ended: Ended
-    exit_code: int | None = None
-    """None when it was ended from outside or never started; negative for a signal that it died of."""
-    stop_reason: str = ""
-    """Why it ended, in words; for "stopped" what should_stop said."""
-    usage: Usage = field(default_factory=Usage)
-    final_text: str = ""
-    agent_session: str = ""
-    is_error: bool = False
-    """The agent itself reported an error."""
-    refused: bool = False
-    """The model declined to do the work."""
-    error_reason: Reason | None = None
-    error_text: str = ""
-    progress: Progress = field(default_factory=Progress)
-    markers: Sequence[Marker] = ()
-    seconds: float = 0.0
-    started_at: datetime
-    finished_at: datetime
 
 
 @dataclass
@@ -110,7 +63,9 @@ def run_agent(
     )
     env = {**run.profile.env, **run.env}
     started = datetime.now(UTC)
-    fault = _cannot_start(argv[0], run, env)
+    fault = cannot_start(argv[0], cwd=run.cwd, search=env.get("PATH", os.defpath))
+    if fault and run.profile.install and not run.command:
+        fault = f"{fault}; install it with: {run.profile.install}"
     if not fault:
         try:
             return _Running(run, argv, env, on_progress, on_line, should_stop, started).finish()
@@ -125,21 +80,6 @@ def run_agent(
         started_at=started,
         finished_at=datetime.now(UTC),
     )
-
-
-def _cannot_start(program: str, run: AgentRun, env: Mapping[str, str]) -> str:
-    """Why the program can't be started, with what to do about it; nothing when it can."""
-    if "/" in program:
-        path = run.cwd / program
-        found = path.is_file() and os.access(path, os.X_OK)
-        where = "is not there or not executable"
-    else:
-        found = shutil.which(program, path=env.get("PATH", os.defpath)) is not None
-        where = "is not on the PATH of this session"
-    if found:
-        return ""
-    hint = f"; install it with: {run.profile.install}" if run.profile.install and not run.command else ""
-    return f"the agent program {program} (profile {run.profile.name}) {where}{hint}"
 
 
 class _Running:
@@ -161,9 +101,14 @@ class _Running:
         self.should_stop = should_stop
         self.started = started
         self.run_id = uuid.uuid4().hex
-        self.reader: Reader = make_reader(
-            run.profile.events, provider=run.profile.provider, model=run.model or ""
+        context = Context(
+            provider=run.profile.provider,
+            model=run.model or "",
+            resumed=run.resume is not None,
+            env=env,
+            started_at=started,
         )
+        self.reader: Reader = make_reader(run.profile.events, context)
         self.transcript = Transcript(run.transcript)
         by_stdin = run.profile.prompt == "stdin"
         with open(run.prompt_file if by_stdin else os.devnull, "rb") as prompt:

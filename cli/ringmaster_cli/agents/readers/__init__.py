@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ringmaster_cli.agents.profiles import Events
 from ringmaster_cli.agents.readers.aider import AiderReader
-from ringmaster_cli.agents.readers.base import Reader
+from ringmaster_cli.agents.readers.base import Context, Reader
 from ringmaster_cli.agents.readers.claude import ClaudeReader
 from ringmaster_cli.agents.readers.codex import CodexReader
 from ringmaster_cli.agents.readers.gemini import GeminiReader
@@ -23,6 +23,6 @@ READERS: dict[Events, type[Reader]] = {
 }
 
 
-def make_reader(events: Events, *, provider: str, model: str) -> Reader:
-    """A fresh reader for one run; provider and model count where the stream doesn't say."""
-    return READERS[events](provider=provider, model=model)
+def make_reader(events: Events, context: Context) -> Reader:
+    """A fresh reader for one run."""
+    return READERS[events](context)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from ringmaster_cli.agents.facts import Facts, clip
@@ -17,6 +18,22 @@ from ringmaster_cli.agents.faults import classify
 from ringmaster_cli.agents.terminal import one_line, plain
 
 PANE_LINE = 400
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a reader knows of the run besides its output."""
+
+    provider: str = ""
+    """Whose prices count where the stream doesn't say."""
+    model: str = ""
+    """The model asked for; a stream that names one knows better."""
+    resumed: bool = False
+    """An earlier conversation goes on: totals that the agent tells may include it."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Where the agent keeps its own records."""
+    started_at: datetime = EPOCH
 
 
 @dataclass(frozen=True)
@@ -32,10 +49,11 @@ class Heard:
 class Reader:
     """Reads one run. Subclasses understand standard output; standard error is noise for all of them."""
 
-    def __init__(self, *, provider: str = "", model: str = "") -> None:
+    def __init__(self, context: Context) -> None:
         self.facts = Facts()
-        self.provider = provider
-        self.model = model
+        self.context = context
+        self.provider = context.provider
+        self.model = context.model
 
     def line(self, text: str) -> Heard:
         """One line of standard output, without its end."""

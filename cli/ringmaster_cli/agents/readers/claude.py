@@ -2,7 +2,8 @@
 
 Traps: the usage of a request is repeated with each content block, the early ones with a placeholder for the
 output (so the largest per message id counts); input_tokens excludes what the cache gave; requests in the
-background (titles, summaries) are only in the result's modelUsage.
+background (titles, summaries) are only in the result's modelUsage; with --resume, total_cost_usd and
+modelUsage are those of the whole conversation.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ringmaster_cli.agents.facts import MAX_ERROR_TEXT, clip
-from ringmaster_cli.agents.faults import classify
+from ringmaster_cli.agents.faults import by_status, classify
 from ringmaster_cli.agents.readers.base import (
+    PANE_LINE,
+    Context,
     Heard,
     JsonReader,
     about_tool,
@@ -35,11 +37,12 @@ TOOL_RESULT = re.compile(r'"tool_use_id"\s*:\s*"([^"]{1,128})"')
 class ClaudeReader(JsonReader):
     """Reads stream-json, and the single result object of --output-format json."""
 
-    def __init__(self, *, provider: str = "", model: str = "") -> None:
-        super().__init__(provider=provider or "anthropic", model=model)
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.provider = self.provider or "anthropic"
         self._turns: set[str] = set()
         self._current: dict[str, tuple[str, str]] = {}
-        self._retry_errors: set[str] = set()
+        self._told: set[str] = set()
 
     def cut_line(self, head: str, size: int) -> Heard:
         if '"tool_result"' in head and (match := TOOL_RESULT.search(head)):
@@ -58,13 +61,14 @@ class ClaudeReader(JsonReader):
 
     def _retry(self, event: dict[str, Any]) -> Heard:
         """The model's service failed and is asked again: not progress, but the cause if nothing follows."""
-        text = f"API error {event.get('error_status') or ''} {string(event.get('error'))}".strip()
+        status, words = count(event.get("error_status")), string(event.get("error"))
+        text = f"API error {status or ''} {words}"
         self.facts.error_text = text
-        self.facts.error_reason = classify(text) or Reason.PROVIDER
-        if text in self._retry_errors:
+        self.facts.error_reason = by_status(status) or classify(words) or Reason.PROVIDER
+        if text in self._told:
             return Heard()
-        self._retry_errors.add(text)
-        return Heard([f"! {one_line(text, 200)}: trying again"])
+        self._told.add(text)
+        return Heard([f"! {one_line(text, PANE_LINE)}: trying again"])
 
     def on_stream_event(self, event: dict[str, Any]) -> Heard:
         inner, where = mapping(event.get("event")), string(event.get("parent_tool_use_id"))
@@ -99,9 +103,9 @@ class ClaudeReader(JsonReader):
 
     def on_assistant(self, event: dict[str, Any]) -> Heard:
         message = mapping(event.get("message"))
-        if message.get("model") == "<synthetic>" or event.get("isApiErrorMessage"):
-            text = "\n".join(string(block.get("text")) for block in items(message.get("content")))
-            return Heard(self.fail(text))
+        if message.get("model") == "<synthetic>":
+            # Claude Code's own words about an error; the result that follows has them too.
+            return Heard()
         self._message_began(message)
         self._stop(message)
         show: list[str] = []
@@ -132,36 +136,41 @@ class ClaudeReader(JsonReader):
         facts = self.facts
         facts.finished = True
         facts.session = string(event.get("session_id")) or facts.session
-        facts.reported_usd = dollars(event.get("total_cost_usd"))
         facts.end_all_tools()
         text, subtype = string(event.get("result")), string(event.get("subtype"))
         self._stop(event)
-        self._rest(event)
+        self._totals(event)
         if event.get("is_error") or subtype not in ("", "success"):
             words = text or "; ".join(_strings(event.get("errors"))) or subtype.replace("_", " ")
-            status = count(event.get("api_error_status"))
-            facts.fail(words, classify(f"{words} {status or ''}"))
-            facts.error_text = clip(words, MAX_ERROR_TEXT)
-            return Heard([f"! {one_line(words, 400)}"])
+            facts.fail(words, by_status(count(event.get("api_error_status"))) or classify(words))
+            return Heard([f"! {one_line(words, PANE_LINE)}"])
         facts.is_error, facts.error_text, facts.error_reason = False, "", None
         facts.say(text)
         return Heard()
 
-    def _rest(self, event: dict[str, Any]) -> None:
-        """What the result's totals have beyond the requests seen in the stream."""
+    def _totals(self, event: dict[str, Any]) -> None:
+        """The run's cost, and what its totals have beyond the requests seen in the stream."""
+        since = event.get("model_usage_since_last_result")
+        per_model = mapping(since if isinstance(since, dict) else event.get("modelUsage"))
+        if isinstance(since, dict):
+            costs = [dollars(mapping(figures).get("costUSD")) for figures in since.values()]
+            self.facts.reported_usd = sum(cost for cost in costs if cost is not None)
+        elif not self.context.resumed:
+            self.facts.reported_usd = dollars(event.get("total_cost_usd"))
+        else:
+            # Totals of the whole conversation: what of it is this run's cannot be told.
+            return
         seen: dict[str, Spent] = {}
         for row in self.facts.spent.values():
             seen[row.model] = seen[row.model].plus(row) if row.model in seen else row
-        per_model = mapping(event.get("modelUsage"))
+        position = string(event.get("uuid")) or self.facts.session or "result"
         if not per_model and not seen:
-            usage = mapping(event.get("usage"))
-            self.facts.spend(self._spent("result", self.model, usage))
-            return
+            self.facts.spend(self._spent(position, self.model, mapping(event.get("usage"))))
         for model, figures in per_model.items():
-            total = _model_usage(model, mapping(figures))
+            total = _model_usage(f"{position}:{model}", model, mapping(figures))
             known = seen.get(model) or next((row for name, row in seen.items() if _same(name, model)), None)
             rest = total if known is None else _minus(total, known)
-            if rest.input or rest.output:
+            if not rest.empty:
                 self.facts.spend(rest)
 
     def _spent(self, key: str, model: str, usage: Mapping[str, Any]) -> Spent:
@@ -182,15 +191,16 @@ class ClaudeReader(JsonReader):
         )
 
 
-def _model_usage(model: str, figures: Mapping[str, Any]) -> Spent:
+def _model_usage(position: str, model: str, figures: Mapping[str, Any]) -> Spent:
     read, written = count(figures.get("cacheReadInputTokens")), count(figures.get("cacheCreationInputTokens"))
     return Spent(
-        position=f"rest of {model}",
+        position=position,
         provider="anthropic",
         model=model,
         input=count(figures.get("inputTokens")) + read + written,
         cache_read=read,
         cache_write=written,
+        cache_write_1h=count(figures.get("cacheCreationEphemeral1hInputTokens")),
         output=count(figures.get("outputTokens")),
     )
 
@@ -203,6 +213,7 @@ def _minus(total: Spent, known: Spent) -> Spent:
         input=max(0, total.input - known.input),
         cache_read=max(0, total.cache_read - known.cache_read),
         cache_write=max(0, total.cache_write - known.cache_write),
+        cache_write_1h=max(0, total.cache_write_1h - known.cache_write_1h),
         output=max(0, total.output - known.output),
     )
 

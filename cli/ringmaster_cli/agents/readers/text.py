@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict, deque
 
-from ringmaster_cli.agents.readers.base import PANE_LINE, Heard, Reader
+from ringmaster_cli.agents.readers.base import PANE_LINE, Context, Heard, Reader
 from ringmaster_cli.agents.terminal import one_line, plain
 
 TROUBLE = re.compile(r"error|exception|fail|retry|denied|refused|timed? ?out|unavailable", re.IGNORECASE)
@@ -20,8 +20,8 @@ FINAL_LINES = 200
 class TextReader(Reader):
     """Reads lines of text; the last ones are the final text."""
 
-    def __init__(self, *, provider: str = "", model: str = "") -> None:
-        super().__init__(provider=provider, model=model)
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._last: deque[str] = deque(maxlen=FINAL_LINES)
 
