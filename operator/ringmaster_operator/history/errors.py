@@ -9,6 +9,8 @@ from __future__ import annotations
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 _DAMAGED = ("malformed", "not a database", "corrupt")
+_STANDBY = "read-only transaction"
+"""PostgreSQL's answer to a write during a failover."""
 _OURS = ("no such table", "no such column", "syntax error", "has no column")
 
 
@@ -20,8 +22,8 @@ class HistoryUnavailable(HistoryError):
     """Not now: disk full, I/O error, connection lost. Nothing was written; the same call may be repeated."""
 
 
-class HistoryCorrupt(HistoryError):
-    """The database is damaged. It was left as it is."""
+class HistoryCorrupt(HistoryUnavailable):
+    """The database is damaged; it was left as it is, and only a person can mend it."""
 
 
 class HistoryInUse(HistoryError):
@@ -46,7 +48,7 @@ def damaged(place: str, detail: str) -> HistoryCorrupt:
 
 def explained(error: BaseException, place: str) -> HistoryError | None:
     """The HistoryError behind a driver's error; None for the caller's own faults (constraints, SQL)."""
-    if isinstance(error, HistoryUnavailable | HistoryCorrupt):
+    if isinstance(error, HistoryUnavailable):
         return error
     if isinstance(error, OSError):
         return unavailable(place, str(error))
@@ -55,9 +57,11 @@ def explained(error: BaseException, place: str) -> HistoryError | None:
     detail = " ".join(str(error.orig).split())
     if any(word in detail for word in _DAMAGED):
         return damaged(place, detail)
-    if any(word in detail for word in _OURS) or not isinstance(error, OperationalError | InterfaceError):
-        return None
-    return unavailable(place, detail)
+    if _STANDBY in detail or (
+        isinstance(error, OperationalError | InterfaceError) and not any(word in detail for word in _OURS)
+    ):
+        return unavailable(place, detail)
+    return None
 
 
 def unavailable(place: str, detail: str) -> HistoryUnavailable:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import URL, Connection, create_engine, text
-from sqlalchemy.pool import NullPool
 
 from ringmaster_operator.history import migrate
 
@@ -21,15 +22,16 @@ class PostgresBackend:
         url = url.set(drivername="postgresql+psycopg")
         self.place = url.render_as_string(hide_password=True)
         arguments = {"connect_timeout": CONNECT_SECONDS, "options": "-c timezone=UTC"}
-        self.writer = create_engine(url, poolclass=NullPool, connect_args=arguments)
-        self.reader = create_engine(
-            url, pool_size=READERS, max_overflow=0, pool_pre_ping=True, connect_args=arguments
-        ).execution_options(postgresql_readonly=True)
+        settings: dict[str, Any] = {"max_overflow": 0, "pool_pre_ping": True, "connect_args": arguments}
+        self.writer = create_engine(url, pool_size=1, **settings)
+        reader = create_engine(url, pool_size=READERS, **settings)
+        self.reader = reader.execution_options(postgresql_readonly=True)
         try:
             with self.writer.connect() as connection, connection.begin():
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
                 migrate.upgrade(connection, self.place)
         except Exception as error:
+            self.close()
             raise migrate.reason(error, self.place) from error
 
     def settle(self, connection: Connection) -> None:

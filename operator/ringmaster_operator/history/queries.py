@@ -191,7 +191,7 @@ def _summaries(db: Session, chosen: ColumnElement[bool]) -> list[AttemptSummary]
     for sum_, key in ((ran, col(IterationRow.attempt_id)), (used, col(UsageRow.attempt_id))):
         for row in db.connection().execute(sum_.where(key.in_(ids)).group_by(key)).mappings():
             sums.setdefault(row["attempt_id"], {}).update(row)
-    return [_summary(attempt, sums.get(attempt.id or 0, {})) for attempt in attempts]
+    return [_summary(attempt, sums.get(attempt.id, {})) for attempt in attempts]
 
 
 def _summary(attempt: AttemptRow, sums: dict[str, Any]) -> AttemptSummary:

@@ -100,8 +100,6 @@ def _unseen_attempt(
 
 def _iteration(attempt: AttemptRow, request: ReportRequest, now: datetime) -> IterationRow:
     code = request.exit_code
-    if attempt.id is None:
-        raise ValueError("the attempt must have been flushed")
     return IterationRow(
         attempt_id=attempt.id,
         report_id=request.report_id,

@@ -13,7 +13,7 @@ from typing import Any
 
 from pysqlite3 import dbapi2 as driver  # type: ignore[import-untyped]
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import QueuePool
 
 from ringmaster_operator.history import migrate
 from ringmaster_operator.history.errors import HistoryError, HistoryInUse, damaged, unavailable
@@ -155,7 +155,9 @@ def _migrate(path: Path) -> None:
 
 
 def _engine(path: Path, *, foreign_keys: bool) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", module=driver, poolclass=NullPool)
+    engine = create_engine(
+        f"sqlite:///{path}", module=driver, poolclass=QueuePool, pool_size=1, max_overflow=0
+    )
 
     @event.listens_for(engine, "connect")
     def settings(connection: Any, _: object) -> None:

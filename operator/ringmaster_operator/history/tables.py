@@ -55,7 +55,7 @@ class EventRow(Table, table=True):
     __tablename__ = "event"
     __table_args__ = (Index(None, "uid", "id"), Index(None, "namespace", "at"))
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=Identity)
+    id: int = Field(default=None, primary_key=True, sa_type=Identity)
     namespace: str
     kind: str
     name: str
@@ -78,7 +78,7 @@ class AttemptRow(Table, table=True):
         Index(None, "ended_at"),
     )
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=Identity)
+    id: int = Field(default=None, primary_key=True, sa_type=Identity)
     bead_uid: str
     fence: int = Field(sa_type=BigInteger)
     namespace: str
@@ -111,7 +111,7 @@ class ReportRow(Table, table=True):
     __tablename__ = "report"
     __table_args__ = (UniqueConstraint("report_id"), Index(None, "applied", "id"), Index(None, "bead_uid"))
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=Identity)
+    id: int = Field(default=None, primary_key=True, sa_type=Identity)
     report_id: str
     """The worker's id; a refused one has a key of its own, so that it never stands for an accepted one."""
     claim_id: str
@@ -139,7 +139,7 @@ class IterationRow(Table, table=True):
         Index(None, "namespace", "at"),
     )
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=Identity)
+    id: int = Field(default=None, primary_key=True, sa_type=Identity)
     attempt_id: int = Field(foreign_key="attempt.id", sa_type=Identity)
     report_id: str = Field(foreign_key="report.report_id")
     bead_uid: str
@@ -175,7 +175,7 @@ class UsageRow(Table, table=True):
         Index(None, "namespace", "at"),
     )
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=Identity)
+    id: int = Field(default=None, primary_key=True, sa_type=Identity)
     attempt_id: int = Field(foreign_key="attempt.id", sa_type=Identity)
     iteration_id: int = Field(foreign_key="iteration.id", sa_type=Identity)
     position: str = Field(sa_type=Words)
@@ -201,7 +201,7 @@ class SessionRow(Table, table=True):
     __tablename__ = "session"
     __table_args__ = (UniqueConstraint("namespace", "worker", "name"),)
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=Identity)
+    id: int = Field(default=None, primary_key=True, sa_type=Identity)
     namespace: str
     worker: str
     name: str

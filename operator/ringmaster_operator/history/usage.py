@@ -6,8 +6,11 @@ within the attempt, and of two readings the larger is kept.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlmodel import Session, col, select
 
+from ringmaster_operator.history.columns import clean
 from ringmaster_operator.history.tables import AttemptRow, IterationRow, UsageRow
 from ringmaster_operator.resources.protocol import ModelUsage, Usage
 
@@ -23,9 +26,10 @@ def keep_usage(db: Session, *, attempt: AttemptRow, iteration: IterationRow, usa
     """Store the readings; returns the USD of the agent's own total that no single request carries."""
     readings: dict[str, ModelUsage] = {}
     for reading in usage.requests:
-        other = readings.get(reading.position)
+        position = clean(reading.position)
+        other = readings.get(position)
         if other is None or _size(reading) > _size(other):
-            readings[reading.position] = reading
+            readings[position] = reading
     known = {
         row.position: row
         for row in db.exec(
@@ -35,28 +39,23 @@ def keep_usage(db: Session, *, attempt: AttemptRow, iteration: IterationRow, usa
         )
     }
     for position, reading in readings.items():
+        figures = reading.model_dump(exclude={"position"}) | {"price_version": usage.price_version}
         row = known.get(position)
         if row is None:
-            db.add(_row(attempt, iteration, reading, usage.price_version))
+            db.add(_row(attempt, iteration, position, figures))
         elif _size(reading) > _size(row):
-            row.sqlmodel_update(_figures(reading), update={"price_version": usage.price_version})
+            row.sqlmodel_update(figures)
     priced = any(r.computed_usd is not None or r.reported_usd is not None for r in readings.values())
     return 0.0 if priced else usage.reported_usd or 0.0
 
 
-def _figures(reading: ModelUsage) -> dict[str, object]:
-    return reading.model_dump(exclude={"position"})
-
-
-def _row(attempt: AttemptRow, iteration: IterationRow, reading: ModelUsage, price_version: str) -> UsageRow:
-    if attempt.id is None or iteration.id is None:
-        raise ValueError("attempt and iteration must have been flushed")
+def _row(attempt: AttemptRow, iteration: IterationRow, position: str, figures: dict[str, Any]) -> UsageRow:
     return UsageRow(
         attempt_id=attempt.id,
         iteration_id=iteration.id,
+        position=position,
         namespace=attempt.namespace,
         worker=attempt.worker,
-        price_version=price_version,
         at=iteration.at,
-        **reading.model_dump(),
+        **figures,
     )

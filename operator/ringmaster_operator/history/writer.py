@@ -34,6 +34,7 @@ class Backend(Protocol):
 
     place: str
     writer: Engine
+    """With a pool of one connection."""
 
     def settle(self, connection: Connection) -> None:
         """Last work on the connection before it closes."""
@@ -52,7 +53,6 @@ class Writer:
         self._backend = backend
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._room = asyncio.Semaphore(capacity)
-        self._connection: Connection | None = None
         self._closed = False
         self._thread = Thread(target=self._work, name="history-writer", daemon=True)
         self._thread.start()
@@ -101,13 +101,15 @@ class Writer:
 
     def _commit(self, jobs: list[_Job]) -> None:
         try:
-            if self._connection is None:
-                self._connection = self._backend.writer.connect()
-            with Session(self._connection, expire_on_commit=False) as session:
-                results = [self._run(session, job) for job in jobs]
-                session.commit()
+            with self._backend.writer.connect() as connection:
+                try:
+                    with Session(connection, expire_on_commit=False) as session:
+                        results = [self._run(session, job) for job in jobs]
+                        session.commit()
+                except BaseException:
+                    connection.invalidate()  # whatever state it is in, the next commit begins afresh
+                    raise
         except BaseException as error:
-            self._disconnect()
             known = explained(error, self._backend.place)
             for job in jobs:
                 job.future.set_exception(type(known)(str(known)) if known else error)
@@ -129,20 +131,9 @@ class Writer:
                 raise known from error  # the database's fault, not this job's: the whole commit fails
             return None, error
 
-    def _disconnect(self) -> None:
-        """Give the connection up after a failure; the next commit begins with a fresh one."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            try:
-                connection.invalidate()
-                connection.close()
-            except Exception as error:
-                log.debug("closing a broken history connection: %s", error)
-
     def _settle(self) -> None:
-        if self._connection is not None:
-            try:
-                self._backend.settle(self._connection)
-            except Exception as error:
-                log.warning("the history database was not checkpointed: %s", error)
-        self._disconnect()
+        try:
+            with self._backend.writer.connect() as connection:
+                self._backend.settle(connection)
+        except Exception as error:
+            log.warning("the history database was not checkpointed: %s", error)

@@ -1,0 +1,285 @@
+"""Beads, events, attempts, sessions and sums, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlmodel import col, select
+
+from ringmaster_operator.history import History, StoredSession
+from ringmaster_operator.history.tables import AttemptRow, BeadRow, EventRow, UsageRow
+from ringmaster_operator.resources.bead import Bead, Outcome, OutcomeKind
+from ringmaster_operator.resources.protocol import ModelUsage, Next, Reflexion, Usage, VerifyResult
+
+from .conftest import NOON, Work
+
+Make = Callable[..., Work]
+
+
+def bead(uid: str = "u1", **spec: Any) -> Bead:
+    return Bead.read(
+        {
+            "apiVersion": "ringmaster.dev/v1alpha1",
+            "kind": "Bead",
+            "metadata": {"name": "b", "namespace": "n", "uid": uid},
+            "spec": {"title": "Do it", **spec},
+            "status": {"phase": "Ready"},
+        }
+    )
+
+
+async def test_a_bead_is_kept_as_last_seen(history: History) -> None:
+    later = NOON + timedelta(hours=1)
+    await history.record_bead(bead=bead(), now=NOON)
+    await history.record_bead(bead=bead(title="Do it well", priority="P0"), now=later)
+    await history.record_bead(bead=bead(), deleted=True, now=later + timedelta(hours=1))
+    await history.record_bead(bead=bead(), deleted=True, now=later + timedelta(hours=2))
+
+    def rows(db: Any) -> list[Any]:
+        return [
+            (r.title, r.priority, r.phase, r.spec["title"], r.first_seen, r.last_seen, r.deleted_at)
+            for r in db.exec(select(BeadRow))
+        ]
+
+    end = later + timedelta(hours=2)
+    gone = later + timedelta(hours=1)
+    assert await history.read(rows) == [("Do it", "P2", "Ready", "Do it", NOON, end, gone)]
+
+
+async def test_the_same_event_again_is_counted(history: History) -> None:
+    async def event(message: str, now: datetime = NOON, uid: str = "u") -> None:
+        await history.record_event(
+            namespace="n", kind="Bead", name="b", uid=uid, type="Normal", reason="R", message=message, now=now
+        )
+
+    await event("a")
+    await event("a", NOON + timedelta(minutes=1))
+    await event("a", uid="other")
+    await event("b")
+    await event("a")
+
+    def rows(db: Any) -> list[Any]:
+        return [
+            (r.uid, r.message, r.count, r.at) for r in db.exec(select(EventRow).order_by(col(EventRow.id)))
+        ]
+
+    assert await history.read(rows) == [
+        ("u", "a", 2, NOON + timedelta(minutes=1)),
+        ("other", "a", 1, NOON),
+        ("u", "b", 1, NOON),
+        ("u", "a", 1, NOON),
+    ]
+
+
+async def test_a_lost_attempt_does_not_count_and_ends_once(history: History, work: Make) -> None:
+    one = work()
+    await one.start()
+    await one.start()  # recorded again after a crash
+
+    async def end(kind: str, counted: bool) -> None:
+        await history.end_attempt(
+            bead_uid=one.uid, fence=1, kind=kind, reason="Infrastructure", counted=counted, now=NOON
+        )
+
+    await end("lost", False)
+    await end("failed", True)
+    await one.start()  # an echo does not open it again
+    [summary] = await history.attempts_of(bead_uid=one.uid)
+    assert (summary.attempt.kind, summary.attempt.counted, summary.attempt.ended_at) == ("lost", False, NOON)
+    assert await history.outcome_counts(namespace=one.namespace) == {"lost": 1}
+    assert await history.outcome_counts(namespace="elsewhere") == {}
+
+
+async def test_ending_an_unknown_attempt_is_harmless(history: History) -> None:
+    await history.end_attempt(bead_uid="?", fence=9, kind="lost", counted=False, now=NOON)
+    assert await history.open_attempts() == []
+    assert await history.find_claim(claim_id="?") is None
+
+
+async def test_attempts_with_their_sums_in_order(history: History, work: Make) -> None:
+    first, second = work(), work(uid="uid-2", bead="other")
+    await first.start()
+    await second.start()
+    rows = [
+        ModelUsage(position="a", input_tokens=10, cache_read_tokens=4, output_tokens=1, computed_usd=1.5),
+        ModelUsage(position="b", input_tokens=20, output_tokens=2, requests=3),
+    ]
+    await first.report(first.request(1, usage=Usage(requests=rows)), next=Next.ITERATE)
+    await first.report(first.request(2, usage=Usage(requests=rows[:1])), next=Next.STOP)
+    again = work(fence=2, attempt=2)
+    await again.start()
+    summaries = await history.attempts_in(namespace="team")
+    assert [(s.attempt.bead, s.attempt.fence, s.iterations) for s in summaries] == [
+        ("fix-it", 1, 2),
+        ("other", 1, 0),
+        ("fix-it", 2, 0),
+    ]
+    one = summaries[0]
+    assert (one.input_tokens, one.cached_input_tokens, one.output_tokens) == (30, 4, 3)
+    assert (one.usd, one.unpriced_requests) == (1.5, 3)
+    assert [s.attempt.attempt for s in await history.attempts_of(bead_uid="uid-1")] == [1, 2]
+
+
+async def test_the_day_is_utc_and_the_operators(history: History, work: Make) -> None:
+    midnight = datetime(2026, 11, 24, tzinfo=UTC)
+    times = [midnight - timedelta(seconds=1), midnight, midnight + timedelta(days=1, seconds=-1)]
+    for number, at in enumerate([*times, midnight + timedelta(days=1)], 1):
+        one = work(uid=f"uid-{number}")
+        await one.start(at)
+        usage = Usage(requests=[ModelUsage(position="p", input_tokens=number, computed_usd=float(number))])
+        await one.report(one.request(usage=usage), now=at)
+    other = work(uid="uid-9", worker="others")
+    await other.start()
+    reported = Usage(requests=[ModelUsage(position="p", output_tokens=7, reported_usd=0.25)])
+    await other.report(other.request(usage=reported))
+    spent = await history.spent_today(namespace="team", worker="builders", now=NOON)
+    assert (spent.usd, spent.tokens) == (5.0, 5)
+    spent = await history.spent_today(namespace="team", now=NOON)
+    assert (spent.usd, spent.tokens) == (5.25, 12)
+    nothing = await history.spent_today(namespace="elsewhere", now=NOON)
+    assert (nothing.usd, nothing.tokens) == (0.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "total", "usd"),
+    [
+        ([], 2.0, 2.0),
+        ([{}], 2.0, 2.0),
+        ([{"computed_usd": 0.5}], 2.0, 0.5),
+        ([{"computed_usd": 0.5, "reported_usd": 9.0}], None, 0.5),
+        ([{"reported_usd": 0.75}, {}], 2.0, 0.75),
+    ],
+    ids=["total-only", "unpriced", "priced", "both", "reported"],
+)
+async def test_what_an_iteration_costs(
+    history: History, work: Make, rows: list[dict[str, float]], total: float | None, usd: float
+) -> None:
+    """The table's price, else the agent's for the request, else its total where no request has a price."""
+    one = work()
+    await one.start()
+    requests = [ModelUsage(position=str(n), **row) for n, row in enumerate(rows)]
+    await one.report(one.request(usage=Usage(requests=requests, reported_usd=total)))
+    assert (await history.spent_today(namespace="team", now=NOON)).usd == usd
+    [summary] = await history.attempts_of(bead_uid=one.uid)
+    assert summary.usd == usd
+
+
+READINGS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 50)), max_size=6)
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(reports=st.lists(READINGS, min_size=1, max_size=4))
+async def test_readings_in_any_order_count_once_and_the_larger_stays(
+    history: History, work: Make, reports: list[list[tuple[str, int]]]
+) -> None:
+    uid = f"uid-{id(reports)}-{len(await history.attempts_in(namespace='team'))}"
+    one = work(uid=uid)
+    await one.start()
+    for number, readings in enumerate(reports, 1):
+        usage = Usage(requests=[ModelUsage(position=p, output_tokens=n) for p, n in readings])
+        await one.report(one.request(number, usage=usage, report_id=f"{uid}-{number}"), next=Next.ITERATE)
+    largest: dict[str, int] = {}
+    for position, tokens in (reading for readings in reports for reading in readings):
+        largest[position] = max(tokens, largest.get(position, 0))
+
+    def rows(db: Any) -> dict[str, int]:
+        ours = select(UsageRow).where(col(UsageRow.attempt_id).in_(attempts(db)))
+        return {row.position: row.output_tokens for row in db.exec(ours)}
+
+    def attempts(db: Any) -> list[int]:
+        return list(db.exec(select(AttemptRow.id).where(AttemptRow.bead_uid == uid)))
+
+    assert await history.read(rows) == largest
+
+
+async def test_what_earlier_iterations_teach(history: History, work: Make) -> None:
+    one = work()
+    await one.start()
+    failed = Outcome(kind=OutcomeKind.INCOMPLETE)
+    checks = [
+        VerifyResult(command="ruff check", exit_code=0, seconds=1, output="fine"),
+        VerifyResult(command="pytest -q", exit_code=1, seconds=1, output="x" * 5000 + " 2 failed\n"),
+    ]
+    learned = Reflexion(cause="Wrong folder.", lesson="Use src.")
+    await one.report(one.request(1, outcome=failed, final_text=" I tried. "), next=Next.ITERATE)
+    await one.report(one.request(2, outcome=failed, verify=checks, final_text="t"), next=Next.ITERATE)
+    await one.report(one.request(3, outcome=failed, verify=checks, reflexion=learned), next=Next.STOP)
+    two = work(fence=2, attempt=2)
+    await two.start()
+    await two.report(
+        two.request(1, outcome=failed, reflexion=Reflexion(), commit="c0ffee"), next=Next.ITERATE
+    )
+    past = await history.iterations_of(bead_uid=one.uid)
+    assert [(p.attempt, p.iteration, p.commit) for p in past] == [
+        (1, 1, None),
+        (1, 2, None),
+        (1, 3, None),
+        (2, 1, "c0ffee"),
+    ]
+    assert past[0].lesson == "I tried."
+    assert past[1].lesson.startswith("`pytest -q` exited 1: xxx")
+    assert past[1].lesson.endswith(" 2 failed")
+    assert len(past[1].lesson) < 700
+    assert past[2].lesson == "Wrong folder. Use src."
+    assert past[3].lesson == ""
+    assert past[3].outcome.kind is OutcomeKind.INCOMPLETE
+    assert [(p.attempt, p.iteration) for p in await history.iterations_of(bead_uid=one.uid, limit=2)] == [
+        (1, 3),
+        (2, 1),
+    ]
+
+
+async def test_the_last_conversation_is_found(history: History, work: Make) -> None:
+    one = work()
+    await one.start()
+    assert await history.agent_session_of(bead_uid=one.uid) is None
+    for number, conversation in enumerate(["s1", "s2", ""], 1):
+        await one.report(one.request(number, agent_session=conversation), next=Next.ITERATE)
+    assert await history.agent_session_of(bead_uid=one.uid) == "s2"
+
+
+async def test_sessions_are_remembered_and_forgotten(history: History) -> None:
+    async def names() -> list[bool]:
+        found = [await history.session(namespace="n", worker="w", name=name) for name in ("w-0", "w-1")]
+        return [session is not None for session in found]
+
+    for restarts in (1, 2):
+        await history.save_session(
+            namespace="n",
+            worker="w",
+            name="w-0",
+            state="Crashed",
+            restarts=restarts,
+            next_start_at=NOON,
+            last_error="claude: not found",
+        )
+    assert await history.session(namespace="n", worker="w", name="w-0") == StoredSession(
+        state="Crashed", restarts=2, next_start_at=NOON, started_at=None, last_error="claude: not found"
+    )
+    await history.save_session(namespace="n", worker="w", name="w-1", state="Idle", restarts=0)
+    await history.forget_sessions(namespace="n", worker="w", name="w-0")
+    assert await names() == [False, True]
+    await history.forget_sessions(namespace="n", worker="other")
+    assert await names() == [False, True]
+    await history.forget_sessions(namespace="n", worker="w")
+    assert await names() == [False, False]
+
+
+async def test_times_without_a_zone_are_refused(history: History) -> None:
+    with pytest.raises(Exception, match="time zone"):
+        await history.record_bead(bead=bead(), now=NOON.replace(tzinfo=None))
+
+
+async def test_other_zones_come_back_as_utc(history: History, work: Make) -> None:
+    one = work()
+    zone = datetime.fromisoformat("2026-11-24T21:00:00+09:00")
+    await one.start(zone)
+    stored = await history.find_claim(claim_id=one.claim_id)
+    assert stored is not None
+    assert stored.started_at == NOON
+    assert stored.started_at.tzinfo is UTC
