@@ -1,0 +1,131 @@
+"""The board: all beads of the operator, who may be worked now, and in what order.
+
+Pure: time is an argument, nothing is read or written. A namespace is a project, and a Worker serves only its
+own, so each namespace is a room of its own.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ringmaster_operator.board.facts import Key, Readiness, View
+from ringmaster_operator.board.matching import NEVER_WORKED, Needs, mismatch
+from ringmaster_operator.board.room import Room
+from ringmaster_operator.resources.bead import Bead
+from ringmaster_operator.resources.project import Project
+from ringmaster_operator.resources.worker import Worker
+
+__all__ = ["Board", "Key", "Readiness", "View"]
+
+
+class Board:
+    """Keys are (namespace, name). Not thread-safe: one event loop owns it."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[str, Room] = {}
+        self._changed: set[Key] = set()
+
+    def put(self, bead: Bead) -> None:
+        """Take in a bead as it is now."""
+        self._room(bead.metadata.namespace).put(bead.metadata.name, bead)
+
+    def remove(self, key: Key) -> None:
+        """The bead is gone; what depends on it will say so."""
+        self._room(key[0]).put(key[1], None)
+
+    def set_project(self, namespace: str, project: Project | None) -> None:
+        """Settings of a namespace; None when it has none."""
+        self._room(namespace).set_project(project)
+
+    def project(self, namespace: str) -> Project | None:
+        return self._room(namespace).project
+
+    def get(self, key: Key) -> Bead | None:
+        return self._room(key[0]).beads.get(key[1])
+
+    def view(self, key: Key) -> View:
+        """What was last seen of a bead by refresh or pick; raises KeyError for one that is not there."""
+        return self._room(key[0]).views[key[1]]
+
+    def children(self, key: Key) -> list[str]:
+        """Names of the beads that name it as their parent, sorted."""
+        return sorted(self._room(key[0]).graph.children(key[1]))
+
+    def refresh(self, now: datetime) -> set[Key]:
+        """Bring all views up to date; the keys (removed ones too) whose View changed since last time."""
+        for namespace in self._rooms:
+            self._advance(namespace, now)
+        changed, self._changed = self._changed, set()
+        return changed
+
+    def reserve(self, key: Key, claim_id: str) -> None:
+        """Between picking and the API write: nobody else may claim it, and its exclusive keys are taken."""
+        self._room(key[0]).reserve(key[1], claim_id)
+
+    def unreserve(self, key: Key) -> None:
+        """The write is done or has failed."""
+        self._room(key[0]).unreserve(key[1])
+
+    def pick(self, worker: Worker, now: datetime, *, bead: str | None = None) -> Bead | None:
+        """The best bead that this Worker may claim now (only the named one, if given); takes nothing."""
+        if not _takes(worker):
+            return None
+        room = self._advance(worker.metadata.namespace, now)
+        fits = _Fits(worker)
+        for name in room.candidates():
+            if (bead is None or bead == name) and fits(room.needs[name]):
+                return room.beads[name]
+        return None
+
+    def claimable_count(self, worker: Worker) -> int:
+        """How many beads this Worker could take as of the last refresh."""
+        if not _takes(worker):
+            return 0
+        room = self._room(worker.metadata.namespace)
+        fits = _Fits(worker)
+        return sum(1 for name in room.candidates() if fits(room.needs[name]))
+
+    def why_not(self, worker: Worker, name: str) -> str:
+        """Why the Worker would not get that bead, as of the last refresh; empty when it would."""
+        room = self._room(worker.metadata.namespace)
+        view = room.views.get(name)
+        if view is None:
+            return f"there is no bead {name} in namespace {worker.metadata.namespace}"
+        if room.beads[name].spec.type in NEVER_WORKED and view.readiness is not Readiness.FINISHED:
+            return f"a bead of type {room.beads[name].spec.type} is never worked: {name} {view.message}"
+        if not view.ready:
+            return f"{name}: {view.message}"
+        if name in room.reserved:
+            return f"{name} is just being claimed by another session"
+        if not _takes(worker):
+            return f"Worker {worker.metadata.name} is suspended or being deleted"
+        return mismatch(worker, room.needs[name])
+
+    def _room(self, namespace: str) -> Room:
+        room = self._rooms.get(namespace)
+        if room is None:
+            room = self._rooms[namespace] = Room()
+        return room
+
+    def _advance(self, namespace: str, now: datetime) -> Room:
+        room = self._room(namespace)
+        self._changed.update((namespace, name) for name in room.advance(now))
+        return room
+
+
+class _Fits:
+    """Whether a Worker can take beads with given needs; one answer for all with the same."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._known: dict[Needs, bool] = {}
+
+    def __call__(self, wanted: Needs) -> bool:
+        known = self._known.get(wanted)
+        if known is None:
+            known = self._known[wanted] = not mismatch(self._worker, wanted)
+        return known
+
+
+def _takes(worker: Worker) -> bool:
+    return not worker.spec.suspend and worker.metadata.deletion_timestamp is None

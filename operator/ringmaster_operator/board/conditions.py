@@ -1,0 +1,90 @@
+"""Phase and conditions of a status: the same words whoever writes it, a claim, a report or a reconcile."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ringmaster_operator.board import texts
+from ringmaster_operator.board.facts import Readiness
+from ringmaster_operator.resources.base import Condition, ConditionStatus
+from ringmaster_operator.resources.bead import FINISHED, Bead, BeadStatus, Phase
+
+_PHASES = {
+    Readiness.READY: Phase.READY,
+    Readiness.RUNNING: Phase.RUNNING,
+    Readiness.HELD: Phase.HELD,
+    Readiness.PARENT_HELD: Phase.HELD,
+    Readiness.NEEDS_DECISION: Phase.NEEDS_DECISION,
+    Readiness.DEPENDENCY_PENDING: Phase.BLOCKED,
+    Readiness.DEPENDENCY_MISSING: Phase.BLOCKED,
+    Readiness.DEPENDENCY_FAILED: Phase.BLOCKED,
+    Readiness.DEPENDENCY_CYCLE: Phase.BLOCKED,
+    Readiness.PARENT_BLOCKED: Phase.BLOCKED,
+}
+"""All other reasons are Pending: nothing is wrong, it is just not its turn."""
+
+
+def dress(bead: Bead, status: BeadStatus, *, readiness: Readiness, message: str, now: datetime) -> BeadStatus:
+    """The status with phase, conditions and observedGeneration that follow from the rest of it."""
+    if status.phase in FINISHED:
+        readiness, message = Readiness.FINISHED, texts.finished(status.phase)
+        phase = status.phase
+    else:
+        phase = _PHASES.get(readiness, Phase.PENDING)
+    facts = [
+        ("Ready", readiness is Readiness.READY, str(readiness), message),
+        ("Claimed", status.claim is not None, *_claimed(status)),
+        ("Succeeded", phase is Phase.SUCCEEDED, *_succeeded(phase, status)),
+        ("Failed", phase is Phase.FAILED, *_failed(phase, status)),
+    ]
+    generation = bead.metadata.generation
+    before = {item.type: item for item in status.conditions}
+    conditions = [
+        _condition(before.get(kind), kind, holds, reason=reason, message=text, generation=generation, now=now)
+        for kind, holds, reason, text in facts
+    ]
+    others = [item for item in status.conditions if item.type not in {fact[0] for fact in facts}]
+    update = {"phase": phase, "observed_generation": generation, "conditions": [*conditions, *others]}
+    return status.model_copy(update=update)
+
+
+def _condition(
+    before: Condition | None,
+    kind: str,
+    holds: bool,
+    *,
+    reason: str,
+    message: str,
+    generation: int,
+    now: datetime,
+) -> Condition:
+    status = ConditionStatus.TRUE if holds else ConditionStatus.FALSE
+    moved = before.last_transition_time if before is not None and before.status is status else now
+    return Condition(
+        type=kind,
+        status=status,
+        reason=reason,
+        message=message,
+        last_transition_time=moved,
+        observed_generation=generation,
+    )
+
+
+def _claimed(status: BeadStatus) -> tuple[str, str]:
+    if status.claim is None:
+        return "NotClaimed", ""
+    return "Claimed", f"session {status.claim.session} of Worker {status.claim.worker}"
+
+
+def _succeeded(phase: Phase, status: BeadStatus) -> tuple[str, str]:
+    if phase is Phase.SUCCEEDED:
+        return "Succeeded", status.outcome.summary if status.outcome is not None else ""
+    return (str(phase) if phase in FINISHED else "NotFinished"), ""
+
+
+def _failed(phase: Phase, status: BeadStatus) -> tuple[str, str]:
+    outcome = status.outcome
+    if phase is Phase.FAILED:
+        reason = str(outcome.reason) if outcome is not None and outcome.reason is not None else "Failed"
+        return reason, outcome.summary if outcome is not None else ""
+    return (str(phase) if phase in FINISHED else "NotFinished"), ""

@@ -1,0 +1,176 @@
+"""Who waits for whom, in one namespace.
+
+A bead waits for what it depends on and for its children; children also wait for what their ancestors depend
+on. That last kind would be one edge for each child and each dependency, so every parent has a *gate*: its
+children wait for the gate, and the gate waits for the parent's dependencies and for the gate above.
+Everything walks with a stack of its own: chains are as long as people make them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ringmaster_operator.board.facts import Facts
+from ringmaster_operator.resources.bead import Desired
+
+Edge = tuple[str, int]
+"""A node and its distance in beads: 1, or 0 where only a gate lies between."""
+GATE = "^"
+"""Begins a gate's node name; no object's name does."""
+
+_FORCE = {Desired.RUN: 0, Desired.HOLD: 1, Desired.CANCEL: 2}
+NOTHING: frozenset[str] = frozenset()
+
+
+def is_gate(node: str) -> bool:
+    return node.startswith(GATE)
+
+
+def bead_of(node: str) -> str:
+    """The bead that a node is, or whose gate it is."""
+    return node.removeprefix(GATE)
+
+
+class Graph:
+    """Facts by name, with the reverse of each reference."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, Facts] = {}
+        self._dependents: dict[str, set[str]] = {}
+        self._children: dict[str, set[str]] = {}
+        self._wishes: dict[str, tuple[Desired, str]] = {}
+
+    def dependents(self, name: str) -> set[str] | frozenset[str]:
+        """Beads that name it in dependsOn, whether it exists or not."""
+        return self._dependents.get(name, NOTHING)
+
+    def children(self, name: str) -> set[str] | frozenset[str]:
+        """Beads that name it as their parent, whether it exists or not."""
+        return self._children.get(name, NOTHING)
+
+    def place(self, name: str, facts: Facts | None) -> None:
+        """Put, replace or (None) remove a bead."""
+        old = self.facts.pop(name, None)
+        if old is not None:
+            _unlink(self._dependents, old.depends_on, name)
+            _unlink(self._children, (old.parent,) if old.parent else (), name)
+        if facts is not None:
+            self.facts[name] = facts
+            for other in facts.depends_on:
+                self._dependents.setdefault(other, set()).add(name)
+            if facts.parent:
+                self._children.setdefault(facts.parent, set()).add(name)
+        for item in self.subtree([name]):
+            self._wishes.pop(item, None)
+
+    def subtree(self, names: Iterable[str]) -> set[str]:
+        """The named beads with their children, their children's children and so on."""
+        found: set[str] = set()
+        stack = list(names)
+        while stack:
+            name = stack.pop()
+            if name not in found:
+                found.add(name)
+                stack.extend(self._children.get(name, ()))
+        return found
+
+    def upwards(self, name: str) -> Iterator[str]:
+        """The bead, its parent, and so on; each once, even if they form a ring."""
+        seen: set[str] = set()
+        step: str | None = name
+        while step is not None and step in self.facts and step not in seen:
+            yield step
+            seen.add(step)
+            step = self.facts[step].parent
+
+    def wish(self, name: str) -> tuple[Desired, str]:
+        """What is wished of a bead, by itself or an ancestor, and the nearest that wishes it."""
+        path: dict[str, None] = {}
+        above = (Desired.RUN, name)
+        step: str | None = name
+        while step is not None and step in self.facts:
+            if step in self._wishes:
+                above = self._wishes[step]
+                break
+            if step in path:
+                walked = list(path)
+                above = self._strongest(walked[walked.index(step) :])
+                break
+            path[step] = None
+            step = self.facts[step].parent
+        for item in reversed(path):
+            own = self.facts[item].desired
+            if _FORCE[own] >= _FORCE[above[0]]:
+                above = (own, item)
+            self._wishes[item] = above
+        return above
+
+    def waits(self, name: str) -> bool:
+        """Whether it waits for anything at all: not when it is finished or on the way to be cancelled."""
+        facts = self.facts.get(name)
+        return facts is not None and facts.open and self.wish(name)[0] is not Desired.CANCEL
+
+    def lends(self, name: str) -> bool:
+        """Whether its own priority counts for what it waits for: not when it is held either."""
+        return self.facts[name].open and self.wish(name)[0] is Desired.RUN
+
+    def below(self, node: str) -> Iterator[Edge]:
+        """What a node waits for, as far as that exists and is not finished."""
+        name = bead_of(node)
+        if not self.waits(name):
+            return
+        facts = self.facts[name]
+        for other in facts.depends_on:
+            target = self.facts.get(other)
+            if target is not None and target.open and not (is_gate(node) and target.parent == name):
+                yield other, 1
+        if not is_gate(node):
+            for child in self._children.get(name, ()):
+                if self.facts[child].open:
+                    yield child, 1
+        if facts.parent and facts.parent in self.facts:
+            yield GATE + facts.parent, 0
+
+    def above(self, node: str) -> Iterator[Edge]:
+        """What waits for a node: the reverse of below."""
+        name = bead_of(node)
+        if is_gate(node):
+            for child in self._children.get(name, ()):
+                if self.waits(child):
+                    yield child, 0
+                    if child in self._children:
+                        yield GATE + child, 0
+            return
+        facts = self.facts[name]
+        if not facts.open:
+            return
+        for other in self._dependents.get(name, ()):
+            if self.waits(other):
+                yield other, 1
+                if other in self._children and facts.parent != other:
+                    yield GATE + other, 1
+        if facts.parent and self.waits(facts.parent):
+            yield facts.parent, 1
+
+    def reach(self, nodes: Iterable[str]) -> set[str]:
+        """The nodes that exist, and all that they wait for, however far."""
+        found: set[str] = set()
+        stack = [node for node in nodes if bead_of(node) in self.facts]
+        while stack:
+            node = stack.pop()
+            if node not in found:
+                found.add(node)
+                stack.extend(other for other, _ in self.below(node))
+        return found
+
+    def _strongest(self, ring: list[str]) -> tuple[Desired, str]:
+        force = max(_FORCE[self.facts[item].desired] for item in ring)
+        name = min(item for item in ring if _FORCE[self.facts[item].desired] == force)
+        return self.facts[name].desired, name
+
+
+def _unlink(index: dict[str, set[str]], targets: Iterable[str], name: str) -> None:
+    for target in targets:
+        index[target].discard(name)
+        if not index[target]:
+            del index[target]

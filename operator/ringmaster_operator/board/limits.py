@@ -1,0 +1,60 @@
+"""What bounds a bead, and where it is worked: its own word, else its parents', else the defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ringmaster_operator.resources.bead import Bead, Limits, Repository
+from ringmaster_operator.resources.project import (
+    DEFAULT_MAX_ATTEMPTS,
+    DEFAULT_MAX_ITERATIONS,
+    DEFAULT_TIMEOUT_SECONDS,
+    Project,
+)
+from ringmaster_operator.resources.worker import Worker
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class EffectiveLimits:
+    """Limits with nothing left open; None means without limit."""
+
+    max_iterations: int = DEFAULT_MAX_ITERATIONS
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    timeout_seconds: int = DEFAULT_TIMEOUT_SECONDS
+    cost_usd: float | None = None
+    tokens: int | None = None
+
+
+def resolve(bead: Bead, parents: Sequence[Bead], project: Project | None) -> EffectiveLimits:
+    """Each limit by itself: the bead's, else the nearest parent's that sets it, else the project's."""
+    chain: list[Limits] = [item.spec.limits for item in (bead, *parents)]
+    if project is not None:
+        chain.append(project.limits)
+    return EffectiveLimits(
+        max_iterations=_first(item.max_iterations for item in chain) or DEFAULT_MAX_ITERATIONS,
+        max_attempts=_first(item.max_attempts for item in chain) or DEFAULT_MAX_ATTEMPTS,
+        timeout_seconds=_first(item.timeout_seconds for item in chain) or DEFAULT_TIMEOUT_SECONDS,
+        cost_usd=_first(item.cost_usd for item in chain),
+        tokens=_first(item.tokens for item in chain),
+    )
+
+
+def repository_of(
+    bead: Bead, parents: Sequence[Bead], worker: Worker | None, project: Project | None
+) -> Repository | None:
+    """The bead's, else the nearest parent's, else the Worker's, else the project's; None when nobody says."""
+    return _first(
+        (
+            *(item.spec.repository for item in (bead, *parents)),
+            worker.spec.repository if worker is not None else None,
+            project.repository if project is not None else None,
+        )
+    )
+
+
+def _first(values: Iterable[T | None]) -> T | None:
+    return next((value for value in values if value is not None), None)
