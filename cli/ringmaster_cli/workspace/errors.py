@@ -48,16 +48,18 @@ class WorkspaceError(Exception):
 class GitError(Exception):
     """A git command failed; out and err are what it printed."""
 
-    def __init__(self, args: Sequence[str], code: int, err: str) -> None:
+    def __init__(self, args: Sequence[str], code: int, err: str, *, full: bool = False) -> None:
         super().__init__(f"git {args[0] if args else ''}: {last_line(err) or f'exit code {code}'}")
         self.code = code
         self.err = err
+        self.full = full or bool(DISK_FULL.search(err))
+        """The disk has no space: git does not always say that this is why."""
 
     @property
     def damaged(self) -> bool:
         """Whether it reads as if the repository's own files were broken."""
         own = "\n".join(line for line in self.err.splitlines() if not line.startswith("remote:"))
-        return bool(DAMAGED.search(own)) and not DISK_FULL.search(own)
+        return bool(DAMAGED.search(own)) and not self.full
 
 
 def masked(text: str) -> str:
@@ -77,7 +79,7 @@ def last_line(err: str) -> str:
 def of_git(error: GitError, *, remote: str = "") -> WorkspaceError:
     """What a failed git command means; remote is the address when it talked to one."""
     where = masked(remote)
-    if DISK_FULL.search(error.err):
+    if error.full:
         return disk_full(last_line(error.err))
     if remote and REFUSED.search(error.err):
         return WorkspaceError(

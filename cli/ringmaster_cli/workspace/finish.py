@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 from ringmaster_cli.workspace.errors import (
-    DISK_FULL,
     REFUSED,
     UNREACHABLE,
     GitError,
@@ -58,8 +57,8 @@ class Finisher:
     def commit(self, message: str, *, mirror: Mirror) -> str | None:
         """Everything onto the branch; its tip, or None when there is nothing of the bead's own on it."""
         self._unlock()
-        self._end_operations()
         self._exclude_nested()
+        self._end_operations()
         self._run("add", "--all", "--", ".")
         if not self._git.ok("diff", "--cached", "--quiet", "--no-ext-diff", cwd=self._path):
             self._run(
@@ -83,7 +82,7 @@ class Finisher:
         for attempt in range(1, PUSH_TRIES + 1):
             try:
                 self._git.run(
-                    "push", "--quiet", "--porcelain", "--no-verify", f"--force-with-lease={ref}:{expected}",
+                    "push", "--quiet", "--no-verify", f"--force-with-lease={ref}:{expected}",
                     "origin", f"{ref}:{ref}", cwd=self._path, remote=True,
                 )  # fmt: skip
                 return ""
@@ -95,7 +94,7 @@ class Finisher:
                         "nothing was overwritten",
                     ) from error
                 passing = UNREACHABLE.search(error.err) and not REFUSED.search(error.err)
-                if DISK_FULL.search(error.err) or (passing and attempt == PUSH_TRIES):
+                if error.full or (passing and attempt == PUSH_TRIES):
                     raise of_git(error, remote=url) from error
                 if not passing:
                     return f"the remote does not take {self._branch}: {last_line(error.err)}"
@@ -146,7 +145,7 @@ class Finisher:
 
     def _exclude_nested(self) -> None:
         """Repositories that the agent made inside the worktree are no files of ours."""
-        nested = [name for name in self._untracked(folders=True) if (self._path / name / ".git").exists()]
+        nested = [name for name in self._untracked() if name.endswith("/")]
         if nested:
             self._git.on_line(f"not committed, as they are repositories of their own: {', '.join(nested)}")
             self._ignore(nested)

@@ -49,6 +49,8 @@ SLOW_SECONDS = 2.0
 NETWORK_SECONDS = 1800.0
 LOCAL_SECONDS = 600.0
 TAIL = 20_000
+NO_SPACE = 65_536
+"""Bytes below which a disk counts as full."""
 
 
 def nothing(_: str) -> None:
@@ -115,14 +117,14 @@ class Git:
         """What it prints; raises GitError, or WorkspaceError when stopped or out of time."""
         code, out, err = self._run(args, cwd=cwd, remote=remote, stdin=stdin, settings=settings)
         if code:
-            raise GitError(args, code, err)
+            raise GitError(args, code, err, full=_full(cwd))
         return out
 
     def ok(self, *args: str, cwd: Path) -> bool:
         """Whether it exits 0; raises GitError when it fails rather than says no."""
         code, _, err = self._run(args, cwd=cwd, remote=False, stdin="", settings=())
         if code not in (0, 1):
-            raise GitError(args, code, err)
+            raise GitError(args, code, err, full=_full(cwd))
         return code == 0
 
     def commit_of(self, name: str, *, cwd: Path) -> str | None:
@@ -178,6 +180,13 @@ class Git:
             if seconds > SLOW_SECONDS and not said:
                 said = True
                 self.on_line(f"git {name} is still running ...")
+
+
+def _full(folder: Path) -> bool:
+    with contextlib.suppress(OSError):
+        disk = os.statvfs(folder)
+        return disk.f_bavail * disk.f_frsize < NO_SPACE or (disk.f_files > 0 and disk.f_favail == 0)
+    return False
 
 
 def _end(process: subprocess.Popen[str]) -> None:

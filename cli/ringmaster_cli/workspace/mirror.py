@@ -139,8 +139,10 @@ class Mirror:
 
     def _rescue(self, old: Path) -> bool:
         """Take over the branches of a damaged clone; False when some cannot be read."""
-        if not (old / "HEAD").is_file():
-            (old / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
+        (old / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
+        (old / "config").write_text(
+            "[core]\n\trepositoryformatversion = 0\n\tbare = true\n", encoding="utf-8"
+        )
         form = "--format=%(refname) %(objectname)"
         try:
             listed = [

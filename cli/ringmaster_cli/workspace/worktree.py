@@ -205,5 +205,5 @@ def _refuse_dirty(git: Git, url: str) -> None:
             raise WorkspaceError(
                 Reason.REPOSITORY,
                 f"repository {url} is dirty: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''} "
-                "changed but not committed. Commit or stash that, or set repository.ref to what to start from",
+                "changed but not committed. Commit or stash that, or say in repository.ref where to start",
             )
