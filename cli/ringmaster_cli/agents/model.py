@@ -14,7 +14,7 @@ from ringmaster_operator.resources.bead import Reason
 from ringmaster_operator.resources.protocol import Progress, Usage
 
 Ended = Literal["exit", "timeout", "stalled", "stopped", "missing"]
-"""exit: by itself; timeout, stalled, stopped: ended from outside; missing: the program could not be started."""
+"""exit: by itself; timeout, stalled, stopped: from outside; missing: the program could not be started."""
 
 
 @dataclass(frozen=True, kw_only=True)

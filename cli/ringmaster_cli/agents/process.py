@@ -20,6 +20,8 @@ import psutil
 MARK = "RINGMASTER_RUN_ID"
 GRACE = 5.0
 """Seconds between asking (TERM) and ending (KILL)."""
+INTERRUPT_GRACE = 2.0
+"""Seconds that the program itself has after an interrupt before all are asked to end."""
 
 
 def cannot_start(program: str, *, cwd: Path, search: str) -> str:
@@ -65,10 +67,15 @@ def family(pid: int, run_id: str) -> list[psutil.Process]:
 
 
 def end_family(pid: int, run_id: str, *, grace: float = GRACE) -> bool:
-    """End all of a run: ask, wait up to grace seconds, kill until none is left. True when there was any."""
+    """End all of a run: interrupt, ask, wait up to grace seconds, kill. True when there was any."""
     members = family(pid, run_id)
     if not members:
         return False
+    leader = [process for process in members if process.pid == pid]
+    # As Ctrl-C first: Codex then writes down what it has used, which TERM does not let it.
+    _send(leader, signal.SIGINT)
+    _wait(leader, min(grace, INTERRUPT_GRACE))
+    members = family(pid, run_id)
     _send(members, signal.SIGTERM)
     # CONT, so that a stopped process can hear the request.
     _send(members, signal.SIGCONT)

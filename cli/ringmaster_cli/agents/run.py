@@ -129,13 +129,24 @@ class _Running:
 
     def finish(self) -> AgentResult:
         """Listen until the end, whatever it is."""
-        ended: Ended = "stopped"
-        why = "the run was interrupted"
+        pipes = [
+            _Pipe(stream, hear)
+            for stream, hear in (
+                (self.process.stdout, self.reader.line),
+                (self.process.stderr, self.reader.error_line),
+            )
+            if stream is not None
+        ]
         try:
-            ended, why = self._listen()
-        finally:
-            # Not waited for gracefully when the program has ended by itself: what is left are strays.
+            ended, why = self._listen(pipes)
+            # Strays of a program that has ended by itself, or whatever the first try left.
             end_family(self.process.pid, self.run_id)
+            for pipe in pipes:
+                self._flush(pipe)
+        finally:
+            end_family(self.process.pid, self.run_id)
+            for pipe in pipes:
+                pipe.stream.close()
             code = self._reap()
             self.transcript.close()
         self.reader.close()
@@ -148,15 +159,10 @@ class _Running:
         except subprocess.TimeoutExpired:
             return None
 
-    def _listen(self) -> tuple[Ended, str]:
-        assert self.process.stdout is not None  # noqa: S101 - Popen was given pipes
-        assert self.process.stderr is not None  # noqa: S101
+    def _listen(self, pipes: Sequence[_Pipe]) -> tuple[Ended, str]:
         gone: float | None = None
         with selectors.DefaultSelector() as selector:
-            for pipe in (
-                _Pipe(self.process.stdout, self.reader.line),
-                _Pipe(self.process.stderr, self.reader.error_line),
-            ):
+            for pipe in pipes:
                 os.set_blocking(pipe.stream.fileno(), False)
                 selector.register(pipe.stream, selectors.EVENT_READ, pipe)
             while True:
@@ -167,7 +173,7 @@ class _Running:
                     gone = now
                 if gone is not None and (not selector.get_map() or not heard or now - gone > DRAIN):
                     return "exit", ""
-                if (end := self._due(now)) and gone is None:
+                if gone is None and (end := self._due(now)):
                     self._drain(selector)
                     return end
 
@@ -204,10 +210,13 @@ class _Running:
                     self._hear(pipe, line)
             elif chunk is not None:
                 selector.unregister(pipe.stream)
-                for line in pipe.lines.close():
-                    self._hear(pipe, line)
-                pipe.stream.close()
+                self._flush(pipe)
         return bool(ready)
+
+    def _flush(self, pipe: _Pipe) -> None:
+        """The last line need not have an end."""
+        for line in pipe.lines.close():
+            self._hear(pipe, line)
 
     def _hear(self, pipe: _Pipe, line: Line) -> None:
         heard = self.reader.cut_line(line.text, line.size) if line.cut else pipe.hear(line.text)

@@ -170,9 +170,9 @@ class Anthropic:
         if mode is Mode.HANG:
             self.stand_in.released.wait()
             return
-        wants_tool = bool(self.stand_in.command) and not _has(body, "tool_result") and _offers(body, "Bash")
+        wants_tool = bool(self.stand_in.command) and not _has(body, "tool_result") and _shell(body)
         if wants_tool and mode in (Mode.NORMAL, Mode.HUGE):
-            yield from self._tool()
+            yield from self._tool(_shell(body))
             stop, output = "tool_use", 80
         else:
             yield from self._text("" if empty else self.stand_in.text())
@@ -182,8 +182,8 @@ class Anthropic:
         yield {"type": "message_delta", "delta": delta, "usage": {"output_tokens": output}}
         yield {"type": "message_stop"}
 
-    def _tool(self) -> Iterator[Json]:
-        tool = {"type": "tool_use", "id": "toolu_standin_1", "name": "Bash", "input": {}}
+    def _tool(self, name: str) -> Iterator[Json]:
+        tool = {"type": "tool_use", "id": "toolu_standin_1", "name": name, "input": {}}
         yield {"type": "content_block_start", "index": 0, "content_block": tool}
         arguments = json.dumps({"command": self.stand_in.command, "description": "Do the work"})
         yield _delta(0, {"type": "input_json_delta", "partial_json": arguments})
@@ -272,8 +272,10 @@ def _has(body: Json, kind: str) -> bool:
     )
 
 
-def _offers(body: Json, tool: str) -> bool:
-    return any(offered.get("name") == tool for offered in body.get("tools", []))
+def _shell(body: Json) -> str:
+    """The name under which the agent offers a shell."""
+    names = [str(offered.get("name")) for offered in body.get("tools", [])]
+    return next((name for name in names if name.lower() == "bash"), "")
 
 
 def main() -> None:
