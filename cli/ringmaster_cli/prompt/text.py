@@ -34,7 +34,7 @@ def quoted(text: str) -> str:
 
 def data(text: str, source: str) -> str:
     """Text of others as a fenced block that names where it is from."""
-    inside = MARKER.sub(r"\1RINGMASTER\N{MIDDLE DOT}\2", quoted(text))
+    inside = MARKER.sub("\\1RINGMASTER\N{MIDDLE DOT}\\2", quoted(text))
     return f'<data source="{attribute(source)}">\n{inside}\n</data>'
 
 

@@ -1,0 +1,5 @@
+"""`python -m ringmaster_cli`: the program without its script, as the tmux host starts it."""
+
+from ringmaster_cli.main import run
+
+run()

@@ -1,0 +1,1 @@
+"""The commands: arguments in, a step of the loop, words and an exit code out."""

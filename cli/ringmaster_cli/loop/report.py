@@ -1,0 +1,136 @@
+"""Reports: what one iteration found, within the bounds of the protocol."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ringmaster_cli.agents.run import AgentResult
+from ringmaster_cli.client import Body
+from ringmaster_cli.state import Held
+from ringmaster_operator.resources.bead import Outcome, OutcomeKind
+from ringmaster_operator.resources.protocol import (
+    ModelUsage,
+    Question,
+    Reflexion,
+    ReportRequest,
+    Usage,
+    VerifyResult,
+)
+
+MAX_BYTES = 900_000
+"""The operator takes 1 MiB; the rest is for the envelope and for escapes."""
+SUCCESSES = (OutcomeKind.SUCCESS, OutcomeKind.LIKELY_SUCCESS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What is known of an iteration besides its outcome."""
+
+    result: AgentResult | None = None
+    verify: Sequence[VerifyResult] = ()
+    question: Question | None = None
+    changed_files: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """Where the work is."""
+
+    branch: str | None = None
+    commit: str | None = None
+    pushed: bool = False
+
+
+def as_report(
+    held: Held, outcome: Outcome, findings: Findings, published: Published, *, report_id: str
+) -> Body:
+    """The ReportRequest, as JSON-ready dict."""
+    result, moment = findings.result, datetime.now(UTC)
+    request = ReportRequest(
+        report_id=report_id,
+        fence=held.fence,
+        iteration=held.iteration,
+        outcome=outcome,
+        usage=result.usage if result else Usage(),
+        verify=list(findings.verify)[:20],
+        question=findings.question,
+        reflexion=_reflexion(outcome, findings),
+        final_text=result.final_text[:65536] if result else "",
+        branch=published.branch,
+        commit=published.commit,
+        pushed=published.pushed,
+        changed_files=findings.changed_files,
+        exit_code=result.exit_code if result else None,
+        started_at=result.started_at if result else moment,
+        finished_at=moment,
+        agent_session=result.agent_session[:256] if result else "",
+    )
+    return fit(request)
+
+
+def fit(request: ReportRequest) -> Body:
+    """The body, made smaller until the operator takes it: a report that is too large would be no report."""
+    body = request.body()
+    if size(body) <= MAX_BYTES:
+        return body
+    merged = Usage(
+        requests=merge(request.usage.requests),
+        reported_usd=request.usage.reported_usd,
+        price_version=request.usage.price_version,
+    )
+    body["usage"] = merged.body()
+    if size(body) > MAX_BYTES:
+        body["finalText"] = str(body.get("finalText", ""))[:4096]
+        for check in body.get("verify", []):
+            check["output"] = str(check.get("output", ""))[-2048:]
+    return body
+
+
+def size(body: Body) -> int:
+    """Bytes on the wire."""
+    return len(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def merge(rows: Sequence[ModelUsage]) -> list[ModelUsage]:
+    """One row for each model, with the same sums; a model with an unpriced request keeps those apart."""
+    groups: dict[tuple[str, str, bool], list[ModelUsage]] = {}
+    for row in rows:
+        groups.setdefault((row.provider, row.model, row.computed_usd is None), []).append(row)
+    return [_sum(group) for group in groups.values()]
+
+
+def _sum(rows: Sequence[ModelUsage]) -> ModelUsage:
+    first = rows[0]
+    computed = [row.computed_usd for row in rows if row.computed_usd is not None]
+    reported = [row.reported_usd for row in rows if row.reported_usd is not None]
+    return ModelUsage(
+        position=f"{first.position[:110]}+{len(rows) - 1}",
+        provider=first.provider,
+        model=first.model,
+        input_tokens=sum(row.input_tokens for row in rows),
+        cache_read_tokens=sum(row.cache_read_tokens for row in rows),
+        cache_write_tokens=sum(row.cache_write_tokens for row in rows),
+        output_tokens=sum(row.output_tokens for row in rows),
+        reasoning_tokens=sum(row.reasoning_tokens for row in rows),
+        requests=sum(row.requests for row in rows),
+        computed_usd=sum(computed) if computed else None,
+        reported_usd=sum(reported) if reported else None,
+    )
+
+
+def _reflexion(outcome: Outcome, findings: Findings) -> Reflexion | None:
+    """What the next iteration or attempt should know; nothing after a success."""
+    if outcome.kind in SUCCESSES or findings.result is None:
+        return None
+    failing = next((check for check in findings.verify if check.exit_code != 0), None)
+    lesson = f"`{failing.command}` still exits {failing.exit_code}" if failing else outcome.summary
+    return Reflexion(
+        tried=findings.result.final_text[:1000],
+        happened=outcome.summary[:4096],
+        cause=outcome.reason.value if outcome.reason else "",
+        lesson=lesson[:4096],
+        confidence=outcome.confidence,
+    )

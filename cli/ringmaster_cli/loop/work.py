@@ -1,0 +1,337 @@
+"""One iteration: a worktree, a prompt, the agent, the checks, the verdict, the branch, the report on disk.
+
+The claim is asked for again before the agent starts and before anything is published: a session that lost
+its bead meanwhile stops its agent and publishes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ringmaster_cli.agents.markers import MarkerKind
+from ringmaster_cli.agents.profiles import ProfileError, load_profile
+from ringmaster_cli.agents.run import AgentResult, AgentRun, run_agent
+from ringmaster_cli.exits import LostClaim
+from ringmaster_cli.loop.context import Context
+from ringmaster_cli.loop.heart import Heart
+from ringmaster_cli.loop.leftovers import CLAIM_MARK
+from ringmaster_cli.loop.report import SUCCESSES, Findings, Published, as_report
+from ringmaster_cli.outcome import judge
+from ringmaster_cli.output import money
+from ringmaster_cli.prompt import Prompt, build_prompt
+from ringmaster_cli.state import Held, Spooled, write
+from ringmaster_cli.verify import run_verify
+from ringmaster_cli.workspace import Workspace, WorkspaceError
+from ringmaster_operator.resources.bead import Outcome, OutcomeKind, Reason
+from ringmaster_operator.resources.protocol import Claimed, Progress, VerifyResult
+
+PRIVATE = ("RINGMASTER_TOKEN_FILE", "RINGMASTER_URL")
+"""Never passed on: the agent has no business with the operator."""
+PUBLISH_PATIENCE_SECONDS = 3600.0
+"""How long a finished iteration waits for an operator that is away before it is reported unpublished."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What whoever runs the step wants other than the Worker's spec says."""
+
+    prompt: Path | None = None
+    profile: str | None = None
+    model: str | None = None
+    args: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """How an iteration ended. Its report, if it has one, is spooled."""
+
+    workspace: Workspace | None = None
+    """Still open, for the next iteration."""
+    outcome: Outcome | None = None
+    give_back: str = ""
+    """Why the bead is to be released after the report; empty when it is not."""
+
+
+class Iteration:
+    """The work on one held bead, once."""
+
+    def __init__(self, context: Context, held: Held, *, wishes: Wishes | None = None) -> None:
+        self._context = context
+        self._held = held
+        self._wishes = wishes or Wishes()
+        self._claimed = Claimed.read(held.claimed)
+        self._space: Workspace | None = None
+        self._heart = Heart(context, held)
+        self._over = ""
+        """Which limit the agent has exceeded."""
+
+    def run(self, workspace: Workspace | None = None) -> Round:
+        """Work, judge, publish, and spool the report. workspace: the open one of the iteration before.
+
+        Raises LostClaim, with nothing kept or published, when the bead is not ours any more.
+        """
+        self._space = workspace
+        with self._heart:
+            try:
+                return self._run()
+            except (WorkspaceError, ProfileError) as fault:
+                if self._heart.ending is not None:
+                    return self._interrupted(None)
+                reason = fault.reason if isinstance(fault, WorkspaceError) else Reason.CONFIGURATION
+                return self._reported(_failed(reason, str(fault)), Findings())
+            except LostClaim as lost:
+                self._context.say(f"bead {self._held.bead} is not ours any more: {lost}")
+                self._context.state.let_go()
+                self.close()
+                raise
+            except BaseException:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Let the worktree go, and what was not committed in it."""
+        if self._space is not None:
+            with contextlib.suppress(WorkspaceError):
+                self._space.close()
+
+    def draft(self) -> Prompt | Round:
+        """Only the prompt, or how the work ended before there was one.
+
+        Its worktree is made for the context files in it, and goes again: setup commands are not run.
+        """
+        with self._heart:
+            try:
+                space = self._prepare(setup=False)
+                if self._heart.ending is not None:
+                    return self._interrupted(None)
+                return build_prompt(self._claimed, workspace=space.path)
+            except WorkspaceError as fault:
+                if self._heart.ending is not None:
+                    return self._interrupted(None)
+                return self._reported(_failed(fault.reason, fault.message), Findings())
+            except LostClaim:
+                self._context.state.let_go()
+                raise
+            finally:
+                self.close()
+
+    def _prepare(self, *, setup: bool) -> Workspace:
+        """The worktree, with the claim checked once it stands."""
+        if self._space is None:
+            self._space = Workspace.prepare(
+                home=self._context.settings.home,
+                work=self._claimed.bead,
+                attempt=self._held.attempt,
+                session=self._context.settings.session,
+                setup=self._claimed.agent.setup if setup else (),
+                env=self._environment(),
+                should_stop=self._heart.should_stop,
+                resumed_branch=self._claimed.resumed_branch,
+                on_line=self._context.say,
+            )
+        self._recheck()
+        return self._space
+
+    def _run(self) -> Round:
+        space = self._prepare(setup=True)
+        if self._heart.ending is not None:
+            return self._interrupted(None)
+        result = self._agent(space, self._prompt(space))
+        self._heart.check()
+        if self._heart.ending is not None:
+            return self._interrupted(result)
+        changes = space.changes()
+        self._context.say(
+            f"agent ended ({result.ended}, {result.seconds:.0f} s), {changes.files} files changed, "
+            f"{result.progress.output_tokens} output tokens, {money(_cost(result))}"
+        )
+        verify = self._verify(space, result, changed=bool(changes.files or changes.commits))
+        self._heart.check()
+        if self._heart.ending is not None:
+            return self._interrupted(result)
+        outcome, question = judge(result=result, changes=changes, verify=verify, bead=self._claimed.bead)
+        if self._over:
+            outcome, question = _failed(Reason.BUDGET, self._over), None
+        return self._reported(
+            outcome, Findings(result=result, verify=verify, question=question, changed_files=changes.files)
+        )
+
+    def _prompt(self, space: Workspace) -> Path:
+        if self._wishes.prompt is not None:
+            return self._wishes.prompt
+        path = self._context.state.folder / "prompt.md"
+        write(path, build_prompt(self._claimed, workspace=space.path).text.encode("utf-8", "replace"))
+        return path
+
+    def _agent(self, space: Workspace, prompt: Path) -> AgentResult:
+        agent, bead = self._claimed.agent, self._claimed.bead
+        profile = load_profile(self._wishes.profile or agent.profile, folders=self._context.profiles)
+        # Another profile than the Worker's has its own program.
+        command = agent.command if self._wishes.profile in (None, agent.profile) else []
+        name = f"{bead.name[:120]}-{self._held.claim_id[:8]}-{self._held.iteration}.log"
+        transcript = self._context.settings.home / "transcripts" / name
+        transcript.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        run = AgentRun(
+            profile=profile,
+            model=self._wishes.model or agent.model,
+            prompt_file=prompt,
+            cwd=space.path,
+            env=self._environment(),
+            transcript=transcript,
+            timeout=min(agent.timeout_seconds, bead.timeout_seconds),
+            stall=agent.stall_seconds,
+            command=command,
+            args=[*agent.args, *self._wishes.args],
+        )
+        self._context.say(f"running {profile.name} in {space.path}; transcript: {transcript}")
+        self._running(True)
+        try:
+            return run_agent(
+                run, on_progress=self._progressed, on_line=self._context.say, should_stop=self._should_stop
+            )
+        finally:
+            self._running(False)
+
+    def _running(self, running: bool) -> None:
+        self._held.running = running
+        self._context.state.hold(self._held)
+
+    def _progressed(self, progress: Progress) -> None:
+        self._heart.progress = progress.body()
+        bead = self._claimed.bead
+        if bead.tokens is not None and bead.spent_tokens + progress.output_tokens > bead.tokens:
+            self._over = f"the bead's limit of {bead.tokens} tokens is exceeded"
+
+    def _should_stop(self) -> str | None:
+        return self._heart.should_stop() or self._over or None
+
+    def _verify(self, space: Workspace, result: AgentResult, *, changed: bool) -> list[VerifyResult]:
+        """The acceptance commands, where their verdict can matter."""
+        acceptance = self._claimed.bead.acceptance
+        asks = any(marker.kind is MarkerKind.NEEDS_DECISION for marker in result.markers)
+        failed = result.is_error or result.refused or result.exit_code != 0
+        if not acceptance.verify or result.ended != "exit" or asks or (failed and not changed):
+            return []
+        results = run_verify(
+            acceptance.verify,
+            cwd=space.path,
+            timeout_seconds=acceptance.timeout_seconds,
+            env=self._environment(),
+            should_stop=self._heart.should_stop,
+            on_line=self._context.say,
+        )
+        for check in results:
+            self._context.say(
+                f"verify: {check.command!r} exited {check.exit_code} after {check.seconds:.1f} s"
+            )
+        return results
+
+    def _environment(self) -> dict[str, str]:
+        """Of every program that works on the bead: ours, the Worker's, and where it is."""
+        own = {name: value for name, value in os.environ.items() if name not in PRIVATE}
+        own |= {item.name: item.value for item in self._claimed.agent.env if item.value is not None}
+        return own | {
+            "RINGMASTER_BEAD": self._held.bead,
+            "RINGMASTER_ATTEMPT": str(self._held.attempt),
+            "RINGMASTER_ITERATION": str(self._held.iteration),
+            CLAIM_MARK: self._held.claim_id,
+        }
+
+    def _recheck(self, *, patience: float | None = None) -> None:
+        """Whether the bead is still ours and still to be done; the spec may have changed meanwhile."""
+        self._heart.check()
+        answer = self._context.api.work(self._held.claim_id, self._held.fence, patience=patience)
+        self._heart.obey(answer.get("order"), answer.get("reason"))
+        self._held.claimed = answer["claimed"]
+        self._claimed = Claimed.read(self._held.claimed)
+        self._context.state.hold(self._held)
+
+    def _interrupted(self, result: AgentResult | None) -> Round:
+        """Cancelled, called back, or this process is to stop: what there is, is saved on the branch."""
+        ending = self._heart.ending
+        if ending is None:  # an order that was taken back is obeyed all the same
+            raise LostClaim("the work was interrupted")
+        self._context.say(f"stopping work on {self._held.bead}: {ending.reason}")
+        if ending.kind == "cancel":
+            outcome = Outcome(kind=OutcomeKind.CANCELLED, reason=Reason.CANCELLED, summary=ending.reason)
+            return self._reported(outcome, Findings(result=result))
+        if result is None or not result.usage.requests:
+            if self._commit("saved before stopping")[0]:
+                self._recheck()
+                self._push()
+            return Round(workspace=self._space, give_back=ending.reason)
+        # What was spent so far must be counted, so there is a report before the release.
+        outcome = Outcome(kind=OutcomeKind.INCOMPLETE, reason=Reason.INFRASTRUCTURE, summary=ending.reason)
+        done = self._reported(outcome, Findings(result=result))
+        return Round(workspace=done.workspace, outcome=done.outcome, give_back=ending.reason)
+
+    def _reported(self, outcome: Outcome, findings: Findings) -> Round:
+        """Put the report on disk, publish, and put what came of that on disk as well."""
+        report_id, branch = str(uuid.uuid4()), self._space.branch if self._space else None
+        commit, trouble = self._commit(outcome.kind.value)
+
+        def spool(pushed: bool) -> None:
+            body = as_report(
+                self._held,
+                outcome,
+                findings,
+                Published(branch=branch if commit else None, commit=commit, pushed=pushed),
+                report_id=report_id,
+            )
+            item = Spooled(claim_id=self._held.claim_id, bead=self._held.bead, report=body)
+            if said := self._context.state.spool(item):
+                self._context.say(said)
+
+        spool(False)  # now neither a crash nor an operator that stays away costs the result
+        self._recheck(patience=PUBLISH_PATIENCE_SECONDS)
+        pushed = False
+        if commit and trouble is None:
+            pushed, trouble = self._push()
+        if trouble is not None and outcome.kind in SUCCESSES:
+            outcome = _failed(trouble.reason, f"the work is done, but not published: {trouble.message}")
+        ending = self._heart.ending
+        if ending is not None and ending.kind == "cancel":
+            outcome = Outcome(kind=OutcomeKind.CANCELLED, reason=Reason.CANCELLED, summary=ending.reason)
+        spool(pushed)
+        words = f"{outcome.kind.value} ({outcome.confidence:.0%})"
+        self._context.say(f"outcome of {self._held.bead}: {words}: {outcome.summary}")
+        return Round(workspace=self._space, outcome=outcome)
+
+    def _commit(self, what: str) -> tuple[str | None, WorkspaceError | None]:
+        if self._space is None:
+            return None, None
+        bead = self._claimed.bead
+        rounds = f"attempt {self._held.attempt}, iteration {self._held.iteration}"
+        try:
+            return self._space.commit(f"{bead.title}\n\nBead {bead.name}, {rounds}: {what}\n"), None
+        except WorkspaceError as trouble:
+            self._context.say(f"not committed: {trouble.message}")
+            return None, trouble
+
+    def _push(self) -> tuple[bool, WorkspaceError | None]:
+        if self._space is None:
+            return False, None
+        try:
+            pushed = self._space.push()
+        except WorkspaceError as trouble:
+            self._context.say(f"not pushed: {trouble.message}")
+            return False, trouble
+        if not pushed:
+            self._context.say(f"not pushed: {self._space.push_message}")
+        return pushed, None
+
+
+def _failed(reason: Reason, message: str) -> Outcome:
+    return Outcome(kind=OutcomeKind.FAILED, reason=reason, summary=message[:4096])
+
+
+def _cost(result: AgentResult) -> float | None:
+    known = [row.computed_usd for row in result.usage.requests if row.computed_usd is not None]
+    if known:
+        return sum(known)
+    return result.usage.reported_usd

@@ -1,0 +1,81 @@
+"""The `ringmaster` program: the steps of a worker's loop, the loop itself, and a few commands for people.
+
+Everything heavy is imported inside the functions that need it, because a script starts this program for every
+step it takes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from ringmaster_cli.commands import steps, worker
+from ringmaster_cli.exits import MEANINGS, CliError, Exit
+
+EPILOG = "Exit codes: " + ", ".join(f"{code.value} {code.name.lower()}" for code in Exit)
+
+app = typer.Typer(
+    name="ringmaster",
+    help="Work on beads as a session of a Ringmaster Worker, and look after Workers.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(version("ringmaster"))
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Work on beads as a session of a Ringmaster Worker, and look after Workers."""
+
+
+@app.command("exit-codes")
+def exit_codes() -> None:
+    """What the exit codes mean."""
+    for code, meaning in MEANINGS.items():
+        print(f"{code.value}  {code.name.lower():12} {meaning}")
+
+
+steps.register(app)
+app.add_typer(worker.app, name="worker")
+
+
+def run() -> None:
+    """Entry point: every failure is one line on stderr and an exit code, never a traceback."""
+    try:
+        app()
+    except CliError as fault:
+        _fail(fault, str(fault), fault.exit)
+    except KeyboardInterrupt as fault:
+        _fail(fault, "interrupted", Exit.INTERNAL)
+    except Exception as fault:
+        _fail(fault, f"internal fault: {type(fault).__name__}: {fault}", Exit.INTERNAL)
+
+
+def _fail(fault: BaseException, message: str, code: Exit) -> None:
+    if os.environ.get("RINGMASTER_DEBUG"):
+        import traceback
+
+        traceback.print_exception(fault)
+    from ringmaster_cli.agents.terminal import plain
+
+    line = " ".join(plain(message).split())
+    print(f"ringmaster: {line}", file=sys.stderr, flush=True)
+    sys.exit(int(code))

@@ -1,0 +1,132 @@
+"""Workers through the Kubernetes API: the only place of the CLI that imports its client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ringmaster_cli.exits import Refused, Unreachable, UsageError
+
+Body = dict[str, Any]
+GROUP, VERSION, PLURAL = "ringmaster.dev", "v1alpha1", "workers"
+CALL_SECONDS = 15.0
+
+
+class Cluster:
+    """The Workers of one namespace. Every method raises CliError with the server's own words."""
+
+    def __init__(self, *, namespace: str | None = None, context: str | None = None) -> None:
+        """From the kubeconfig (KUBECONFIG, ~/.kube/config), else the pod's account."""
+        try:
+            from kubernetes import client, config
+        except ImportError as fault:
+            raise UsageError(
+                "this command needs Kubernetes' client: pip install 'ringmaster[kube]'"
+            ) from fault
+        settings = client.Configuration()
+        try:
+            config.load_kube_config(context=context, client_configuration=settings)
+            _, active = config.list_kube_config_contexts()
+            chosen = _namespace_of(context) if context else active
+            own = str(chosen.get("context", {}).get("namespace") or "default")
+        except (config.ConfigException, OSError) as fault:
+            raise UsageError(f"no usable kubeconfig: {fault}; set KUBECONFIG") from fault
+        settings.retries = False
+        self.namespace = namespace or own
+        self._api = client.CustomObjectsApi(client.ApiClient(settings))
+
+    def workers(self, *, everywhere: bool = False) -> list[Body]:
+        """All Workers, by namespace and name."""
+        with _told(""):
+            if everywhere:
+                found: Any = self._api.list_cluster_custom_object(
+                    GROUP, VERSION, PLURAL, _request_timeout=CALL_SECONDS
+                )
+            else:
+                found = self._api.list_namespaced_custom_object(
+                    GROUP, VERSION, self.namespace, PLURAL, _request_timeout=CALL_SECONDS
+                )
+        items: list[Body] = found["items"]
+        return sorted(items, key=lambda item: (item["metadata"]["namespace"], item["metadata"]["name"]))
+
+    def worker(self, name: str) -> Body:
+        """One Worker."""
+        with _told(self._where(name)):
+            found: Any = self._api.get_namespaced_custom_object(
+                GROUP, VERSION, self.namespace, PLURAL, name, _request_timeout=CALL_SECONDS
+            )
+        return dict(found)
+
+    def create(self, body: Body) -> Body:
+        """Make a Worker."""
+        with _told(self._where(body["metadata"]["name"])):
+            made: Any = self._api.create_namespaced_custom_object(
+                GROUP,
+                VERSION,
+                self.namespace,
+                PLURAL,
+                body,
+                field_validation="Strict",
+                field_manager="ringmaster-cli",
+                _request_timeout=CALL_SECONDS,
+            )
+        return dict(made)
+
+    def patch(self, name: str, spec: Body) -> None:
+        """Merge into the spec."""
+        with _told(self._where(name)):
+            self._api.patch_namespaced_custom_object(
+                GROUP,
+                VERSION,
+                self.namespace,
+                PLURAL,
+                name,
+                {"spec": spec},
+                field_validation="Strict",
+                field_manager="ringmaster-cli",
+                _content_type="application/merge-patch+json",
+                _request_timeout=CALL_SECONDS,
+            )
+
+    def delete(self, name: str) -> None:
+        """Delete a Worker; its sessions end as its stopMode says."""
+        with _told(self._where(name)):
+            self._api.delete_namespaced_custom_object(
+                GROUP, VERSION, self.namespace, PLURAL, name, _request_timeout=CALL_SECONDS
+            )
+
+    def _where(self, name: str) -> str:
+        return f"Worker {name} in namespace {self.namespace}"
+
+
+def _namespace_of(context: str) -> Body:
+    from kubernetes import config
+
+    contexts, _ = config.list_kube_config_contexts()
+    return next((item for item in contexts if item["name"] == context), {})
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    import json
+
+    from kubernetes.client.exceptions import ApiException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except HTTPError as fault:
+        raise Unreachable(f"the cluster cannot be reached: {fault}") from fault
+    except ApiException as fault:
+        try:
+            said = str(json.loads(fault.body or "").get("message") or fault.reason)
+        except (ValueError, AttributeError):
+            said = str(fault.reason)
+        if fault.status == 404 and "not found" not in said:
+            said = f"{said}: are Ringmaster's CRDs installed?"
+        if fault.status == 409 and what:
+            said = f"{what} exists already; change it with kubectl edit or kubectl scale"
+        if fault.status in (429, 500, 502, 503, 504):
+            raise Unreachable(f"the cluster does not answer now: {said}") from fault
+        raise Refused(said) from fault

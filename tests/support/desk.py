@@ -1,0 +1,284 @@
+"""The workers' protocol as one small HTTP server: every body is checked against the models, nothing is scheduled.
+
+For tests of the worker's side. It keeps state over stop() and start(), as the operator does with its
+database, and misbehaves as it is told (`faults`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import ValidationError
+
+from ringmaster_operator.resources.protocol import (
+    ClaimAnswer,
+    Claimed,
+    ClaimRequest,
+    HeartbeatRequest,
+    PastIteration,
+    ReleaseRequest,
+    ReportAnswer,
+    ReportRequest,
+)
+
+Body = dict[str, Any]
+Fault = Callable[[str, str], "tuple[int, Body] | str | None"]
+"""(method, path) → an answer in place of the real one; "drop": no answer; "act": act, then no answer."""
+DONE = ("success", "likely_success")
+
+
+class Refusal(Exception):
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.body = {"title": code, "status": status, "code": code, "detail": detail}
+        self.status = status
+
+
+@dataclass
+class Grant:
+    """A claim that was granted."""
+
+    claim: Claimed
+    session: str
+    ended: bool = False
+
+
+@dataclass
+class Desk:
+    """Beads in, reports out."""
+
+    token: str = "good-token"
+    lease_seconds: float = 3.0
+    beads: list[Body] = field(default_factory=list)
+    """BeadWork bodies, the next one first."""
+    agent: Body = field(default_factory=dict)
+    """AgentSpec body."""
+    stop_when_empty: bool = False
+    fault: Fault = lambda method, path: None  # noqa: E731
+    order: tuple[str, str] = ("continue", "")
+    calls: list[str] = field(default_factory=list)
+    reports: dict[str, ReportRequest] = field(default_factory=dict)
+    answers: dict[str, ReportAnswer] = field(default_factory=dict)
+    refused: list[ReportRequest] = field(default_factory=list)
+    heartbeats: list[HeartbeatRequest] = field(default_factory=list)
+    released: list[tuple[str, str]] = field(default_factory=list)
+    grants: dict[str, Grant] = field(default_factory=dict)
+    fence: int = 0
+    attempts: dict[str, int] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _server: ThreadingHTTPServer | None = None
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        desk = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+            def do_GET(self) -> None:
+                desk.serve(self)
+
+            do_POST = do_GET
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request: Any, client_address: Any) -> None:
+                pass  # a client that was killed is part of the tests
+
+        self._server = Server(("127.0.0.1", self.port), Handler)
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def serve(self, handler: BaseHTTPRequestHandler) -> None:
+        method, path = handler.command, handler.path
+        raw = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        with self._lock:
+            self.calls.append(f"{method} {path.partition('?')[0]}")
+            fault = self.fault(method, path)
+        if fault == "drop" or self._server is None:
+            handler.close_connection = True
+            return
+        if isinstance(fault, tuple):
+            status, body = fault
+        else:
+            try:
+                status, body = 200, self.act(method, path, raw, handler.headers.get("Authorization", ""))
+            except Refusal as refusal:
+                status, body = refusal.status, refusal.body
+            except ValidationError as wrong:
+                status, body = 422, Refusal(422, "invalid", str(wrong)).body
+        if fault == "act" or self._server is None:
+            handler.close_connection = True
+            return
+        data = json.dumps(body).encode()
+        with contextlib.suppress(OSError):
+            handler.send_response(status)
+            handler.send_header("Content-Type", "application/json")
+            handler.send_header("Content-Length", str(len(data)))
+            handler.end_headers()
+            handler.wfile.write(data)
+
+    def act(self, method: str, path: str, raw: bytes, auth: str) -> Body:
+        if auth != f"Bearer {self.token}":
+            raise Refusal(401, "unauthenticated", "the token is not valid")
+        parts = urlsplit(path)
+        names = parts.path.removeprefix("/api/v1/claims").strip("/").split("/")
+        if names == [""]:
+            return self.claim(ClaimRequest.model_validate_json(raw)).body()
+        claim_id, verb = names
+        match verb:
+            case "work":
+                grant = self.grant(claim_id, int(parse_qs(parts.query)["fence"][0]))
+                return {"order": self.order[0], "reason": self.order[1], "claimed": grant.claim.body()}
+            case "heartbeat":
+                beat = HeartbeatRequest.model_validate_json(raw)
+                self.grant(claim_id, beat.fence)
+                self.heartbeats.append(beat)
+                return {
+                    "order": self.order[0],
+                    "reason": self.order[1],
+                    "leaseSeconds": self.lease_seconds,
+                }
+            case "reports":
+                return self.report(claim_id, ReportRequest.model_validate_json(raw)).body()
+            case "release":
+                wish = ReleaseRequest.model_validate_json(raw)
+                grant = self.grant(claim_id, wish.fence)
+                grant.ended = True
+                self.released.append((grant.claim.bead.name, wish.reason))
+                return {"ended": True}
+        raise Refusal(404, "not_found", "no such path")
+
+    def claim(self, request: ClaimRequest) -> ClaimAnswer:
+        until = time.monotonic() + request.wait_seconds
+        while True:
+            with self._lock:
+                known = self.grants.get(request.claim_id)
+                if known is not None:
+                    if known.ended:
+                        raise Refusal(409, "claim_ended", "this claim has ended; claim with a fresh id")
+                    return ClaimAnswer(claimed=known.claim)
+                wanted = [b for b in self.beads if request.bead in (None, b["name"])]
+                if wanted:
+                    self.beads.remove(wanted[0])
+                    return ClaimAnswer(claimed=self._grant(request, wanted[0]))
+            if self.stop_when_empty or time.monotonic() >= until or self._server is None:
+                verdict = "stop" if self.stop_when_empty else "nothing"
+                return ClaimAnswer.model_validate(
+                    {"none": {"verdict": verdict, "reason": "no bead is ready"}}
+                )
+            time.sleep(0.02)
+
+    def _grant(self, request: ClaimRequest, bead: Body) -> Claimed:
+        self.fence += 1
+        name = bead["name"]
+        self.attempts[name] = self.attempts.get(name, 0) + 1
+        claim = Claimed.model_validate(
+            {
+                "claimId": request.claim_id,
+                "fence": self.fence,
+                "leaseSeconds": self.lease_seconds,
+                "attempt": self.attempts[name],
+                "iteration": 1,
+                "bead": bead,
+                "agent": self.agent,
+            }
+        )
+        self.grants[request.claim_id] = Grant(claim=claim, session=request.session)
+        return claim
+
+    def grant(self, claim_id: str, fence: int) -> Grant:
+        grant = self.grants.get(claim_id)
+        if grant is None:
+            raise Refusal(404, "not_found", "there is no such claim")
+        if grant.claim.fence != fence:
+            raise Refusal(409, "fenced", f"fence {fence} is not the claim's fence {grant.claim.fence}")
+        if grant.ended:
+            raise Refusal(409, "claim_ended", "this claim has ended")
+        return grant
+
+    def take_away(self) -> None:
+        """Every claim goes to someone else, as after a lease that ran out."""
+        with self._lock:
+            for grant in self.grants.values():
+                grant.ended = True
+
+    def report(self, claim_id: str, request: ReportRequest) -> ReportAnswer:
+        with self._lock:
+            if request.report_id in self.answers:
+                return self.answers[request.report_id]
+            try:
+                grant = self.grant(claim_id, request.fence)
+            except Refusal:
+                self.refused.append(request)
+                raise
+            work = grant.claim.bead
+            again = request.outcome.kind == "incomplete" and request.iteration < work.max_iterations
+            again = again and request.outcome.reason != "Infrastructure"
+            following = "done" if request.outcome.kind in DONE else "iterate" if again else "stop"
+            answer = ReportAnswer.model_validate(
+                {"next": following, "reason": "", "iteration": request.iteration + again}
+            )
+            grant.ended = not again
+            past = PastIteration(
+                attempt=grant.claim.attempt,
+                iteration=request.iteration,
+                outcome=request.outcome,
+                lesson=request.reflexion.lesson if request.reflexion else "",
+            )
+            work = work.model_copy(update={"history": [*work.history, past]})
+            grant.claim = grant.claim.model_copy(update={"iteration": answer.iteration, "bead": work})
+            self.reports[request.report_id] = request
+            self.answers[request.report_id] = answer
+            return answer
+
+
+@contextlib.contextmanager
+def running(desk: Desk) -> Iterator[Desk]:
+    desk.start()
+    try:
+        yield desk
+    finally:
+        desk.stop()
+
+
+def bead(name: str = "fix-it", **more: Any) -> Body:
+    """A BeadWork body."""
+    return {
+        "namespace": "demo",
+        "name": name,
+        "uid": f"uid-{name}",
+        "generation": 1,
+        "title": f"Do {name}",
+        "description": "",
+        "type": "task",
+        "priority": "P2",
+        "effectivePriority": "P2",
+        "acceptance": {},
+        "maxIterations": 3,
+        "maxAttempts": 3,
+        "timeoutSeconds": 60,
+        **more,
+    }
