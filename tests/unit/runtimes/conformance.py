@@ -175,14 +175,6 @@ class RuntimeConformance:
         await runtime.start(spec("w-0", "/bin/sh", "-c", "kill -9 $$"))
         assert (await ended(runtime, "w-0")).exit_code == 137
 
-    async def test_program_without_its_terminal_still_runs(self, place: Place) -> None:
-        runtime = place.runtime()
-        program = "echo begun; exec sleep 600 </dev/null >/dev/null 2>&1"
-        info = await runtime.start(spec("w-0", "/bin/sh", "-c", program))
-        await logged(runtime, "w-0", "begun")
-        assert (await by_name(runtime))["w-0"].pid == info.pid
-        assert not (await runtime.stop(info.key, grace_seconds=5)).forced
-
     async def test_ended_session_is_started_anew(self, place: Place) -> None:
         runtime = place.runtime()
         await runtime.start(spec("w-0", "/bin/false"))

@@ -21,8 +21,8 @@ from ringmaster_operator.runtimes.protocol import RuntimeUnavailable, SessionFau
 from ringmaster_operator.runtimes.tmux.runtime import TmuxRuntime
 from ringmaster_operator.runtimes.tmux.server import LOG_BYTES, TmuxServer, socket_directory
 
-pytest.register_assert_rewrite("tests.unit.runtimes.conformance")
-from tests.unit.runtimes.conformance import (  # noqa: E402
+pytest.register_assert_rewrite("unit.runtimes.conformance")
+from unit.runtimes.conformance import (  # noqa: E402
     NAMESPACE,
     RuntimeConformance,
     by_name,
@@ -210,8 +210,8 @@ class TestTmux(RuntimeConformance):
             assert len(TmuxServer(socket).rows()) == 1
 
     @pytest.mark.parametrize("wrong", ["a b", "", "x;y", "-x"])
-    def test_host_names_are_checked(self, tmp_path: Path, wrong: str) -> None:
+    def test_host_names_are_checked(self, wrong: str) -> None:
         with pytest.raises(SessionFault):
-            TmuxRuntime(owner=wrong, state_directory=tmp_path, socket_prefix="x")
+            TmuxRuntime(owner=wrong, state_directory=Path("/none"), socket_prefix="x")
         with pytest.raises(SessionFault):
-            TmuxRuntime(owner="x", state_directory=tmp_path, socket_prefix=wrong)
+            TmuxRuntime(owner="x", state_directory=Path("/none"), socket_prefix=wrong)

@@ -206,7 +206,7 @@ class TmuxRuntime:
         until = time.monotonic() + LAUNCH_SECONDS
         while time.monotonic() < until:
             row = next((row for row in server.rows() if self._mine(row, spec.key)), None)
-            if row is None or row.dead or not (files.launching() or _is_launcher(row.pid)):
+            if row is None or row.dead or (not files.launching() and _launched(row.pid)):
                 break
             time.sleep(0.01)
         info = self._find(spec.key, spec.place)
@@ -243,8 +243,11 @@ def _ending(row: Row) -> str:
     return "its tmux pane was closed" if row.status is None else f"exit code {row.status}"
 
 
-def _is_launcher(pid: int) -> bool:
+def _launched(pid: int) -> bool:
+    """Whether a program lives in the launcher's place: neither the launcher itself nor its remains."""
     try:
-        return any(part.endswith("launch.py") for part in psutil.Process(pid).cmdline())
+        process = psutil.Process(pid)
+        launcher = any(part.endswith("launch.py") for part in process.cmdline())
+        return not launcher and processes.alive(process)
     except psutil.Error:
         return False

@@ -6,15 +6,19 @@ kept in the session's own user options, so that any later operator finds and ado
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 from libtmux import Server
 from libtmux.exc import LibTmuxException, TmuxCommandNotFound
 
@@ -22,6 +26,8 @@ from ringmaster_operator.runtimes.protocol import RuntimeUnavailable, SessionFau
 
 HERE = Path(__file__).parent
 COMMAND_SECONDS = 30.0
+REAP_SECONDS = 0.02
+CREATE_TRIES = 10
 COLUMNS, ROWS = 200, 50
 LOG_BYTES = 5 * 1024 * 1024
 LOG_GENERATIONS = 3
@@ -33,6 +39,7 @@ FIELDS = (
     "#{pane_dead_status}",
     "#{pane_dead_signal}",
     "#{session_created}",
+    "#{pid}",
     "#{pane_id}",
     "#{@ringmaster_pane}",
     *(f"#{{@ringmaster_{option}}}" for option in OPTIONS),
@@ -75,6 +82,9 @@ class TmuxServer:
     def rows(self) -> list[Row]:
         """All sessions of the server, strangers' too; none when it does not run."""
         answer = self._run("list-panes", "-a", "-F", "|".join(FIELDS))
+        if any(_unreaped(line) for line in answer):
+            time.sleep(REAP_SECONDS)
+            answer = self._run("list-panes", "-a", "-F", "|".join(FIELDS))
         found: dict[str, Row] = {}
         for row, programs in filter(None, map(_row, answer)):
             if programs:
@@ -127,17 +137,25 @@ class TmuxServer:
         line = ["tmux", "-u", f"-L{self.socket}", f"-f{HERE / 'tmux.conf'}"]
         for command in commands:
             line += [*command, ";"]
+        done = self._call(line[:-1])
+        for _ in range(CREATE_TRIES):
+            if "server exited" not in done.stderr:
+                break
+            time.sleep(REAP_SECONDS)  # the old server was just ending, its last session gone
+            done = self._call(line[:-1])
+        if done.returncode != 0:
+            raise SessionFault(f"tmux on socket {self.socket}: {done.stderr.strip() or 'no reason given'}")
+
+    def _call(self, line: list[str]) -> subprocess.CompletedProcess[str]:
         env = {name: os.environ[name] for name in SERVER_ENV if name in os.environ}
         try:
-            done = subprocess.run(
-                line[:-1], env=env, capture_output=True, timeout=COMMAND_SECONDS, check=False, text=True
+            return subprocess.run(
+                line, env=env, capture_output=True, timeout=COMMAND_SECONDS, check=False, text=True
             )
         except FileNotFoundError as error:
             raise _missing() from error
         except (OSError, subprocess.TimeoutExpired) as error:
             raise RuntimeUnavailable(f"tmux on socket {self.socket}: {error}") from error
-        if done.returncode != 0:
-            raise SessionFault(f"tmux on socket {self.socket}: {done.stderr.strip() or 'no reason given'}")
 
     def _log_command(self, path: Path) -> str:
         program = (sys.executable, "-I", "-S", str(HERE / "logpipe.py"))
@@ -150,21 +168,36 @@ def _missing() -> RuntimeUnavailable:
     return RuntimeUnavailable("tmux is not installed on this host: install it (apt install tmux)")
 
 
+def _unreaped(line: str) -> bool:
+    """Remind tmux of a child that it did not notice to have ended; True when there was one.
+
+    Debian's tmux loses SIGCHLD while libutempter has its own handler in place (tmux issue 311).
+    """
+    parts = line.split("|")
+    if len(parts) != len(FIELDS) or parts[2:5] != ["1", "", ""]:
+        return False
+    with contextlib.suppress(psutil.Error, OSError):
+        if psutil.Process(int(parts[1])).status() == psutil.STATUS_ZOMBIE:
+            os.kill(int(parts[6]), signal.SIGCHLD)
+            return True
+    return False
+
+
 def _row(line: str) -> tuple[Row, bool] | None:
     """The row, and whether its pane is the one that the program was put into."""
     parts = line.split("|")
     if len(parts) != len(FIELDS):
         return None
-    name, pid, dead, status, signal, created, pane, own, *marks = parts
+    name, pid, dead, status, killed_by, created, _, pane, own, *marks = parts
     owner, namespace, worker, fingerprint, run = marks
     row = Row(
         name=name,
         pane=pane,
         pid=int(pid),
         # dead alone only says that its terminal is closed: the status comes when it is reaped
-        dead=dead == "1" and bool(status or signal),
+        dead=dead == "1" and bool(status or killed_by),
         status=int(status) if status else None,
-        signal=int(signal) if signal else None,
+        signal=int(killed_by) if killed_by else None,
         created=datetime.fromtimestamp(int(created), UTC),
         owner=owner,
         namespace=namespace,
