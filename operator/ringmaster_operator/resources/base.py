@@ -71,9 +71,10 @@ class Model(BaseModel):
     @classmethod
     def _drop_nulls(cls, data: Any) -> Any:
         """A null is an unset field, as it is to the API server."""
-        if isinstance(data, dict) and any(value is None for value in data.values()):
-            return {key: value for key, value in data.items() if value is not None}
-        return data
+        if not isinstance(data, dict) or all(value is not None for value in data.values()):
+            return data
+        known = {*cls.model_fields, *(field.alias for field in cls.model_fields.values())}
+        return {key: value for key, value in data.items() if value is not None or key not in known}
 
     @model_validator(mode="after")
     def _obey_rules(self) -> Self:
