@@ -23,7 +23,7 @@ NOTHING: frozenset[str] = frozenset()
 
 
 def is_gate(node: str) -> bool:
-    return node.startswith(GATE)
+    return node[0] == GATE
 
 
 def bead_of(node: str) -> str:
@@ -39,6 +39,7 @@ class Graph:
         self._dependents: dict[str, set[str]] = {}
         self._children: dict[str, set[str]] = {}
         self._wishes: dict[str, tuple[Desired, str]] = {}
+        self._waits: dict[str, bool] = {}
 
     def dependents(self, name: str) -> set[str] | frozenset[str]:
         """Beads that name it in dependsOn, whether it exists or not."""
@@ -62,6 +63,7 @@ class Graph:
                 self._children.setdefault(facts.parent, set()).add(name)
         for item in self.subtree([name]):
             self._wishes.pop(item, None)
+            self._waits.pop(item, None)
 
     def subtree(self, names: Iterable[str]) -> set[str]:
         """The named beads with their children, their children's children and so on."""
@@ -85,6 +87,9 @@ class Graph:
 
     def wish(self, name: str) -> tuple[Desired, str]:
         """What is wished of a bead, by itself or an ancestor, and the nearest that wishes it."""
+        known = self._wishes.get(name)
+        if known is not None:
+            return known
         path: dict[str, None] = {}
         above = (Desired.RUN, name)
         step: str | None = name
@@ -107,8 +112,12 @@ class Graph:
 
     def waits(self, name: str) -> bool:
         """Whether it waits for anything at all: not when it is finished or on the way to be cancelled."""
-        facts = self.facts.get(name)
-        return facts is not None and facts.open and self.wish(name)[0] is not Desired.CANCEL
+        known = self._waits.get(name)
+        if known is None:
+            facts = self.facts.get(name)
+            known = facts is not None and facts.open and self.wish(name)[0] is not Desired.CANCEL
+            self._waits[name] = known
+        return known
 
     def lends(self, name: str) -> bool:
         """Whether its own priority counts for what it waits for: not when it is held either."""
@@ -116,35 +125,34 @@ class Graph:
 
     def below(self, node: str) -> Iterator[Edge]:
         """What a node waits for, as far as that exists and is not finished."""
-        name = bead_of(node)
-        if not self.waits(name):
-            return
+        gate = node[0] == GATE
+        name = node[1:] if gate else node
         facts = self.facts[name]
-        for other in facts.depends_on:
-            target = self.facts.get(other)
-            if target is not None and target.open and not (is_gate(node) and target.parent == name):
-                yield other, 1
-        if not is_gate(node):
-            for child in self._children.get(name, ()):
-                if self.facts[child].open:
+        waits = self.waits(name)
+        if waits:
+            for other in facts.depends_on:
+                target = self.facts.get(other)
+                if target is not None and target.standing is None and not (gate and target.parent == name):
+                    yield other, 1
+            for child in () if gate else self._children.get(name, ()):
+                if self.facts[child].standing is None:
                     yield child, 1
-        if facts.parent and facts.parent in self.facts:
+        if (waits or gate) and facts.parent and facts.parent in self.facts:
             yield GATE + facts.parent, 0
 
     def above(self, node: str) -> Iterator[Edge]:
         """What waits for a node: the reverse of below."""
-        name = bead_of(node)
-        if is_gate(node):
-            for child in self._children.get(name, ()):
+        if node[0] == GATE:
+            for child in self._children.get(node[1:], ()):
                 if self.waits(child):
                     yield child, 0
-                    if child in self._children:
-                        yield GATE + child, 0
+                if child in self._children:
+                    yield GATE + child, 0
             return
-        facts = self.facts[name]
-        if not facts.open:
+        facts = self.facts[node]
+        if facts.standing is not None:
             return
-        for other in self._dependents.get(name, ()):
+        for other in self._dependents.get(node, ()):
             if self.waits(other):
                 yield other, 1
                 if other in self._children and facts.parent != other:

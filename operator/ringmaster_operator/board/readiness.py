@@ -120,6 +120,10 @@ class Judge:
         facts = self.graph.facts.get(parent) if parent else None
         if facts is None or not facts.open:
             return None
+        ring = self.rings.get(facts.name)
+        if ring is not None:
+            message = texts.parent_blocked(facts.name, spell(facts.name, ring))
+            return Verdict(Readiness.PARENT_BLOCKED, message, (facts.name,))
         others = [item for item in facts.depends_on if item not in self.graph.children(facts.name)]
         verdict = self._unmet(others)
         if verdict is None:

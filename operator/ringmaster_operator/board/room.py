@@ -175,11 +175,11 @@ class Room:
             self._rings.pop(name, None)
         self._rings.update(rings(self.graph, region))
         self._seeds.clear()
-        self._dirty.update(
-            name
-            for name, ranked in before.items()
-            if ranked != (self._labels.get(name), self._scores.get(name), self._rings.get(name))
-        )
+        for name, ranked in before.items():
+            if ranked != (self._labels.get(name), self._scores.get(name), self._rings.get(name)):
+                self._dirty.add(name)
+                if ranked[2] != self._rings.get(name):
+                    self._dirty |= self.graph.subtree([name])
 
     def _review(self, name: str, judge: Judge) -> bool:
         """Judge one bead anew; whether its view changed."""
