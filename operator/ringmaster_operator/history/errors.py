@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-_DAMAGED = ("malformed", "not a database", "corrupt")
+_DAMAGED = ("malformed", "not a database", "corrupt", "Could not decode")
+_SHORT_OF_SPACE = ("full", "No space", "disk I/O error")
 _STANDBY = "read-only transaction"
 """PostgreSQL's answer to a write during a failover."""
 _OURS = ("no such table", "no such column", "syntax error", "has no column")
@@ -41,7 +42,7 @@ class ReportConflict(HistoryError):
 def damaged(place: str, detail: str) -> HistoryCorrupt:
     """The error for a damaged database at `place`."""
     return HistoryCorrupt(
-        f"the history database {place} is damaged ({detail}). It was left untouched. Restore it from a "
+        f"the history database {place} is damaged ({detail[:200]}). It was left untouched. Restore it from a "
         f"backup; or, to begin with an empty history, move it and its -wal and -shm files aside"
     )
 
@@ -54,6 +55,8 @@ def explained(error: BaseException, place: str) -> HistoryError | None:
         return unavailable(place, str(error))
     if not isinstance(error, DBAPIError):
         return None
+    if "no such savepoint" in str(error.orig):
+        error = _before(error)
     detail = " ".join(str(error.orig).split())
     if any(word in detail for word in _DAMAGED):
         return damaged(place, detail)
@@ -64,9 +67,18 @@ def explained(error: BaseException, place: str) -> HistoryError | None:
     return None
 
 
+def _before(error: DBAPIError) -> DBAPIError:
+    """A full disk makes SQLite give up the whole transaction; that its savepoint is gone is only the echo."""
+    first, earlier = error, error.__context__
+    while earlier is not None:
+        if isinstance(earlier, DBAPIError):
+            first = earlier
+        earlier = earlier.__context__
+    return first
+
+
 def unavailable(place: str, detail: str) -> HistoryUnavailable:
     """The error for a database that cannot be used now."""
-    hint = ""
-    if "full" in detail or "No space" in detail:
-        hint = "; free some disk space, it is tried again by itself"
+    short = any(word in detail for word in _SHORT_OF_SPACE)
+    hint = "; free some disk space, it is tried again by itself" if short else ""
     return HistoryUnavailable(f"the history database {place} cannot be used now: {detail}{hint}")

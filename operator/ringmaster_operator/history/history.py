@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
 
 from ringmaster_operator.history import queries, recorder, reports
-from ringmaster_operator.history.errors import HistoryError, explained
+from ringmaster_operator.history.errors import HistoryError, damaged, explained
 from ringmaster_operator.history.postgres import READERS, PostgresBackend
 from ringmaster_operator.history.sqlite import SqliteBackend
 from ringmaster_operator.history.writer import Writer
@@ -100,6 +100,8 @@ class History:
             try:
                 with Session(self._backend.reader, expire_on_commit=False) as session:
                     return run(session)
+            except ValueError as error:  # no query checks anything: a stored value is not what was written
+                raise damaged(self._backend.place, f"a record cannot be read: {error}") from error
             except Exception as error:
                 if (known := explained(error, self._backend.place)) is not None:
                     raise known from error

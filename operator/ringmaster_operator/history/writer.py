@@ -101,14 +101,9 @@ class Writer:
 
     def _commit(self, jobs: list[_Job]) -> None:
         try:
-            with self._backend.writer.connect() as connection:
-                try:
-                    with Session(connection, expire_on_commit=False) as session:
-                        results = [self._run(session, job) for job in jobs]
-                        session.commit()
-                except BaseException:
-                    connection.invalidate()  # whatever state it is in, the next commit begins afresh
-                    raise
+            with Session(self._backend.writer, expire_on_commit=False) as session:
+                results = [self._run(session, job) for job in jobs]
+                session.commit()
         except BaseException as error:
             known = explained(error, self._backend.place)
             for job in jobs:
