@@ -121,10 +121,8 @@ def _parts(claimed: Claimed, workspace: Path) -> Iterator[Part]:
 def _part(name: str, source: str, head: str, body: str, *, fence: str = "") -> Part:
     if not body:
         return Part(name=name, source=source, left_out_reason="there is none")
-    body, truncated = cut(body, BUDGETS[name] - tokens(head))
-    return Part(
-        name=name, source=source, text=head + (data(body, fence) if fence else body), truncated=truncated
-    )
+    body, truncated = cut(data(body, fence) if fence else body, BUDGETS[name] - tokens(head))
+    return Part(name=name, source=source, text=head + body, truncated=truncated)
 
 
 def _fit(parts: list[Part], budget: int) -> list[Part]:

@@ -13,6 +13,9 @@ from ringmaster_cli.agents.terminal import plain
 CHARACTERS_PER_TOKEN = 4
 """An estimate that holds for English and code; other scripts use more tokens."""
 FENCE = re.compile(r"<(?=\s*/?\s*(?:data|task)\b)", re.I)
+HALF = re.compile(r"</?(?:d(?:a(?:t(?:a(?: [^>\n]*)?)?)?)?)?$")
+REPAIR = 40
+"""Characters for closing and opening a fence that was cut."""
 MARKER = re.compile(r"^([\s>*`#-]*)RINGMASTER(\s*:)", re.I | re.M)
 INVISIBLE = re.compile(r"[\u200b\u200c\u2060-\u2064\ufeff\U000e0000-\U000e007f]")
 
@@ -54,13 +57,14 @@ def cut(text: str, budget: int) -> tuple[str, bool]:
     if len(text) <= room:
         return text, False
     note = f"\n[... {len(text)} characters, shortened ...]\n"
-    room = max(0, room - len(note))
+    room = max(0, room - len(note) - REPAIR)
     tail = room // 3
     return _closed(text[: room - tail]) + note + _opened(text[-tail:] if tail else ""), True
 
 
 def _closed(head: str) -> str:
-    """With the fence closed that the cut left open."""
+    """With the fence closed that the cut left open, and without a part of a fence at its end."""
+    head = HALF.sub("", head)
     opened = head.rfind("<data source=")
     return head if opened < 0 or "</data>" in head[opened:] else head + "\n</data>"
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ringmaster_cli.outcome import Changes
 from ringmaster_cli.workspace import WorkspaceError
 from ringmaster_operator.resources.bead import Reason
+from support.checkouts import Bench, Person
 
 
-def test_changes_count_since_the_last_commit(desk, person, checkout) -> None:
+def test_changes_count_since_the_last_commit(desk: Bench, person: Person, checkout: Path) -> None:
     space = desk.prepare(checkout)
     person.commit(space.path, {"a.py": "", "b.py": ""})
     person.write(space.path, {"c.py": "", "main.py": "print(2)\n"})
@@ -21,7 +24,9 @@ def test_changes_count_since_the_last_commit(desk, person, checkout) -> None:
     assert space.changes() == Changes(files=1, commits=0)
 
 
-def test_what_is_left_is_committed_with_a_trailer_that_names_the_bead(desk, person, checkout) -> None:
+def test_what_is_left_is_committed_with_a_trailer_that_names_the_bead(
+    desk: Bench, person: Person, checkout: Path
+) -> None:
     space = desk.prepare(checkout)
     person.write(space.path, {"ümläut/日本 語.py": "x", "-rf": "", "# not a comment": ""})
     commit = space.commit("Do it\n\n# Keep this line\nand this\n")
@@ -33,16 +38,22 @@ def test_what_is_left_is_committed_with_a_trailer_that_names_the_bead(desk, pers
     assert person.git("status", "--porcelain", cwd=space.path) == ""
 
 
-def test_a_commit_of_the_agents_own_gets_the_trailer_and_keeps_its_author(desk, person, checkout) -> None:
+def test_a_commit_of_the_agents_own_gets_the_trailer_and_keeps_its_author(
+    desk: Bench, person: Person, checkout: Path
+) -> None:
     space = desk.prepare(checkout)
     person.commit(space.path, {"a.py": ""}, "By the agent")
     commit = space.commit("Not needed")
-    told = person.git("log", "-1", "--format=%H|%an|%s|%(trailers:key=Ringmaster-Bead,valueonly)", cwd=space.path)
+    told = person.git(
+        "log", "-1", "--format=%H|%an|%s|%(trailers:key=Ringmaster-Bead,valueonly)", cwd=space.path
+    )
     assert told == f"{commit}|Test|By the agent|default/fix-it uid-of-fix-it"
     assert space.commit("Again") == commit
 
 
-def test_nothing_done_is_no_commit_and_nothing_to_publish(desk, person, checkout) -> None:
+def test_nothing_done_is_no_commit_and_nothing_to_publish(
+    desk: Bench, person: Person, checkout: Path
+) -> None:
     space = desk.prepare(checkout)
     assert space.commit("Nothing") is None
     assert not space.push()
@@ -51,20 +62,27 @@ def test_nothing_done_is_no_commit_and_nothing_to_publish(desk, person, checkout
     assert person.branches(desk.mirror()) == set()
 
 
-def test_an_agent_that_left_the_branch_is_followed(desk, person, checkout) -> None:
+def test_an_agent_that_left_the_branch_is_followed(desk: Bench, person: Person, checkout: Path) -> None:
     space = desk.prepare(checkout)
     person.git("checkout", "--quiet", "-b", "my-own", cwd=space.path)
     person.commit(space.path, {"a.py": ""})
     person.write(space.path, {"b.py": ""})
-    commit = space.commit("Rest")
+    commit = space.commit("Rest") or ""
     assert person.git("rev-parse", "--abbrev-ref", "HEAD", cwd=space.path) == space.branch
-    assert person.git("ls-tree", "--name-only", commit, cwd=space.path).split() == ["README.md", "a.py", "b.py", "main.py"]
+    assert person.git("ls-tree", "--name-only", commit, cwd=space.path).split() == [
+        "README.md",
+        "a.py",
+        "b.py",
+        "main.py",
+    ]
     space.push()
     space.close()
     assert person.branches(desk.mirror()) == set()
 
 
-def test_an_agent_that_looks_at_an_old_commit_loses_nothing(desk, person, checkout) -> None:
+def test_an_agent_that_looks_at_an_old_commit_loses_nothing(
+    desk: Bench, person: Person, checkout: Path
+) -> None:
     space = desk.prepare(checkout)
     commit = person.commit(space.path, {"a.py": ""})
     person.git("checkout", "--quiet", "--detach", space.base, cwd=space.path)
@@ -74,18 +92,22 @@ def test_an_agent_that_looks_at_an_old_commit_loses_nothing(desk, person, checko
     assert commit
 
 
-def test_two_lines_of_work_are_both_kept(desk, person, checkout) -> None:
+def test_two_lines_of_work_are_both_kept(desk: Bench, person: Person, checkout: Path) -> None:
     space = desk.prepare(checkout)
     first = person.commit(space.path, {"a.py": ""})
     person.git("checkout", "--quiet", "--detach", space.base, cwd=space.path)
     person.commit(space.path, {"b.py": ""})
     space.commit("B")
     assert (space.path / "b.py").exists()
-    kept = [file.read_text().strip() for file in (desk.mirror() / "refs/ringmaster/kept").rglob("*") if file.is_file()]
+    kept = [
+        file.read_text().strip()
+        for file in (desk.mirror() / "refs/ringmaster/kept").rglob("*")
+        if file.is_file()
+    ]
     assert kept == [first]
 
 
-def test_an_agent_on_another_history_is_told(desk, person, checkout) -> None:
+def test_an_agent_on_another_history_is_told(desk: Bench, person: Person, checkout: Path) -> None:
     space = desk.prepare(checkout)
     person.git("checkout", "--quiet", "--orphan", "elsewhere", cwd=space.path)
     person.commit(space.path, {"a.py": ""})
@@ -94,7 +116,7 @@ def test_an_agent_on_another_history_is_told(desk, person, checkout) -> None:
     assert caught.value.reason is Reason.AGENT_ERROR
 
 
-def test_conflict_marks_are_never_committed(desk, person, checkout) -> None:
+def test_conflict_marks_are_never_committed(desk: Bench, person: Person, checkout: Path) -> None:
     space = desk.prepare(checkout)
     person.git("checkout", "--quiet", "-b", "other", cwd=space.path)
     person.commit(space.path, {"main.py": "print('other')\n"})
@@ -110,7 +132,7 @@ def test_conflict_marks_are_never_committed(desk, person, checkout) -> None:
     assert person.git("rev-list", "--merges", "--count", "HEAD", cwd=space.path) == "1"
 
 
-def test_a_half_done_rebase_ends_as_it_is(desk, person, checkout) -> None:
+def test_a_half_done_rebase_ends_as_it_is(desk: Bench, person: Person, checkout: Path) -> None:
     space = desk.prepare(checkout)
     person.commit(space.path, {"a.py": ""}, "A")
     person.commit(space.path, {"b.py": ""}, "B")
@@ -121,28 +143,40 @@ def test_a_half_done_rebase_ends_as_it_is(desk, person, checkout) -> None:
     assert (space.path / "a.py").exists()
 
 
-def test_locks_of_a_killed_agent_are_no_obstacle(desk, person, checkout) -> None:
+def test_locks_of_a_killed_agent_are_no_obstacle(desk: Bench, person: Person, checkout: Path) -> None:
     space = desk.prepare(checkout)
     person.write(space.path, {"a.py": ""})
     folder = person.git("rev-parse", "--absolute-git-dir", cwd=space.path)
-    for name in (f"{folder}/index.lock", f"{folder}/HEAD.lock", f"{desk.mirror()}/refs/heads/{space.branch}.lock"):
+    for name in (
+        f"{folder}/index.lock",
+        f"{folder}/HEAD.lock",
+        f"{desk.mirror()}/refs/heads/{space.branch}.lock",
+    ):
         with open(name, "w", encoding="utf-8"):
             pass
     assert space.commit("Done")
 
 
-def test_repositories_inside_the_worktree_are_left_out_and_said(desk, person, checkout) -> None:
+def test_repositories_inside_the_worktree_are_left_out_and_said(
+    desk: Bench, person: Person, checkout: Path
+) -> None:
     space = desk.prepare(checkout)
     inner = space.path / "vendor" / "lib"
     inner.mkdir(parents=True)
     person.git("init", "--quiet", cwd=inner)
     person.write(space.path, {"a.py": "", "vendor/lib/x": ""})
-    commit = space.commit("Done")
-    assert person.git("ls-tree", "-r", "--name-only", commit, cwd=space.path).split() == ["README.md", "a.py", "main.py"]
+    commit = space.commit("Done") or ""
+    assert person.git("ls-tree", "-r", "--name-only", commit, cwd=space.path).split() == [
+        "README.md",
+        "a.py",
+        "main.py",
+    ]
     assert any("vendor/lib" in line for line in desk.lines)
 
 
-def test_publishing_to_a_checkout_never_touches_what_is_checked_out(desk, person, checkout) -> None:
+def test_publishing_to_a_checkout_never_touches_what_is_checked_out(
+    desk: Bench, person: Person, checkout: Path
+) -> None:
     space = desk.prepare(checkout)
     person.write(space.path, {"main.py": "print(3)\n"})
     commit = space.commit("Three")
@@ -153,7 +187,9 @@ def test_publishing_to_a_checkout_never_touches_what_is_checked_out(desk, person
     assert person.branches(desk.mirror()) == set()
 
 
-def test_a_branch_that_a_person_has_checked_out_is_not_pushed_over(desk, person, checkout) -> None:
+def test_a_branch_that_a_person_has_checked_out_is_not_pushed_over(
+    desk: Bench, person: Person, checkout: Path
+) -> None:
     space = desk.prepare(checkout)
     person.write(space.path, {"a.py": ""})
     space.commit("A")
@@ -165,7 +201,9 @@ def test_a_branch_that_a_person_has_checked_out_is_not_pushed_over(desk, person,
     assert "does not take ringmaster/fix-it" in space.push_message
 
 
-def test_a_remote_that_refuses_keeps_the_work_in_the_mirror_and_says_so(desk, person, remote) -> None:
+def test_a_remote_that_refuses_keeps_the_work_in_the_mirror_and_says_so(
+    desk: Bench, person: Person, remote: Path
+) -> None:
     hook = remote / "hooks" / "pre-receive"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\necho 'branches are closed today' >&2\nexit 1\n")
@@ -185,7 +223,9 @@ def test_a_remote_that_refuses_keeps_the_work_in_the_mirror_and_says_so(desk, pe
     assert again.push()
 
 
-def test_someone_elses_push_to_the_branch_is_not_overwritten(desk, person, remote, tmp_path) -> None:
+def test_someone_elses_push_to_the_branch_is_not_overwritten(
+    desk: Bench, person: Person, remote: Path, tmp_path: Path
+) -> None:
     space = desk.prepare(remote)
     person.write(space.path, {"a.py": ""})
     space.commit("A")
@@ -199,7 +239,9 @@ def test_someone_elses_push_to_the_branch_is_not_overwritten(desk, person, remot
     assert person.git("rev-parse", "ringmaster/fix-it", cwd=remote) == theirs
 
 
-def test_a_remote_that_is_gone_when_publishing_is_unreachable(desk, person, remote) -> None:
+def test_a_remote_that_is_gone_when_publishing_is_unreachable(
+    desk: Bench, person: Person, remote: Path
+) -> None:
     space = desk.prepare(remote)
     person.write(space.path, {"a.py": ""})
     commit = space.commit("A")
@@ -211,7 +253,9 @@ def test_a_remote_that_is_gone_when_publishing_is_unreachable(desk, person, remo
     assert person.git("rev-parse", "ringmaster/fix-it", cwd=desk.mirror()) == commit
 
 
-def test_commits_of_a_loose_head_survive_the_end_of_the_worktree(desk, person, checkout) -> None:
+def test_commits_of_a_loose_head_survive_the_end_of_the_worktree(
+    desk: Bench, person: Person, checkout: Path
+) -> None:
     space = desk.prepare(checkout)
     person.git("checkout", "--quiet", "--detach", cwd=space.path)
     commit = person.commit(space.path, {"a.py": ""})
@@ -220,7 +264,7 @@ def test_commits_of_a_loose_head_survive_the_end_of_the_worktree(desk, person, c
     assert kept == [commit]
 
 
-def test_closing_twice_and_keeping(desk, checkout) -> None:
+def test_closing_twice_and_keeping(desk: Bench, checkout: Path) -> None:
     space = desk.prepare(checkout)
     assert space.close(keep=True) == f"worktree kept at {space.path}"
     assert space.close() == ""

@@ -60,9 +60,9 @@ def test_addresses_that_people_use_pass_unchanged(url: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "--upload-pack=touch /x", "-u", "ext::sh -c id", "ext::sh", "fd::17/foo", "ftp://example.org/a", "a b",
-        "ssh://-oProxyCommand=id/x", "-oProxyCommand=id:x", "user@-oProxyCommand=id:x", "relative/path", "../up",
-        "https://example.org/a\nb", "", "transport::address", "javascript://x",
+        "--upload-pack=touch /x", "-u", "ext::sh -c id", "ext::sh", "fd::17/foo", "ftp://example.org/a",
+        "ssh://-oProxyCommand=id/x", "-oProxyCommand=id:x", "user@-oProxyCommand=id:x", "a b",
+        "relative/path", "https://example.org/a\nb", "", "../up", "transport::address", "javascript://x",
     ],
 )  # fmt: skip
 def test_addresses_that_git_could_run_or_misread_are_refused(url: str) -> None:
@@ -71,7 +71,9 @@ def test_addresses_that_git_could_run_or_misread_are_refused(url: str) -> None:
     assert caught.value.reason is Reason.REPOSITORY
 
 
-@pytest.mark.parametrize("ref", ["--output=x", "-b", "a..b", "x@{1}", "a.lock", "a//b", "", "a b", "HEAD:file", "^a", "a~1"])
+@pytest.mark.parametrize(
+    "ref", ["--output=x", "-b", "a..b", "x@{1}", "a.lock", "a//b", "", "a b", "HEAD:file", "^a", "a~1"]
+)
 def test_refs_that_git_would_read_as_something_else_are_refused(ref: str) -> None:
     with pytest.raises(WorkspaceError, match=r"repository\.ref"):
         check_ref(ref)

@@ -11,9 +11,10 @@ import pytest
 from ringmaster_cli.workspace import Workspace, WorkspaceError
 from ringmaster_operator.resources.bead import Outcome, OutcomeKind, Reason
 from ringmaster_operator.resources.protocol import DependencyResult, PastIteration
+from support.checkouts import Bench, Person
 
 
-def test_a_fresh_bead_starts_at_the_default_branch(desk, person, checkout) -> None:
+def test_a_fresh_bead_starts_at_the_default_branch(desk: Bench, person: Person, checkout: Path) -> None:
     space = desk.prepare(checkout)
     assert space.branch == "ringmaster/fix-it"
     assert space.base == person.git("rev-parse", "main", cwd=checkout)
@@ -22,7 +23,7 @@ def test_a_fresh_bead_starts_at_the_default_branch(desk, person, checkout) -> No
     assert desk.home.stat().st_mode & 0o077 == 0
 
 
-def test_a_branch_a_tag_and_a_commit_can_be_started_from(desk, person, checkout) -> None:
+def test_a_branch_a_tag_and_a_commit_can_be_started_from(desk: Bench, person: Person, checkout: Path) -> None:
     first = person.git("rev-parse", "HEAD", cwd=checkout)
     person.git("tag", "-a", "-m", "v1", "v1", cwd=checkout)
     person.git("checkout", "--quiet", "-b", "topic/one", cwd=checkout)
@@ -33,27 +34,27 @@ def test_a_branch_a_tag_and_a_commit_can_be_started_from(desk, person, checkout)
         assert space.base == commit
 
 
-def test_a_missing_ref_is_named_beside_what_there_is(desk, checkout) -> None:
+def test_a_missing_ref_is_named_beside_what_there_is(desk: Bench, checkout: Path) -> None:
     with pytest.raises(WorkspaceError, match=r"no branch, tag or commit 'nope'; it has: main") as caught:
         desk.prepare(checkout, ref="nope")
     assert caught.value.reason is Reason.REPOSITORY
 
 
-def test_a_folder_that_is_not_there_is_named(desk, tmp_path) -> None:
+def test_a_folder_that_is_not_there_is_named(desk: Bench, tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="cannot be reached: there is no such folder") as caught:
         desk.prepare(tmp_path / "gone")
     assert caught.value.reason is Reason.REPOSITORY
 
 
-def test_a_folder_that_is_no_repository_is_named_and_leaves_nothing(desk, tmp_path) -> None:
+def test_a_folder_that_is_no_repository_is_named_and_leaves_nothing(desk: Bench, tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
-    with pytest.raises(WorkspaceError, match="cannot be reached: .*does not appear to be a git repository"):
+    with pytest.raises(WorkspaceError, match=r"cannot be reached: .*does not appear to be a git repository"):
         desk.prepare(tmp_path / "plain")
     assert list((desk.home / "mirrors").glob("*.git*")) == []
     assert list((desk.home / "worktrees").iterdir()) == []
 
 
-def test_a_server_that_does_not_listen_is_unreachable(desk) -> None:
+def test_a_server_that_does_not_listen_is_unreachable(desk: Bench) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(WorkspaceError, match="cannot be reached") as caught:
@@ -61,9 +62,9 @@ def test_a_server_that_does_not_listen_is_unreachable(desk) -> None:
     assert caught.value.reason is Reason.REPOSITORY
 
 
-def test_a_server_that_wants_a_password_is_never_asked_for_one_on_the_terminal(desk) -> None:
+def test_a_server_that_wants_a_password_is_never_asked_for_one_on_the_terminal(desk: Bench) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        answer = b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        answer = b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n"
 
         def serve() -> None:
             connection, _ = server.accept()
@@ -79,7 +80,9 @@ def test_a_server_that_wants_a_password_is_never_asked_for_one_on_the_terminal(d
     assert caught.value.reason is Reason.CREDENTIALS
 
 
-def test_a_dirty_checkout_is_refused_unless_the_bead_says_where_to_start(desk, person, checkout) -> None:
+def test_a_dirty_checkout_is_refused_unless_the_bead_says_where_to_start(
+    desk: Bench, person: Person, checkout: Path
+) -> None:
     person.write(checkout, {"main.py": "print(2)\n"})
     with pytest.raises(WorkspaceError, match=r"is dirty: main\.py changed but not committed") as caught:
         desk.prepare(checkout)
@@ -87,12 +90,14 @@ def test_a_dirty_checkout_is_refused_unless_the_bead_says_where_to_start(desk, p
     assert (desk.prepare(checkout, ref="main").path / "main.py").read_text() == "print(1)\n"
 
 
-def test_files_that_git_does_not_know_make_no_checkout_dirty(desk, person, checkout) -> None:
+def test_files_that_git_does_not_know_make_no_checkout_dirty(
+    desk: Bench, person: Person, checkout: Path
+) -> None:
     person.write(checkout, {"notes.txt": "mine"})
     assert not (desk.prepare(checkout).path / "notes.txt").exists()
 
 
-def test_a_branch_of_someone_else_is_never_taken_over(desk, person, checkout) -> None:
+def test_a_branch_of_someone_else_is_never_taken_over(desk: Bench, person: Person, checkout: Path) -> None:
     person.git("checkout", "--quiet", "-b", "ringmaster/fix-it", cwd=checkout)
     theirs = person.commit(checkout, {"theirs.py": ""})
     person.git("checkout", "--quiet", "main", cwd=checkout)
@@ -102,13 +107,15 @@ def test_a_branch_of_someone_else_is_never_taken_over(desk, person, checkout) ->
     assert person.git("rev-parse", "ringmaster/fix-it", cwd=checkout) == theirs
 
 
-def test_a_branch_that_is_merged_already_is_free(desk, person, checkout) -> None:
+def test_a_branch_that_is_merged_already_is_free(desk: Bench, person: Person, checkout: Path) -> None:
     person.git("branch", "ringmaster/fix-it", cwd=checkout)
     person.commit(checkout, {"more.py": ""})
     assert (desk.prepare(checkout).path / "more.py").exists()
 
 
-def test_a_bead_made_again_under_its_old_name_does_not_get_the_old_ones_work(desk, checkout) -> None:
+def test_a_bead_made_again_under_its_old_name_does_not_get_the_old_ones_work(
+    desk: Bench, checkout: Path
+) -> None:
     old = desk.prepare(checkout)
     (old.path / "old.py").write_text("")
     commit = old.commit("Old work")
@@ -119,7 +126,9 @@ def test_a_bead_made_again_under_its_old_name_does_not_get_the_old_ones_work(des
     assert [file.read_text().strip() for file in kept.iterdir()] == [commit]
 
 
-def test_the_next_attempt_goes_on_from_the_last_one_here_and_on_another_host(desk, tmp_path, remote) -> None:
+def test_the_next_attempt_goes_on_from_the_last_one_here_and_on_another_host(
+    desk: Bench, tmp_path: Path, remote: Path
+) -> None:
     first = desk.prepare(remote)
     (first.path / "one.py").write_text("")
     first.commit("One")
@@ -136,7 +145,7 @@ def test_the_next_attempt_goes_on_from_the_last_one_here_and_on_another_host(des
     assert third.commit("Nothing new") == tip
 
 
-def test_unpushed_work_of_a_dead_worker_is_found_again(desk, person, checkout) -> None:
+def test_unpushed_work_of_a_dead_worker_is_found_again(desk: Bench, person: Person, checkout: Path) -> None:
     first = desk.prepare(checkout)
     commit = person.commit(first.path, {"one.py": ""})
     first.close(keep=True)  # as after SIGKILL: the lock is gone, the worktree is there
@@ -145,7 +154,9 @@ def test_unpushed_work_of_a_dead_worker_is_found_again(desk, person, checkout) -
     assert not first.path.exists()
 
 
-def test_a_living_session_that_lost_its_claim_cannot_touch_the_branch_any_more(desk, person, checkout) -> None:
+def test_a_living_session_that_lost_its_claim_cannot_touch_the_branch_any_more(
+    desk: Bench, person: Person, checkout: Path
+) -> None:
     zombie = desk.prepare(checkout)
     heir = desk.prepare(checkout, session="w-1")
     person.commit(zombie.path, {"late.py": ""})
@@ -157,7 +168,7 @@ def test_a_living_session_that_lost_its_claim_cannot_touch_the_branch_any_more(d
         zombie.push()
 
 
-def test_history_makes_the_branch_known(desk, person, remote, tmp_path) -> None:
+def test_history_makes_the_branch_known(desk: Bench, person: Person, remote: Path, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     person.git("clone", "--quiet", str(remote), str(clone), cwd=tmp_path)
     person.git("checkout", "--quiet", "-b", "ringmaster/fix-it", cwd=clone)
@@ -171,7 +182,9 @@ def result(name: str, commit: str | None, branch: str | None = None) -> Dependen
     return DependencyResult(name=name, title=name, commit=commit, branch=branch)
 
 
-def test_the_work_of_dependencies_is_merged_in_and_does_not_count_as_the_beads_own(desk, checkout) -> None:
+def test_the_work_of_dependencies_is_merged_in_and_does_not_count_as_the_beads_own(
+    desk: Bench, checkout: Path
+) -> None:
     commits = {}
     for name in ("left", "right"):
         space = desk.prepare(checkout, name=name)
@@ -179,17 +192,17 @@ def test_the_work_of_dependencies_is_merged_in_and_does_not_count_as_the_beads_o
         commits[name] = space.commit(f"Do {name}")
         assert space.push()
         space.close()
-    join = desk.prepare(
-        checkout, name="join",
-        dependencies=[result("left", commits["left"]), result("right", None, "ringmaster/right"), result("q", None)],
-    )  # fmt: skip
+    finished = [result("left", commits["left"]), result("right", None, "ringmaster/right"), result("q", None)]
+    join = desk.prepare(checkout, name="join", dependencies=finished)
     assert (join.path / "left.py").exists()
     assert (join.path / "right.py").exists()
     assert not join.changes()
     assert join.commit("Nothing") is None
 
 
-def test_a_conflict_between_dependencies_names_the_files_and_leaves_nothing(desk, checkout) -> None:
+def test_a_conflict_between_dependencies_names_the_files_and_leaves_nothing(
+    desk: Bench, checkout: Path
+) -> None:
     commits = []
     for name in ("left", "right"):
         space = desk.prepare(checkout, name=name)
@@ -197,17 +210,21 @@ def test_a_conflict_between_dependencies_names_the_files_and_leaves_nothing(desk
         commits.append(space.commit(name))
         space.close()
     with pytest.raises(WorkspaceError, match=r"work of right does not merge: conflict in main\.py") as caught:
-        desk.prepare(checkout, name="join", dependencies=[result("left", commits[0]), result("right", commits[1])])
+        desk.prepare(
+            checkout, name="join", dependencies=[result("left", commits[0]), result("right", commits[1])]
+        )
     assert caught.value.reason is Reason.MERGE_CONFLICT
     assert list((desk.home / "worktrees").iterdir()) == []
 
 
-def test_a_dependency_whose_work_is_not_there_is_noted(desk, checkout) -> None:
+def test_a_dependency_whose_work_is_not_there_is_noted(desk: Bench, checkout: Path) -> None:
     space = desk.prepare(checkout, dependencies=[result("far", "f" * 40, "ringmaster/far")])
     assert any("the work of far (ringmaster/far) is not in this repository" in note for note in space.notes)
 
 
-def test_a_bead_without_a_repository_gets_an_empty_one_whose_work_is_kept(desk, person) -> None:
+def test_a_bead_without_a_repository_gets_an_empty_one_whose_work_is_kept(
+    desk: Bench, person: Person
+) -> None:
     space = desk.prepare(None)
     assert person.git("ls-files", cwd=space.path) == ""
     (space.path / "answer.md").write_text("42\n")
@@ -219,7 +236,7 @@ def test_a_bead_without_a_repository_gets_an_empty_one_whose_work_is_kept(desk, 
     assert (after.path / "answer.md").read_text() == "42\n"
 
 
-def test_a_repository_without_any_commit_can_be_begun(desk, person, tmp_path) -> None:
+def test_a_repository_without_any_commit_can_be_begun(desk: Bench, person: Person, tmp_path: Path) -> None:
     empty = tmp_path / "empty.git"
     person.git("init", "--quiet", "--bare", str(empty), cwd=tmp_path)
     space = desk.prepare(empty)
@@ -229,21 +246,27 @@ def test_a_repository_without_any_commit_can_be_begun(desk, person, tmp_path) ->
     assert person.branches(empty) == {"ringmaster/fix-it"}
 
 
-def test_setup_commands_run_in_the_worktree_and_what_they_make_is_not_the_agents(desk, checkout) -> None:
-    space = desk.prepare(checkout, setup=["mkdir -p deps/sub && echo x > deps/sub/lib", "echo y > '[odd] name *'"])
+def test_setup_commands_run_in_the_worktree_and_what_they_make_is_not_the_agents(
+    desk: Bench, checkout: Path
+) -> None:
+    space = desk.prepare(
+        checkout, setup=["mkdir -p deps/sub && echo x > deps/sub/lib", "echo y > '[odd] name *'"]
+    )
     assert (space.path / "deps/sub/lib").exists()
     assert not space.changes()
     assert space.commit("Nothing") is None
 
 
-def test_a_setup_command_that_fails_is_the_workers_configuration(desk, checkout) -> None:
-    with pytest.raises(WorkspaceError, match=r"'false-ish' of the Worker failed with exit code 127") as caught:
+def test_a_setup_command_that_fails_is_the_workers_configuration(desk: Bench, checkout: Path) -> None:
+    with pytest.raises(
+        WorkspaceError, match=r"'false-ish' of the Worker failed with exit code 127"
+    ) as caught:
         desk.prepare(checkout, setup=["false-ish"])
     assert caught.value.reason is Reason.CONFIGURATION
     assert list((desk.home / "worktrees").iterdir()) == []
 
 
-def test_hooks_of_the_mirror_never_run(desk, person, checkout, tmp_path) -> None:
+def test_hooks_of_the_mirror_never_run(desk: Bench, person: Person, checkout: Path, tmp_path: Path) -> None:
     desk.prepare(checkout).close()
     hooks = tmp_path / "hooks"
     hooks.mkdir()
@@ -258,7 +281,7 @@ def test_hooks_of_the_mirror_never_run(desk, person, checkout, tmp_path) -> None
     assert list(tmp_path.glob("ran-*")) == []
 
 
-def test_prepare_stops_when_asked(desk, checkout) -> None:
+def test_prepare_stops_when_asked(desk: Bench, checkout: Path) -> None:
     with pytest.raises(WorkspaceError, match="the claim is lost") as caught:
         Workspace.prepare(
             home=desk.home, work=desk.bead(checkout), attempt=1, session="w-0", env={"PATH": "/usr/bin:/bin"},
@@ -267,7 +290,9 @@ def test_prepare_stops_when_asked(desk, checkout) -> None:
     assert caught.value.reason is Reason.CANCELLED
 
 
-def test_a_home_inside_another_repository_never_touches_that_one(desk, person, checkout) -> None:
+def test_a_home_inside_another_repository_never_touches_that_one(
+    desk: Bench, person: Person, checkout: Path
+) -> None:
     inner = checkout / "state"
     space = desk.prepare(None, home=inner)
     (inner / "mirrors").joinpath("x.git").mkdir()
@@ -276,7 +301,7 @@ def test_a_home_inside_another_repository_never_touches_that_one(desk, person, c
     assert person.branches(checkout) == {"main"}
 
 
-def test_bead_names_of_253_characters_work(desk, person, remote: Path) -> None:
+def test_bead_names_of_253_characters_work(desk: Bench, person: Person, remote: Path) -> None:
     for last in "ab":
         space = desk.prepare(remote, name="n" * 252 + last, session="s" * 253)
         (space.path / last).write_text("")

@@ -9,13 +9,16 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from ringmaster_cli.workspace import WorkspaceError
 from ringmaster_operator.resources.bead import Reason
+from support.checkouts import Bench, Person
 
 
 def files(folder: Path) -> list[Path]:
@@ -54,7 +57,9 @@ BREAKS = [break_head, break_objects, break_sizes, break_config, break_refs, brea
 
 
 @pytest.mark.parametrize("damage", BREAKS, ids=lambda damage: damage.__name__)
-def test_a_damaged_mirror_is_made_anew(desk, person, remote, damage) -> None:
+def test_a_damaged_mirror_is_made_anew(
+    desk: Bench, person: Person, remote: Path, damage: Callable[[Path], None]
+) -> None:
     desk.prepare(remote).close()
     damage(desk.mirror("remote-*"))
     space = desk.prepare(remote, name="next")
@@ -65,18 +70,22 @@ def test_a_damaged_mirror_is_made_anew(desk, person, remote, damage) -> None:
 
 
 @pytest.mark.parametrize("damage", [break_head, break_config], ids=lambda damage: damage.__name__)
-def test_unpushed_work_is_carried_over_from_a_damaged_mirror(desk, person, remote, damage) -> None:
+def test_unpushed_work_is_carried_over_from_a_damaged_mirror(
+    desk: Bench, person: Person, remote: Path, damage: Callable[[Path], None]
+) -> None:
     space = desk.prepare(remote)
     person.write(space.path, {"a.py": ""})
     commit = space.commit("A")
     space.close()
     damage(desk.mirror())
     desk.prepare(remote, name="other")
-    (mirror,) = [path for path in (desk.home / "mirrors").glob("*.git")]
+    (mirror,) = (desk.home / "mirrors").glob("*.git")
     assert person.git("rev-parse", "ringmaster/fix-it", cwd=mirror) == commit
 
 
-def test_a_damaged_mirror_with_unreadable_work_is_kept_aside(desk, person, remote) -> None:
+def test_a_damaged_mirror_with_unreadable_work_is_kept_aside(
+    desk: Bench, person: Person, remote: Path
+) -> None:
     space = desk.prepare(remote)
     person.write(space.path, {"a.py": ""})
     space.commit("A")
@@ -87,7 +96,9 @@ def test_a_damaged_mirror_with_unreadable_work_is_kept_aside(desk, person, remot
     assert any("cannot be read; it is kept at" in line for line in desk.lines)
 
 
-def test_a_damaged_mirror_is_not_pulled_away_under_a_living_session(desk, person, remote) -> None:
+def test_a_damaged_mirror_is_not_pulled_away_under_a_living_session(
+    desk: Bench, person: Person, remote: Path
+) -> None:
     living = desk.prepare(remote)
     (desk.mirror() / "HEAD").unlink()
     with pytest.raises(WorkspaceError, match="damaged and other sessions work in it") as caught:
@@ -96,13 +107,13 @@ def test_a_damaged_mirror_is_not_pulled_away_under_a_living_session(desk, person
     assert living.path.exists()
 
 
-def test_git_locks_of_a_dead_worker_are_cleared(desk, person, remote) -> None:
+def test_git_locks_of_a_dead_worker_are_cleared(desk: Bench, person: Person, remote: Path) -> None:
     first = desk.prepare(remote)
     folder = Path(person.git("rev-parse", "--absolute-git-dir", cwd=first.path))
     first.close(keep=True)
     mirror = desk.mirror()
-    for file in (mirror / "packed-refs.lock", mirror / "config.lock", mirror / "HEAD.lock", folder / "index.lock",
-                 mirror / "refs/heads/ringmaster/fix-it.lock", mirror / "refs/remotes/origin/main.lock"):  # fmt: skip
+    names = ("packed-refs", "config", "HEAD", "refs/heads/ringmaster/fix-it", "refs/remotes/origin/main")
+    for file in (folder / "index.lock", *(mirror / f"{name}.lock" for name in names)):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
     space = desk.prepare(remote, session="w-1")
@@ -111,13 +122,20 @@ def test_git_locks_of_a_dead_worker_are_cleared(desk, person, remote) -> None:
     assert space.push()
 
 
+class StartWorker(Protocol):
+    def __call__(
+        self, url: Path, session: str, *, name: str, mode: str = "work"
+    ) -> subprocess.Popen[str]: ...
+
+
 WORKER = """
     import os, sys
     from pathlib import Path
     from ringmaster_cli.workspace import Workspace
     from ringmaster_operator.resources.protocol import BeadWork
     home, body, session = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-    space = Workspace.prepare(home=home, work=BeadWork.model_validate_json(body), attempt=1, session=session, env=os.environ)
+    work = BeadWork.model_validate_json(body)
+    space = Workspace.prepare(home=home, work=work, attempt=1, session=session, env=os.environ)
     (space.path / f"{session}.py").write_text("x")
     print("ready", flush=True)
     if sys.argv[4] == "hang":
@@ -130,7 +148,7 @@ WORKER = """
 
 
 @pytest.fixture
-def worker(desk, person) -> Iterator[object]:
+def worker(desk: Bench, person: Person) -> Iterator[StartWorker]:
     started: list[subprocess.Popen[str]] = []
 
     def run(url: Path, session: str, *, name: str, mode: str = "work") -> subprocess.Popen[str]:
@@ -148,7 +166,9 @@ def worker(desk, person) -> Iterator[object]:
         process.communicate()
 
 
-def test_four_sessions_at_once_share_one_mirror(desk, person, remote, worker) -> None:
+def test_four_sessions_at_once_share_one_mirror(
+    desk: Bench, person: Person, remote: Path, worker: StartWorker
+) -> None:
     running = [worker(remote, f"w-{number}", name=f"bead-{number}") for number in range(4)]
     for number, process in enumerate(running):
         out, err = process.communicate(timeout=120)
@@ -162,16 +182,17 @@ def test_four_sessions_at_once_share_one_mirror(desk, person, remote, worker) ->
     assert list((desk.home / "worktrees").iterdir()) == []
 
 
-def test_workers_killed_at_random_moments_never_stop_the_next_one(desk, person, remote, worker) -> None:
+def test_workers_killed_at_random_moments_never_stop_the_next_one(
+    desk: Bench, person: Person, remote: Path, worker: StartWorker
+) -> None:
     seed = int(os.environ.get("RINGMASTER_SEED", random.randrange(10**6)))
     print(f"RINGMASTER_SEED={seed}")
     chance = random.Random(seed)
-    for number in range(6):
+    for _ in range(6):
         process = worker(remote, "w-0", name="bead", mode="work")
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(chance.uniform(0.1, 0.7))
-            raise subprocess.TimeoutExpired("it was done before", number)
+        time.sleep(chance.uniform(0.2, 1.5))
         process.send_signal(signal.SIGKILL)
+        process.wait()
     last = worker(remote, "w-1", name="bead")
     out, err = last.communicate(timeout=120)
     assert last.returncode == 0, err
@@ -180,8 +201,11 @@ def test_workers_killed_at_random_moments_never_stop_the_next_one(desk, person, 
     assert list((desk.home / "worktrees").iterdir()) == []
 
 
-def test_a_killed_workers_worktree_is_removed_by_the_next_session_of_the_bead(desk, person, remote, worker) -> None:
+def test_a_killed_workers_worktree_is_removed_by_the_next_session_of_the_bead(
+    desk: Bench, person: Person, remote: Path, worker: StartWorker
+) -> None:
     process = worker(remote, "w-0", name="fix-it", mode="hang")
+    assert process.stdout
     assert process.stdout.readline() == "ready\n"
     (left,) = (desk.home / "worktrees").iterdir()
     process.send_signal(signal.SIGKILL)
@@ -201,7 +225,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_a_full_disk_is_said_and_leaves_no_half_made_mirror(desk, person, checkout, small_disk) -> None:
+def test_a_full_disk_is_said_and_leaves_no_half_made_mirror(
+    desk: Bench, person: Person, checkout: Path, small_disk: Path
+) -> None:
     (checkout / "big").write_bytes(random.Random(1).randbytes(4_000_000))
     person.commit(checkout, {})
     with pytest.raises(WorkspaceError, match="disk full") as caught:
@@ -210,7 +236,9 @@ def test_a_full_disk_is_said_and_leaves_no_half_made_mirror(desk, person, checko
     assert list((small_disk / "home" / "mirrors").glob("*.git*")) == []
 
 
-def test_work_goes_on_when_there_is_space_again(desk, person, checkout, small_disk) -> None:
+def test_work_goes_on_when_there_is_space_again(
+    desk: Bench, person: Person, checkout: Path, small_disk: Path
+) -> None:
     space = desk.prepare(checkout, home=small_disk / "home")
     fill = small_disk / "fill"
     with pytest.raises(OSError, match="No space left"):
