@@ -15,7 +15,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ringmaster_cli.exits import (
     ClaimEnded,
@@ -27,9 +27,7 @@ from ringmaster_cli.exits import (
     Unreachable,
     UsageError,
 )
-
-if TYPE_CHECKING:
-    import httpx2
+from ringmaster_cli.wire import Answer, Wire, WireError
 
 Body = dict[str, Any]
 
@@ -48,7 +46,7 @@ PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class Api:
-    """The operator as a session sees it. Not closed explicitly: the process is its lifetime.
+    """The operator as a session sees it, over one kept connection.
 
     patience: seconds that a call is repeated while the operator cannot be reached.
     sleep: waits that many seconds; raising from it ends the call (a stopped worker does).
@@ -71,7 +69,10 @@ class Api:
         self._sleep = sleep
         self._hurried = hurried
         self._on_trouble = on_trouble
-        self._http: httpx2.Client | None = None
+        try:
+            self._wire = Wire(self._url)
+        except ValueError as fault:
+            raise UsageError(f"RINGMASTER_URL is not usable: {fault}") from fault
 
     def claim(self, request: Body, *, patience: float | None = None) -> Body:
         """ClaimRequest → ClaimAnswer. Repeat it with the same claimId until it is answered."""
@@ -94,6 +95,10 @@ class Api:
         """Give the bead back."""
         body = {"fence": fence, "reason": reason[:4096]}
         return self._call("POST", f"/claims/{claim_id}/release", body=body, patience=patience)
+
+    def close(self) -> None:
+        """Let the connection go; the next call makes a new one."""
+        self._wire.close()
 
     def _call(
         self,
@@ -127,36 +132,17 @@ class Api:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     def _once(self, method: str, path: str, *, body: Body | None, extra: float) -> Body:
-        import httpx2
-
-        http = self._http = self._http or self._connect()
-        headers = {"Authorization": f"Bearer {read_token(self._token_file)}"}
+        headers = {"Authorization": f"Bearer {read_token(self._token_file)}", "Accept": "application/json"}
         content = None
         if body is not None:
             content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
             headers["Content-Type"] = "application/json"
-        timeout = httpx2.Timeout(CALL_SECONDS, read=CALL_SECONDS + extra, connect=10.0)
+        seconds = CALL_SECONDS + extra
         try:
-            answer = http.request(
-                method, f"{self._url}/api/v1{path}", content=content, headers=headers, timeout=timeout
-            )
-        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as fault:
-            raise UsageError(f"RINGMASTER_URL is not usable: {self._url!r}: {fault}") from fault
-        except (httpx2.TransportError, httpx2.DecodingError) as fault:
-            raise _Passing(str(fault) or type(fault).__name__) from fault
-        except BaseException:
-            self._http = None  # interrupted inside: the connection is in an unknown state
-            raise
-        return _read(answer, claim_call=path != "/claims")
-
-    def _connect(self) -> httpx2.Client:
-        import httpx2
-
-        def keep(request: httpx2.Request) -> httpx2.Request:
-            return request  # explicit, so that a .netrc never replaces our token
-
-        # Building a TLS context costs tens of milliseconds, and plain HTTP has no use for one.
-        return httpx2.Client(auth=keep, verify=self._url.startswith("https:"))
+            answer = self._wire.call(method, f"/api/v1{path}", body=content, headers=headers, seconds=seconds)
+        except WireError as fault:
+            raise _Passing(str(fault)) from fault
+        return _read(answer, url=self._url, claim_call=path != "/claims")
 
 
 class _Passing(Exception):
@@ -179,32 +165,32 @@ def read_token(path: Path) -> str:
     return token
 
 
-def _read(answer: httpx2.Response, *, claim_call: bool) -> Body:
+def _read(answer: Answer, *, url: str, claim_call: bool) -> Body:
     try:
         data = json.loads(answer.content) if answer.content else {}
     except (ValueError, RecursionError):
         data = None
     body = data if isinstance(data, dict) else None
-    if answer.status_code == 200 and body is not None:
+    if answer.status == 200 and body is not None:
         return body
-    if answer.status_code in PASSING:
-        raise _Passing(_said(answer, body), after=_after(answer.headers))
-    if answer.is_error and body is not None:
-        raise _refusal(body, _said(answer, body), status=answer.status_code, claim_call=claim_call)
-    if answer.status_code == 401:
-        raise Unauthenticated(_said(answer, body))
+    said = _said(answer, body)
+    if answer.status in PASSING:
+        raise _Passing(said, after=_after(answer.headers))
+    if answer.status == 401:
+        raise Unauthenticated(said)
+    if answer.status >= 400 and body is not None and "code" in body:
+        raise _refusal(body, said, claim_call=claim_call)
     raise Refused(
-        f"{answer.url} does not answer as Ringmaster's API does (HTTP {answer.status_code}); "
-        "check RINGMASTER_URL"
+        f"{url} does not answer as Ringmaster's API does (HTTP {answer.status}); check RINGMASTER_URL"
     )
 
 
-def _said(answer: httpx2.Response, body: Body | None) -> str:
-    words = (body or {}).get("detail") or (body or {}).get("title") or answer.reason_phrase
-    return f"{str(words)[:1024]} (HTTP {answer.status_code})"
+def _said(answer: Answer, body: Body | None) -> str:
+    words = (body or {}).get("detail") or (body or {}).get("title") or answer.reason
+    return f"{str(words)[:1024]} (HTTP {answer.status})"
 
 
-def _refusal(body: Body, said: str, *, status: int, claim_call: bool) -> CliError:
+def _refusal(body: Body, said: str, *, claim_call: bool) -> CliError:
     code = body.get("code")
     kinds: Mapping[object, type[CliError]] = {
         "fenced": Fenced,
@@ -217,8 +203,6 @@ def _refusal(body: Body, said: str, *, status: int, claim_call: bool) -> CliErro
         return kinds[code](said)
     if code == "not_found" and claim_call:
         return ClaimEnded(said)  # an operator that lost its memory of the claim has ended it
-    if status == 401:
-        return Unauthenticated(said)
     return Refused(said)
 
 

@@ -63,8 +63,6 @@ class Settings:
         namespace = environ.get("RINGMASTER_NAMESPACE", "")
         if namespace and not NAME.fullmatch(namespace):
             raise UsageError(f"RINGMASTER_NAMESPACE is not the name of a namespace: {namespace!r}")
-        if not environ["RINGMASTER_URL"].startswith(("http://", "https://")):
-            raise UsageError("RINGMASTER_URL must start with http:// or https://")
         home = environ.get("RINGMASTER_HOME") or "~/.local/state/ringmaster"
         return cls(
             url=environ["RINGMASTER_URL"],

@@ -1,4 +1,4 @@
-"""The workers' protocol as one small HTTP server: every body is checked against the models, nothing is scheduled.
+"""The workers' protocol as one small HTTP server: bodies are checked by the models, nothing is scheduled.
 
 For tests of the worker's side. It keeps state over stop() and start(), as the operator does with its
 database, and misbehaves as it is told (`faults`).
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -62,7 +63,7 @@ class Desk:
     agent: Body = field(default_factory=dict)
     """AgentSpec body."""
     stop_when_empty: bool = False
-    fault: Fault = lambda method, path: None  # noqa: E731
+    fault: Fault = lambda method, path: None
     order: tuple[str, str] = ("continue", "")
     calls: list[str] = field(default_factory=list)
     reports: dict[str, ReportRequest] = field(default_factory=dict)
@@ -75,6 +76,7 @@ class Desk:
     attempts: dict[str, int] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _server: ThreadingHTTPServer | None = None
+    _connections: list[socket.socket] = field(default_factory=list)
     port: int = 0
 
     @property
@@ -98,6 +100,10 @@ class Desk:
         class Server(ThreadingHTTPServer):
             daemon_threads = True
 
+            def process_request(self, request: Any, client_address: Any) -> None:
+                desk._connections.append(request)
+                super().process_request(request, client_address)
+
             def handle_error(self, request: Any, client_address: Any) -> None:
                 pass  # a client that was killed is part of the tests
 
@@ -110,6 +116,9 @@ class Desk:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+        while self._connections:
+            with contextlib.suppress(OSError):
+                self._connections.pop().shutdown(socket.SHUT_RDWR)
 
     def serve(self, handler: BaseHTTPRequestHandler) -> None:
         method, path = handler.command, handler.path

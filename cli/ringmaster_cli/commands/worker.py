@@ -12,7 +12,7 @@ from ringmaster_cli import output
 from ringmaster_cli.commands.steps import Json
 from ringmaster_cli.exits import UsageError
 from ringmaster_cli.loop.context import Context
-from ringmaster_cli.people import commands as people
+from ringmaster_cli.people.commands import register
 
 app = typer.Typer(help="Be a worker, or look after Workers.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -58,4 +58,4 @@ def script(
     output.note(f"written: {out}")
 
 
-people.register(app)
+register(app)

@@ -76,6 +76,12 @@ class Heart:
             self._ending = Ending("release", words or "the operator wants the bead back")
 
     def _run(self) -> None:
+        try:
+            self._beat()
+        finally:
+            self._api.close()
+
+    def _beat(self) -> None:
         lease = float(self._held.claimed.get("leaseSeconds", 60))
         while not self._ended.wait(max(lease / BEATS_PER_LEASE, SHORTEST_SECONDS)):
             request = {
