@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import secrets
 import subprocess
 from pathlib import Path
@@ -75,19 +76,15 @@ def token(folder: Path, user: str) -> str:
 def kubeconfig(folder: Path, *, name: str, port: int, user: str) -> str:
     """A kubeconfig that holds all it needs, so that it works wherever it is copied to."""
     authority = base64.b64encode((folder / "ca.crt").read_bytes()).decode()
-    return f"""\
-apiVersion: v1
-kind: Config
-current-context: {name}
-contexts:
-- name: {name}
-  context: {{cluster: {name}, user: "{user}"}}
-clusters:
-- name: {name}
-  cluster:
-    server: https://127.0.0.1:{port}
-    certificate-authority-data: {authority}
-users:
-- name: "{user}"
-  user: {{token: {token(folder, user)}}}
-"""
+    server = {"server": f"https://127.0.0.1:{port}", "certificate-authority-data": authority}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": name,
+        "contexts": [{"name": name, "context": {"cluster": name, "user": user}}],
+        "clusters": [{"name": name, "cluster": server}],
+        "users": [{"name": user, "user": {"token": token(folder, user)}}],
+    }
+    return (
+        json.dumps(config, indent=2) + "\n"
+    )  # which is YAML too, and no name in it can be taken for a number

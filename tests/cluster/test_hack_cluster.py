@@ -127,12 +127,12 @@ def test_only_the_owner_reads_keys_and_only_this_machine_connects(running: Tool)
 
 
 def test_clusters_of_two_names_start_at_once_and_share_nothing(tool: Tool) -> None:
-    starts = [tool.start("up", "--name", name) for name in ("a", "b", "a")]
+    starts = [tool.start("up", "--name", name) for name in ("a", "no", "a")]  # in YAML, no is a boolean
     assert [start.wait(timeout=200) for start in starts] == [0, 0, 0]
     tool.kubectl("a", "create", "namespace", "only-in-a")
-    assert "only-in-a" not in tool.kubectl("b", "get", "namespaces")
+    assert "only-in-a" not in tool.kubectl("no", "get", "namespaces")
 
-    tool.run("down", "--name", "b")
+    tool.run("down", "--name", "no")
     assert "only-in-a" in tool.kubectl("a", "get", "namespaces")
 
 
