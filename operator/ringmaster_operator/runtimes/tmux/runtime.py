@@ -246,8 +246,7 @@ def _ending(row: Row) -> str:
 def _launched(pid: int) -> bool:
     """Whether a program lives in the launcher's place: neither the launcher itself nor its remains."""
     try:
-        process = psutil.Process(pid)
-        launcher = any(part.endswith("launch.py") for part in process.cmdline())
-        return not launcher and processes.alive(process)
+        words = psutil.Process(pid).cmdline()  # empty once the process is ending
     except psutil.Error:
         return False
+    return bool(words) and not any(word.endswith("launch.py") for word in words)
