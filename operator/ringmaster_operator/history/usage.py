@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
 from ringmaster_operator.history.columns import clean
@@ -38,24 +39,22 @@ def keep_usage(db: Session, *, attempt: AttemptRow, iteration: IterationRow, usa
             )
         )
     }
+    common = {
+        "attempt_id": attempt.id,
+        "iteration_id": iteration.id,
+        "namespace": attempt.namespace,
+        "worker": attempt.worker,
+        "at": iteration.at,
+    }
+    fresh: list[dict[str, Any]] = []
     for position, reading in readings.items():
-        figures = reading.model_dump(exclude={"position"}) | {"price_version": usage.price_version}
+        figures = reading.model_dump() | {"position": position, "price_version": usage.price_version}
         row = known.get(position)
         if row is None:
-            db.add(_row(attempt, iteration, position, figures))
+            fresh.append(common | figures)
         elif _size(reading) > _size(row):
             row.sqlmodel_update(figures)
+    if fresh:  # thousands in one report must not hold up the writer: no objects for them
+        db.connection().execute(insert(UsageRow), fresh)
     priced = any(r.computed_usd is not None or r.reported_usd is not None for r in readings.values())
     return 0.0 if priced else usage.reported_usd or 0.0
-
-
-def _row(attempt: AttemptRow, iteration: IterationRow, position: str, figures: dict[str, Any]) -> UsageRow:
-    return UsageRow(
-        attempt_id=attempt.id,
-        iteration_id=iteration.id,
-        position=position,
-        namespace=attempt.namespace,
-        worker=attempt.worker,
-        at=iteration.at,
-        **figures,
-    )
