@@ -220,9 +220,10 @@ class State:
         return sorted(found, key=lambda item: item.saved_at)
 
     def delivered(self, report_id: str) -> None:
-        """The operator has it."""
+        """The operator has it. Where its file cannot go, it is sent again, which changes nothing."""
         self._unsaved.pop(report_id, None)
-        (self._spool / f"{report_id}.json").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (self._spool / f"{report_id}.json").unlink()
 
     def refused(self, report_id: str) -> Path:
         """The operator will never take it: kept for people. Returns where."""

@@ -23,7 +23,7 @@ def scenario(*runs: Mapping[str, Any]) -> str:
     return "Do it.\n\n```scenario\n" + json.dumps({"runs": list(runs)}) + "\n```\n"
 
 
-def steps(*steps: Mapping[str, Any], **where: int) -> Body:
+def steps(*steps: Mapping[str, Any], **where: int | str) -> Body:
     return {**where, "steps": list(steps)}
 
 

@@ -89,7 +89,7 @@ def read_question(marker: Marker) -> Question:
             recommendation = match[1].strip(" *`")
         elif match := OPTION.match(line):
             name, *rest = SPLIT.split(match[1], maxsplit=1)
-            options.append((name.strip(" *`\"'"), rest[0].strip() if rest else ""))
+            options.append((name.strip(" *`\"':"), rest[0].strip() if rest else ""))
         elif not options and recommendation is None:
             words.append(line)
     question = "\n".join(words).strip() or "The agent asks for a decision without saying what it is."

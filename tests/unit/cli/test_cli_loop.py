@@ -2,14 +2,83 @@
 
 from __future__ import annotations
 
-from support.station import Station, git, scenario, steps
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.desk import Desk
+from support.station import PROGRAM, Station, git, scenario, steps
 
 WRITE = {"write": {"path": "made.txt", "text": "yes\n"}}
+VERIFY = {"verify": ["grep -q yes made.txt"]}
+
+
+def until(what: Callable[[], object], seconds: float = 40.0) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+@contextmanager
+def started(station: Station, *args: str) -> Iterator[subprocess.Popen[str]]:
+    process = station.start(*args)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    return process.communicate(timeout=40)[0]
+
+
+def working(station: Station) -> bool:
+    return (station.folder / "working").exists()
+
+
+def at_work(station: Station, *more: dict[str, object]) -> str:
+    """A scenario that shows when the agent is at work, and then takes long."""
+    touch = {"run": f"touch {station.folder}/working"}
+    return scenario(steps(WRITE, *more, touch, {"sleep": 60}, {"done": "late"}))
+
+
+def processes(marker: str) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                environment = (entry / "environ").read_bytes()
+            except OSError:
+                continue
+            if marker.encode() in environment:
+                found.append(int(entry.name))
+    return found
+
+
+def agents(station: Station) -> list[int]:
+    """Processes that work under a claim in this station's home."""
+    return [pid for pid in processes("RINGMASTER_CLAIM=") if pid in processes(str(station.home))]
 
 
 def test_a_bead_from_pull_to_report(station: Station) -> None:
-    verify = {"verify": ["grep -q yes made.txt"]}
-    station.add(description=scenario(steps(WRITE, {"done": "made it"})), acceptance=verify)
+    station.add(
+        description=scenario(steps(WRITE, {"done": "made it"})),
+        acceptance=VERIFY,
+        effectivePriority="P0",
+        inheritedFrom="release",
+    )
     station.desk.stop_when_empty = True
     done = station.run("worker", "run")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -22,6 +91,280 @@ def test_a_bead_from_pull_to_report(station: Station) -> None:
     assert station.branch_file("fix-it", "made.txt") == "yes\n"
     assert sum(row.output_tokens for row in report.usage.requests) > 0
     assert [check.exit_code for check in report.verify] == [0]
-    assert "bead fix-it (P2; attempt 1 of 3, iteration 1): Do fix-it" in done.stdout
-    assert "told to stop" in done.stdout
+    assert report.reflexion is None
+    shown = done.stdout
+    assert "bead fix-it (P0, inherited from release; attempt 1 of 3, iteration 1): Do fix-it" in shown
+    assert "verify: 'grep -q yes made.txt' exited 0" in shown
+    assert "outcome of fix-it: success" in shown
+    assert "told to stop: no bead is ready" in shown
+    assert not list((station.home / "worktrees").iterdir())
+    assert not (station.state / "claim.json").exists()
+    assert list((station.home / "transcripts").iterdir())
+
+
+def test_unfinished_work_goes_round_with_what_was_learned(station: Station) -> None:
+    station.add(
+        description=scenario(
+            steps({"write": {"path": "made.txt", "text": "no\n"}}, {"done": "it is"}, iteration=1),
+            steps(WRITE, {"done": "now it is"}, iteration=2, match="still exits 1"),
+        ),
+        acceptance=VERIFY,
+    )
+    done = station.run("worker", "run", "--once")
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, second = station.desk.reports.values()
+    assert (first.outcome.kind, first.outcome.reason) == ("incomplete", "VerificationFailed")
+    assert first.reflexion is not None
+    assert first.reflexion.lesson == "`grep -q yes made.txt` still exits 1"
+    assert (second.outcome.kind, second.iteration) == ("success", 2)
+    assert station.desk.fence == 1
+    assert git(station.origin, "rev-list", "--count", "main..ringmaster/fix-it").strip() == "2"
+
+
+def test_a_question_to_a_person_is_no_success(station: Station) -> None:
+    ask = {"ask": {"question": "Red or blue?", "options": [{"name": "red"}, {"name": "blue"}]}}
+    station.add(description=scenario(steps(WRITE, ask)), acceptance={"verify": ["true"]})
+    assert station.run("worker", "run", "--once").returncode == 0
+    (report,) = station.desk.reports.values()
+    assert report.outcome.kind == "needs_decision"
+    assert report.question is not None
+    assert [option.name for option in report.question.options] == ["red", "blue"]
+
+
+@pytest.mark.parametrize(
+    ("agent", "bead", "reason", "words"),
+    [
+        ({}, {"repository": {"url": "/nowhere/at/all"}}, "Repository", "/nowhere/at/all"),
+        ({"profile": "no-such-agent"}, {}, "Configuration", "unknown agent profile 'no-such-agent'; known"),
+        ({"command": ["no-such-program"]}, {}, "Configuration", "no-such-program"),
+        ({"setup": ["exit 7"]}, {}, "Configuration", "exit 7"),
+    ],
+)
+def test_work_that_cannot_start_is_reported_as_such(
+    station: Station, agent: dict[str, Any], bead: dict[str, Any], reason: str, words: str
+) -> None:
+    station.desk.agent = {**station.desk.agent, **agent}
+    station.add(description=scenario(steps(WRITE)), **bead)
+    done = station.run("worker", "run", "--once")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (report,) = station.desk.reports.values()
+    assert (report.outcome.kind, report.outcome.reason) == ("failed", reason)
+    assert words in report.outcome.summary
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_the_agent_knows_its_bead_and_not_our_token(station: Station) -> None:
+    station.desk.agent["env"] = [{"name": "FROM_WORKER", "value": "spec"}]
+    station.add(description=scenario(steps({"run": "env > env.txt"}, {"done": "shown"})))
+    assert station.run("worker", "run", "--once").returncode == 0
+    env = dict(
+        line.split("=", 1) for line in station.branch_file("fix-it", "env.txt").splitlines() if "=" in line
+    )
+    assert env["RINGMASTER_BEAD"] == "fix-it"
+    assert (env["RINGMASTER_ATTEMPT"], env["RINGMASTER_ITERATION"]) == ("1", "1")
+    assert env["FROM_WORKER"] == "spec"
+    assert "RINGMASTER_TOKEN_FILE" not in env
+    assert "RINGMASTER_URL" not in env
+
+
+def test_a_token_limit_stops_the_agent(station: Station) -> None:
+    spend = {"tokens": {"input": 10, "cached": 0, "output": 700}}
+    run = steps(spend, WRITE, {"say": "one"}, {"say": "two"}, {"sleep": 30}, {"done": "late"})
+    station.add(description=scenario(run), tokens=1000, spentTokens=500)
+    began = time.monotonic()
+    assert station.run("worker", "run", "--once").returncode == 0
+    assert time.monotonic() - began < 30
+    (report,) = station.desk.reports.values()
+    assert (report.outcome.kind, report.outcome.reason) == ("failed", "Budget")
+
+
+def test_a_cancelled_bead_ends_its_agent_and_keeps_its_cost(station: Station) -> None:
+    station.desk.lease_seconds = 0.6
+    station.add(description=at_work(station))
+    with started(station, "worker", "run", "--once") as process:
+        until(lambda: working(station))
+        station.desk.order = ("cancel", "not wanted any more")
+        words = said(process)
+        assert process.returncode == 0, words
+    (report,) = station.desk.reports.values()
+    assert (report.outcome.kind, report.outcome.summary) == ("cancelled", "not wanted any more")
+    assert report.usage.requests
+    assert agents(station) == []
+
+
+def test_a_bead_that_is_called_back_is_saved_counted_and_released(station: Station) -> None:
+    station.desk.lease_seconds = 0.6
+    station.add(description=at_work(station))
+    with started(station, "worker", "run", "--once") as process:
+        until(lambda: working(station))
+        station.desk.order = ("release", "scaled down")
+        assert process.wait(40) == 0
+    (report,) = station.desk.reports.values()
+    assert (report.outcome.kind, report.outcome.reason) == ("incomplete", "Infrastructure")
+    assert report.usage.requests
+    assert station.branch_file("fix-it", "made.txt") == "yes\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_stopped_worker_saves_the_work_and_gives_the_bead_back(station: Station, number: int) -> None:
+    station.add(description=at_work(station))
+    with started(station, "worker", "run") as process:
+        until(lambda: working(station))
+        process.send_signal(number)
+        words = said(process)
+        assert process.returncode == 0, words
+    assert "asked to stop" in words
+    assert all(grant.ended for grant in station.desk.grants.values())
+    assert station.branch_file("fix-it", "made.txt") == "yes\n"
+    assert agents(station) == []
+
+
+def test_a_waiting_worker_stops_at_once(station: Station) -> None:
+    with started(station, "worker", "run") as process:
+        until(lambda: station.desk.calls)
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        words = said(process)
+        assert process.returncode == 0, words
+        assert time.monotonic() - began < 20
+    assert "stopping: asked to stop (SIGTERM)" in words
+    assert station.desk.calls == ["POST /api/v1/claims"]
+
+
+def test_a_lost_claim_ends_the_agent_and_publishes_nothing(station: Station) -> None:
+    station.desk.lease_seconds = 0.6
+    station.add(description=at_work(station))
+    with started(station, "worker", "run", "--once") as process:
+        until(lambda: working(station))
+        station.desk.take_away()
+        words = said(process)
+        assert process.returncode == 5, words
+    assert "bead fix-it is not ours any more" in words
+    assert station.desk.reports == {}
+    assert git(station.origin, "branch", "--list", "ringmaster/*") == ""
+    assert agents(station) == []
+    assert not (station.state / "claim.json").exists()
+
+
+def test_a_claim_lost_while_the_agent_ended_publishes_nothing(station: Station) -> None:
+    station.add(description=scenario(steps(WRITE, {"done": "made it"})), acceptance=VERIFY)
+
+    def lose(method: str, path: str) -> None:
+        # The last question before publishing is the second one: the first is asked before the start.
+        if "/work" in path and len([call for call in station.desk.calls if call.endswith("/work")]) == 2:
+            station.desk.take_away()
+
+    station.desk.fault = lose
+    done = station.run("worker", "run", "--once")
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert git(station.origin, "branch", "--list", "ringmaster/*") == ""
+    assert station.desk.reports == {}
+    # Its report still reaches the operator, which refuses and records it.
+    station.desk.stop_when_empty = True
+    assert station.run("worker", "run").returncode == 0
+    assert [late.outcome.kind for late in station.desk.refused] == ["success"]
+
+
+def test_the_operator_restarts_while_the_result_is_reported(station: Station) -> None:
+    station.add(description=scenario(steps(WRITE, {"done": "made it"})), acceptance=VERIFY)
+    down: list[str] = []
+
+    def fall(method: str, path: str) -> str | None:
+        if not path.endswith("/reports"):
+            return None
+        down.append(path)
+        return "act" if len(down) == 1 else "drop"  # committed, but its answer is lost in the crash
+
+    station.desk.fault = fall
+    with started(station, "worker", "run", "--once") as process:
+        until(lambda: len(down) > 1)
+        station.desk.stop()
+        time.sleep(1.0)
+        station.desk.fault = lambda method, path: None
+        station.desk.start()
+        words = said(process)
+        assert process.returncode == 0, words
+    assert [report.outcome.kind for report in station.desk.reports.values()] == ["success"]
+    assert "waiting for the operator" in words
+
+
+def test_a_finished_result_survives_the_death_of_the_worker(station: Station) -> None:
+    station.add(description=scenario(steps(WRITE, {"done": "made it"})), acceptance=VERIFY)
+    station.desk.fault = lambda method, path: "drop" if path.endswith("/reports") else None
+    with started(station, "worker", "run", "--once") as process:
+        until(lambda: any(call.endswith("/reports") for call in station.desk.calls))
+        process.kill()
+    assert station.desk.reports == {}
+    station.desk.fault = lambda method, path: None
+    station.desk.stop_when_empty = True
+    again = station.run("worker", "run")
+    assert again.returncode == 0, again.stdout + again.stderr
+    (report,) = station.desk.reports.values()
+    assert (report.outcome.kind, report.pushed) == ("success", True)
+    assert station.desk.fence == 1
+
+
+def test_a_killed_worker_leaves_no_agent_and_its_bead_goes_on(station: Station) -> None:
+    station.add(description=at_work(station), acceptance=VERIFY)
+    with started(station, "worker", "run", "--once") as process:
+        until(lambda: working(station))
+        process.kill()
+        process.wait()
+    assert agents(station)
+    # The person changes the bead meanwhile: what runs next is what the operator says now.
+    (grant,) = station.desk.grants.values()
+    quick = scenario(steps(WRITE, {"done": "made it"}))
+    changed = grant.claim.bead.model_copy(update={"description": quick})
+    grant.claim = grant.claim.model_copy(update={"bead": changed})
+    with started(station, "worker", "run", "--once") as process:
+        words = said(process)
+        assert process.returncode == 0, words
+    assert "going on with bead fix-it" in words
+    assert agents(station) == []
+    assert station.desk.fence == 1
+
+
+def test_a_bead_that_keeps_ending_its_worker_goes_back(station: Station) -> None:
+    station.add(description=at_work(station))
+    for _ in range(2):
+        (station.folder / "working").unlink(missing_ok=True)
+        with started(station, "worker", "run", "--once") as process:
+            until(lambda: working(station))
+            process.kill()
+            process.wait()
+    station.desk.stop_when_empty = True
+    done = station.run("worker", "run")
+    assert done.returncode == 0
+    assert station.desk.released == [("fix-it", "iteration 1 ended the worker 2 times")]
+    assert agents(station) == []
+
+
+def test_nothing_to_do_says_so_once_and_does_not_ask_again_soon(station: Station) -> None:
+    station.desk.fault = lambda method, path: (200, {"none": {"verdict": "nothing", "reason": "none"}})
+    with started(station, "worker", "run") as process:
+        until(lambda: len(station.desk.calls) >= 3)
+        assert len(station.desk.calls) < 6
+        process.send_signal(signal.SIGTERM)
+        words = said(process)
+    assert words.count("waiting for work: none") == 1
+
+
+def test_a_fault_of_ours_gives_the_bead_back_and_shows_one_line(station: Station, desk: Desk) -> None:
+    station.add(description=scenario(steps(WRITE)))
+    desk.fault = lambda method, path: (200, {"order": "continue", "reason": ""}) if "/work" in path else None
+    done = station.run("worker", "run", "--once")
+    assert done.returncode == 1
+    assert done.stderr.startswith("ringmaster: internal fault: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert [name for name, _ in desk.released] == ["fix-it"]
+
+
+def test_json_is_one_object_a_line(station: Station) -> None:
+    import json
+
+    station.desk.stop_when_empty = True
+    done = subprocess.run(
+        [*PROGRAM, "worker", "run", "--json"], env=station.env, capture_output=True, text=True, check=True
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert all(set(line) == {"time", "message"} for line in lines)
