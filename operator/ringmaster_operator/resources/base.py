@@ -65,6 +65,7 @@ class Model(BaseModel):
         extra="forbid",
         use_attribute_docstrings=True,
         frozen=True,
+        defer_build=True,
     )
 
     @model_validator(mode="before")
