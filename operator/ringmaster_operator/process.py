@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 from ringmaster_operator import server
@@ -144,11 +144,10 @@ class Operator:
             self._task(self.state.sweep(self.settings.sweep_seconds), "sweep"),
         ]
 
-    def _task(self, work: Awaitable[None], name: str) -> asyncio.Task[None]:
-        task = asyncio.ensure_future(work)
-        task.set_name(name)  # type: ignore[attr-defined]
+    def _task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
         task.add_done_callback(lambda _: self._stop.set())
-        return task  # type: ignore[return-value]
+        return task
 
     async def _until_stopped(self, work: Awaitable[None]) -> bool:
         """Whether the work was done before the stop."""

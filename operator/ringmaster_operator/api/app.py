@@ -1,7 +1,6 @@
 """The HTTP API: workers' protocol under /api/v1, health, readiness, metrics."""
 
-from __future__ import annotations
-
+# No postponed annotations here: FastAPI reads them, and the callers of a route are known in a closure only.
 from collections.abc import Callable
 from typing import Annotated
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ringmaster_operator.board import limits
+import ringmaster_operator.board.limits as limits
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.history import History
 from ringmaster_operator.resources.bead import Bead, BeadType
@@ -89,7 +89,7 @@ class Briefing:
             parent=_parent(parents),
             dependencies=[_result(found) for found in self._dependencies(bead)],
             decisions=[_result(found) for found in self._decisions(bead)],
-            history=await self._history.iterations_of(bead.metadata.uid, limit=MAX_HISTORY) if past else [],
+            history=await self._history.iterations_of(bead_uid=bead.metadata.uid, limit=MAX_HISTORY) if past else [],
             rules=_rules(project, worker),
         )
 

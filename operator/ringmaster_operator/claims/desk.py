@@ -90,7 +90,7 @@ class Desk:
             return await asyncio.shield(granting) or _nothing("the bead went to someone else; ask again")
         if self._leases.get(request.claim_id) is not None:
             return await self._again(namespace, request)
-        if await self._history.find_claim(request.claim_id) is not None:
+        if await self._history.find_claim(claim_id=request.claim_id) is not None:
             raise Refused(ProblemCode.CLAIM_ENDED, "this claim has ended; claim with a fresh id")
         token = object()
         self._callers[request.claim_id] = token
@@ -151,13 +151,13 @@ class Desk:
         """What limit is reached, in words; empty while there is none."""
         namespace, now = worker.metadata.namespace, self._clock.now()
         if worker.spec.budget != WorkerBudget():
-            spent = await self._history.spent_today(namespace, worker.metadata.name, now=now)
+            spent = await self._history.spent_today(namespace=namespace, worker=worker.metadata.name, now=now)
             within, message = worker_within_budget(worker, spent.usd, spent.tokens)
             if not within:
                 return message
         project = self._board.project(namespace)
         if project is not None and project.budget != ProjectBudget():
-            spent = await self._history.spent_today(namespace, None, now=now)
+            spent = await self._history.spent_today(namespace=namespace, worker=None, now=now)
             within, message = project_within_budget(project, spent.usd, spent.tokens)
             if not within:
                 return message

@@ -19,7 +19,7 @@ from ringmaster_operator.claims.leases import Lease, Leases
 from ringmaster_operator.claims.questions import Questions
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.clock import Clock
-from ringmaster_operator.history import History, HistoryUnavailable, StoredReport
+from ringmaster_operator.history import History, HistoryUnavailable, ReportConflict, StoredReport
 from ringmaster_operator.kube import BEADS, Conflict, Kube, KubeError, NotFound
 from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.resources.protocol import Next, ProblemCode, ReportAnswer, ReportRequest
@@ -126,17 +126,19 @@ class Reports:
 
     async def _known(self, report_id: str) -> StoredReport | None:
         try:
-            return await self._history.find_report(report_id)
+            return await self._history.find_report(report_id=report_id)
         except HistoryUnavailable as error:
             raise Refused(ProblemCode.UNAVAILABLE, f"the history cannot be read: {error}") from error
 
     async def _commit(self, lease: Lease, bead: Bead | None, request: ReportRequest) -> ReportAnswer:
         now = self._clock.now()
+        counted = False
         if bead is None:
             answer = ReportAnswer(next=Next.STOP, reason="the bead was deleted", iteration=request.iteration)
         else:
             limits = self._briefing.limits_of(bead)
             moved = lifecycle.reported(bead, request, limits, now, backoff=self._backoff)
+            counted = moved.status.attempts == bead.status.attempts
             answer = ReportAnswer(next=moved.next, reason=moved.reason, iteration=moved.status.iteration)
         try:
             committed = await self._history.commit_report(
@@ -146,8 +148,11 @@ class Reports:
                 claim_id=lease.claim_id,
                 request=request,
                 answer=answer,
+                counted=counted,
                 now=now,
             )
+        except ReportConflict as error:
+            raise Refused(ProblemCode.INVALID, str(error)) from error
         except HistoryUnavailable as error:
             detail = f"the history cannot take the report now, keep it and send it again: {error}"
             raise Refused(ProblemCode.UNAVAILABLE, detail) from error
@@ -164,10 +169,10 @@ class Reports:
     async def _deliver(self, report_id: str, report: StoredReport | None = None) -> None:
         """Apply one committed report; leaves it in the outbox when the API server does not answer."""
         try:
-            report = report or await self._history.find_report(report_id)
+            report = report or await self._history.find_report(report_id=report_id)
             if report is not None and report_id in self._open:
                 await self._apply(report)
-                await self._history.mark_applied(report_id)
+                await self._history.mark_applied(report_id=report_id)
             self._open.discard(report_id)
         except (KubeError, HistoryUnavailable) as error:
             log.warning("report %s waits in the outbox: %s", report_id, error)

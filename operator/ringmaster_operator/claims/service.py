@@ -131,7 +131,7 @@ class ClaimService:
         """POST /claims/{id}/release: the bead goes back without a verdict; repeating it changes nothing."""
         lease = self._leases.get(claim_id)
         if lease is None:
-            attempt = await self._history.find_claim(claim_id)
+            attempt = await self._history.find_claim(claim_id=claim_id)
             if attempt is not None and attempt.namespace == caller.namespace:
                 return Ended()
         lease = await self._lease(caller, claim_id, request.fence)
@@ -153,7 +153,7 @@ class ClaimService:
             lease = self._leases.hold(bead, self._clock.monotonic())
             if lease is not None:
                 held.add(lease.claim_id)
-                if await self._history.find_claim(lease.claim_id) is None:
+                if await self._history.find_claim(claim_id=lease.claim_id) is None:
                     await self._desk.record(bead, self._store.worker((lease.key[0], lease.worker)))
         for attempt in await self._history.open_attempts():
             if attempt.claim_id not in held:
@@ -230,7 +230,7 @@ class ClaimService:
     async def _lease(self, caller: Caller, claim_id: str, fence: int) -> Lease:
         lease = self._leases.get(claim_id)
         if lease is None:
-            attempt = await self._history.find_claim(claim_id)
+            attempt = await self._history.find_claim(claim_id=claim_id)
             if attempt is None or attempt.namespace != caller.namespace:
                 raise Refused(ProblemCode.NOT_FOUND, "there is no such claim")
             raise Refused(ProblemCode.CLAIM_ENDED, "this claim has ended; the bead may be with someone else")
@@ -244,7 +244,10 @@ class ClaimService:
     async def _refuse(self, caller: Caller, claim_id: str, request: ReportRequest, why: str) -> None:
         metrics.reports_refused.inc()
         try:
+            attempt = await self._history.find_claim(claim_id=claim_id)
             await self._history.refuse_report(
+                bead_uid=attempt.bead_uid if attempt else "",
+                bead=attempt.bead if attempt else "",
                 claim_id=claim_id,
                 namespace=caller.namespace,
                 request=request,

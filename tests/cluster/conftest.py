@@ -1,0 +1,61 @@
+"""An operator on the session's cluster, in a namespace of the test's own."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from support.operators import OperatorProcess
+from support.sessions import Session, make_worker, seeded
+
+#: Quick where the defaults are meant for people's days, so that a test sees a whole life in seconds.
+QUICK = {"RINGMASTER_BACKOFF_SECONDS": "0.2", "RINGMASTER_LEASE_SECONDS": "5"}
+
+
+@pytest.fixture(scope="session")
+def shared_operator(cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    """One operator for all namespaces of the session's cluster. Tests that kill theirs take own_cluster."""
+    process = OperatorProcess(cluster.kubeconfig, "", tmp_path_factory.mktemp("op"), settings=dict(QUICK))
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def operator(shared_operator: OperatorProcess) -> Iterator[OperatorProcess]:
+    """The running operator; what it logged is shown when the test fails."""
+    began = shared_operator.log.stat().st_size
+    yield shared_operator
+    print(shared_operator.log.read_bytes()[began:].decode(errors="replace"))
+
+
+@pytest.fixture
+async def sessions(
+    cluster: Any, namespace: str, operator: OperatorProcess
+) -> AsyncIterator[Callable[..., Session]]:
+    """Makes sessions of the Worker `fleet`."""
+    token = make_worker(cluster, namespace)
+    made: list[Session] = []
+
+    def make(name: str = "fleet-0") -> Session:
+        made.append(Session(operator.url, token, name=name))
+        return made[-1]
+
+    yield make
+    for session in made:
+        await session.close()
+
+
+@pytest.fixture
+async def session(sessions: Callable[..., Session]) -> Session:
+    return sessions()
+
+
+@pytest.fixture
+def rng() -> random.Random:
+    """Random, and replayable: the seed is printed."""
+    return seeded(int(os.environ.get("RINGMASTER_SEED", random.SystemRandom().randrange(1 << 32))))

@@ -1,0 +1,189 @@
+"""Crashes at random moments: every bead done once, no acknowledged report lost, no double work.
+
+The sessions are honest clients of the protocol: they repeat a claim by its id and a report by its id until
+they are answered, as the worker's CLI does. The seed of a run is printed, RINGMASTER_SEED replays its plan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from ringmaster_operator.resources.protocol import Claimed
+from support.manifests import bead, listed
+from support.operators import OperatorProcess
+from support.sessions import Session, fresh_id, make_worker, usage
+
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(900)]
+
+LONG = bool(os.environ.get("RINGMASTER_LONG"))
+OPERATOR_KILLS = 30 if LONG else 6
+SERVER_KILLS = 5 if LONG else 2
+BEADS = 60
+SESSIONS = 4
+
+
+@dataclass
+class Log:
+    """What the sessions did, seen from outside the operator."""
+
+    working: dict[str, str] = field(default_factory=dict)
+    acknowledged: list[tuple[str, str]] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    overlaps: list[str] = field(default_factory=list)
+
+    def begin(self, claimed: Claimed, session: str) -> None:
+        other = self.working.setdefault(claimed.bead.name, session)
+        if other != session:
+            self.overlaps.append(f"{claimed.bead.name}: {other} and {session}")
+
+    def end(self, claimed: Claimed) -> None:
+        self.working.pop(claimed.bead.name, None)
+
+
+async def insist(session: Session, method: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+    """Repeat one call until it is answered with something other than 'later'."""
+    while True:
+        try:
+            status, answer = await session.call(method, path, body)
+        except httpx2.HTTPError:
+            status, answer = 0, None
+        if status and status < 500:
+            return status, answer
+        await asyncio.sleep(0.1)
+
+
+async def worker_loop(session: Session, log: Log, rng: random.Random, done: asyncio.Event) -> None:
+    while not done.is_set():
+        ask = {"claimId": fresh_id(), "worker": "fleet", "session": session.name, "waitSeconds": 1}
+        _, answer = await insist(session, "POST", "/claims", ask)
+        if "claimed" not in answer:
+            continue
+        claimed = Claimed.read(answer["claimed"])
+        log.begin(claimed, session.name)
+        await asyncio.sleep(rng.uniform(0.05, 0.4))
+        body = {
+            "reportId": fresh_id(),
+            "fence": claimed.fence,
+            "iteration": claimed.iteration,
+            "outcome": {"kind": "success", "summary": session.name},
+            "usage": usage(usd=0.01),
+            "startedAt": "2026-01-01T00:00:00Z",
+            "finishedAt": "2026-01-01T00:00:01Z",
+        }
+        log.end(claimed)
+        status, answer = await insist(session, "POST", f"/claims/{claimed.claim_id}/reports", body)
+        if status == 200:
+            log.acknowledged.append((claimed.bead.name, body["reportId"]))
+        else:
+            log.refused.append(f"{claimed.bead.name}: {answer}")
+
+
+def check(cluster: Any, operator: OperatorProcess, log: Log) -> None:
+    assert log.overlaps == []
+    names = Counter(name for name, _ in log.acknowledged)
+    assert names == Counter(f"b{number:02d}" for number in range(BEADS)), "every bead done once"
+    assert log.refused == []
+    beads = cluster.get("beads", "-n", operator.namespace)["items"]
+    assert {item["status"]["phase"] for item in beads} == {"Succeeded"}
+    assert {item["status"]["attempts"] for item in beads} == {1}
+    assert all(item["status"]["cost"]["usd"] == pytest.approx(0.01) for item in beads)
+    with closing(sqlite3.connect(f"file:{operator.folder}/ringmaster.db?mode=ro", uri=True)) as database:
+        stored = {row[0] for row in database.execute("select report_id from report where not refused")}
+        waiting = database.execute("select count(*) from report where not applied").fetchone()
+    assert {report_id for _, report_id in log.acknowledged} <= stored, "no acknowledged report is lost"
+    assert waiting == (0,)
+
+
+async def all_done(cluster: Any, namespace: str) -> None:
+    while True:
+        phases = await asyncio.to_thread(
+            cluster.kubectl, "get", "beads", "-n", namespace, "-o", "jsonpath={.items[*].status.phase}"
+        )
+        if phases.split() == ["Succeeded"] * BEADS:
+            return
+        await asyncio.sleep(0.3)
+
+
+async def run_fleet(
+    cluster: Any, operator: OperatorProcess, rng: random.Random, disturb: Callable[[], Awaitable[None]]
+) -> Log:
+    namespace = operator.namespace
+    log, done = Log(), asyncio.Event()
+    token = make_worker(cluster, namespace)
+    fleet = [Session(operator.url, token, name=f"fleet-{number}") for number in range(SESSIONS)]
+    names = [f"b{number:02d}" for number in range(BEADS)]
+    backlog = [
+        bead(
+            name, priority=rng.choice(["P0", "P2", "P4"]), dependsOn=rng.sample(names[:index], min(index, 2))
+        )
+        for index, name in enumerate(names)
+    ]
+    cluster.kubectl("create", "-n", namespace, "-f-", stdin=listed(backlog))
+    loops = [asyncio.create_task(worker_loop(session, log, rng, done)) for session in fleet]
+    try:
+        await disturb()
+        async with asyncio.timeout(300):
+            await all_done(cluster, namespace)
+            while any(not loop.done() for loop in loops) and log.working:
+                await asyncio.sleep(0.1)
+    finally:
+        done.set()
+        async with asyncio.timeout(60):
+            outcomes = await asyncio.gather(*loops, return_exceptions=True)
+        for session in fleet:
+            await session.close()
+    assert [outcome for outcome in outcomes if outcome is not None] == []
+    return log
+
+
+@pytest.fixture
+def steady(own_cluster: Any, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """An operator to be killed, whose leases outlast a restart, as the default's do."""
+    namespace = f"chaos-{tmp_path.name[-20:].strip('_').replace('_', '-')}"
+    own_cluster.kubectl("create", "namespace", namespace)
+    operator = OperatorProcess(own_cluster.kubeconfig, namespace, tmp_path)
+    operator.start()
+    yield operator
+    operator.stop()
+    print(operator.tail())
+
+
+async def test_the_operator_is_killed_at_random_moments(
+    own_cluster: Any, steady: OperatorProcess, rng: random.Random
+) -> None:
+    async def disturb() -> None:
+        for _ in range(OPERATOR_KILLS):
+            await asyncio.sleep(rng.uniform(0.0, 0.8))
+            steady.kill()
+            # Killed also while it starts: the next one finds what that one left.
+            await asyncio.to_thread(steady.start, wait=rng.random() < 0.7)
+        await asyncio.to_thread(steady.wait_ready)
+
+    log = await run_fleet(own_cluster, steady, rng, disturb)
+    check(own_cluster, steady, log)
+
+
+async def test_the_api_server_is_killed_at_random_moments(
+    own_cluster: Any, steady: OperatorProcess, rng: random.Random
+) -> None:
+    async def disturb() -> None:
+        for _ in range(SERVER_KILLS):
+            await asyncio.sleep(rng.uniform(0.2, 1.5))
+            await asyncio.to_thread(own_cluster.kill, "apiserver")
+            await asyncio.sleep(rng.uniform(0.1, 1.0))
+            await asyncio.to_thread(own_cluster.restore)
+
+    log = await run_fleet(own_cluster, steady, rng, disturb)
+    check(own_cluster, steady, log)

@@ -1,0 +1,303 @@
+"""Reports: committed before acknowledged, applied once, refused when they come too late."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.manifests import bead, listed
+from support.operators import OperatorProcess
+from support.sessions import Session, fresh_id, report, usage
+
+pytestmark = pytest.mark.cluster
+
+
+def create(cluster: Any, namespace: str, *items: dict[str, Any]) -> None:
+    cluster.kubectl("create", "-n", namespace, "-f-", stdin=listed(items))
+
+
+def status_of(cluster: Any, namespace: str, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = cluster.get("bead", name, "-n", namespace).get("status", {})
+    return found
+
+
+def rows(operator: OperatorProcess, query: str, *values: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(f"file:{operator.folder}/ringmaster.db?mode=ro", uri=True)) as database:
+        return database.execute(query, values).fetchall()
+
+
+async def test_a_repeated_report_changes_nothing(
+    cluster: Any, namespace: str, operator: OperatorProcess, session: Session
+) -> None:
+    create(cluster, namespace, bead("a"))
+    claimed = await session.pull(wait=5)
+    assert claimed is not None
+    body = report(claimed, usage=usage(usd=0.25))
+    answers = [await session.call("POST", f"/claims/{claimed.claim_id}/reports", body) for _ in range(5)]
+    assert {json.dumps(answer) for answer in answers} == {json.dumps(answers[0])}
+    assert answers[0] == (200, {"next": "done", "reason": answers[0][1]["reason"], "iteration": 1})
+    status = status_of(cluster, namespace, "a")
+    assert (status["phase"], status["attempts"], status["cost"]["usd"]) == ("Succeeded", 1, 0.25)
+    assert rows(operator, "select count(*) from usage where namespace = ?", namespace) == [(1,)]
+
+
+async def test_a_late_report_with_an_old_fence_is_refused_and_recorded(
+    cluster: Any, namespace: str, operator: OperatorProcess, sessions: Callable[..., Session]
+) -> None:
+    create(cluster, namespace, bead("a"))
+    slow, quick = sessions("fleet-0"), sessions("fleet-1")
+    first = await slow.pull(wait=5)
+    assert first is not None
+    second = await quick.pull(wait=20)  # the lease of 5 s runs out meanwhile
+    assert second is not None
+    assert (second.bead.name, second.fence, second.attempt) == ("a", 2, 1)
+
+    assert (await slow.heartbeat(first))[0] == 409
+    assert (await slow.release(first))[0] == 200, "it has been given back, which is all that was asked"
+    assert (await slow.report(first))[0] == 409
+    status, body = await slow.report(first)
+    assert (status, body["code"]) == (409, "claim_ended")
+    forged = report(second, fence=first.fence)
+    status, body = await quick.call("POST", f"/claims/{second.claim_id}/reports", forged)
+    assert (status, body["code"]) == (409, "fenced")
+    refused = rows(operator, "select count(*) from report where refused and namespace = ?", namespace)
+    assert refused == [(3,)]
+
+    assert (await quick.report(second))[0] == 200
+    status_ = status_of(cluster, namespace, "a")
+    assert (status_["phase"], status_["attempts"], status_["outcome"]["summary"]) == (
+        "Succeeded",
+        1,
+        "a: success",
+    )
+
+
+async def test_failed_attempts_back_off_and_end_at_the_limit(
+    cluster: Any, namespace: str, session: Session
+) -> None:
+    create(cluster, namespace, bead("a", limits={"maxAttempts": 3}))
+    seen = []
+    while (claimed := await session.pull(wait=4)) is not None:
+        seen.append((claimed.attempt, claimed.fence, len(claimed.bead.history)))
+        await session.report(claimed, "failed", reason="AgentError")
+    assert seen == [(1, 1, 0), (2, 2, 1), (3, 3, 2)]
+    status = status_of(cluster, namespace, "a")
+    assert (status["phase"], status["attempts"], status["outcome"]["reason"]) == ("Failed", 3, "AgentError")
+    cluster.kubectl("wait", "-n", namespace, "bead/a", "--for=condition=Failed", "--timeout=5s")
+
+    cluster.kubectl("patch", "-n", namespace, "bead/a", "--type=merge", '-p={"spec":{"retry":"again"}}')
+    claimed = await session.pull(wait=5)
+    assert claimed is not None
+    assert (claimed.attempt, claimed.fence) == (1, 4)
+    await session.report(claimed)
+    status = status_of(cluster, namespace, "a")
+    assert (status["phase"], status["lastRetry"]) == ("Succeeded", "again")
+
+
+async def test_unfinished_work_goes_round_with_the_same_claim(
+    cluster: Any, namespace: str, session: Session
+) -> None:
+    create(cluster, namespace, bead("a", limits={"maxIterations": 3}))
+    claimed = await session.pull(wait=5)
+    assert claimed is not None
+    for iteration in (1, 2):
+        status, body = await session.report(
+            claimed, "incomplete", iteration=iteration, reason="VerificationFailed", usage=usage(position="m")
+        )
+        assert (status, body["next"], body["iteration"]) == (200, "iterate", iteration + 1)
+    now = status_of(cluster, namespace, "a")
+    assert (now["phase"], now["iteration"], now["attempts"]) == ("Running", 3, 1)
+    status, work = await session.call("GET", f"/claims/{claimed.claim_id}/work", fence=claimed.fence)
+    assert (status, work["claimed"]["iteration"], len(work["claimed"]["bead"]["history"])) == (200, 3, 2)
+    status, body = await session.report(claimed, "incomplete", iteration=3, reason="VerificationFailed")
+    assert (status, body["next"]) == (200, "done")
+    ended = status_of(cluster, namespace, "a")
+    assert (ended["phase"], ended["outcome"]["reason"], ended["escalationLevel"]) == (
+        "Failed",
+        "Iterations",
+        1,
+    )
+
+
+async def test_infrastructure_never_counts_against_the_agent(
+    cluster: Any, namespace: str, session: Session
+) -> None:
+    create(cluster, namespace, bead("a", limits={"maxAttempts": 1}))
+    for _ in range(3):
+        claimed = await session.pull(wait=5)
+        assert claimed is not None
+        assert claimed.attempt == 1
+        await session.report(claimed, "failed", reason="Provider")
+    claimed = await session.pull(wait=8)
+    assert claimed is not None
+    status, _ = await session.release(claimed, "the host is going down")
+    assert status == 200
+    assert (await session.release(claimed, "again"))[0] == 200
+    claimed = await session.pull(wait=8)
+    assert claimed is not None
+    assert claimed.attempt == 1
+    await session.report(claimed)
+    assert status_of(cluster, namespace, "a")["phase"] == "Succeeded"
+
+
+async def test_a_budget_stops_a_bead(cluster: Any, namespace: str, session: Session) -> None:
+    create(cluster, namespace, bead("a", limits={"costUSD": 0.5, "maxIterations": 10}))
+    claimed = await session.pull(wait=5)
+    assert claimed is not None
+    _, body = await session.report(claimed, "incomplete", usage=usage(usd=0.3))
+    assert body["next"] == "iterate"
+    _, body = await session.report(claimed, "incomplete", iteration=2, usage=usage(usd=0.3, position="m2"))
+    assert body["next"] == "done"
+    status = status_of(cluster, namespace, "a")
+    assert (status["phase"], status["outcome"]["reason"]) == ("Failed", "Budget")
+    assert status["cost"]["usd"] == pytest.approx(0.6)
+
+
+async def test_an_agents_question_becomes_a_decision_and_its_answer_resumes_the_bead(
+    cluster: Any, namespace: str, session: Session
+) -> None:
+    create(cluster, namespace, bead("a"), bead("after", dependsOn=["a"]))
+    claimed = await session.pull(wait=5)
+    assert claimed is not None
+    question = {
+        "question": "Which format?",
+        "options": [{"name": "json"}, {"name": "toml", "consequence": "people can read it"}],
+        "recommendation": "toml",
+    }
+    _, body = await session.report(claimed, "needs_decision", question=question)
+    assert body["next"] == "stop"
+    assert status_of(cluster, namespace, "a")["phase"] == "NeedsDecision"
+    assert status_of(cluster, namespace, "after")["phase"] == "Blocked"
+    assert await session.pull(wait=1) is None
+
+    decision = f"a-q{claimed.fence}-1"
+    found = cluster.get("bead", decision, "-n", namespace)
+    assert found["spec"]["decision"]["question"] == "Which format?"
+    with pytest.raises(AssertionError, match="must be one of the options"):
+        answer(cluster, namespace, decision, "yaml")
+    answer(cluster, namespace, decision, "toml")
+    again = await session.pull(wait=5)
+    assert again is not None
+    assert (again.bead.name, again.attempt, again.iteration) == ("a", 1, 1)
+    assert [(item.question, item.answer) for item in again.bead.decisions] == [("Which format?", "toml")]
+    await session.report(again)
+    last = await session.pull(wait=5)
+    assert last is not None
+    assert last.bead.name == "after"
+
+
+def answer(cluster: Any, namespace: str, name: str, text: str) -> None:
+    patch = json.dumps({"spec": {"decision": {"answer": text}}})
+    cluster.kubectl("patch", "-n", namespace, f"bead/{name}", "--type=merge", f"-p={patch}")
+
+
+async def test_a_bead_that_is_deleted_while_it_runs_keeps_its_history(
+    cluster: Any, namespace: str, operator: OperatorProcess, session: Session
+) -> None:
+    create(cluster, namespace, bead("a"))
+    claimed = await session.pull(wait=5)
+    assert claimed is not None
+    cluster.kubectl("delete", "-n", namespace, "bead/a")
+    create(cluster, namespace, bead("a"))
+    for _ in range(50):
+        _, body = await session.heartbeat(claimed)
+        if body.get("order") == "cancel":
+            break
+        await asyncio.sleep(0.1)
+    assert body["order"] == "cancel"
+    status, body = await session.report(claimed, "cancelled")
+    assert (status, body["next"]) == (200, "stop")
+    fresh = await session.pull(wait=5)
+    assert fresh is not None
+    assert (fresh.fence, fresh.bead.uid != claimed.bead.uid) == (1, True)
+    assert rows(operator, "select count(*) from attempt where namespace = ?", namespace) == [(2,)]
+
+
+async def test_holding_and_cancelling_a_running_bead(cluster: Any, namespace: str, session: Session) -> None:
+    create(cluster, namespace, bead("a"))
+    claimed = await session.pull(wait=5)
+    assert claimed is not None
+    await order_becomes(cluster, namespace, session, claimed, "Hold", "finish")
+    _, body = await session.report(claimed, "incomplete")
+    assert body["next"] == "stop"
+    assert status_of(cluster, namespace, "a")["phase"] == "Held"
+    assert await session.pull(wait=1) is None
+    patch(cluster, namespace, "Run")
+    claimed = await session.pull(wait=5)
+    assert claimed is not None
+    assert (claimed.attempt, claimed.iteration) == (1, 2)
+    await order_becomes(cluster, namespace, session, claimed, "Cancel", "cancel")
+    await session.report(claimed, "cancelled", iteration=2)
+    assert status_of(cluster, namespace, "a")["phase"] == "Cancelled"
+
+
+def patch(cluster: Any, namespace: str, desired: str) -> None:
+    cluster.kubectl(
+        "patch", "-n", namespace, "bead/a", "--type=merge", f'-p={{"spec":{{"desired":"{desired}"}}}}'
+    )
+
+
+async def order_becomes(
+    cluster: Any, namespace: str, session: Session, claimed: Any, desired: str, order: str
+) -> None:
+    patch(cluster, namespace, desired)
+    for _ in range(50):
+        _, body = await session.heartbeat(claimed)
+        if body["order"] == order:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"the order is still {body['order']}")
+
+
+async def test_unknown_prices_are_counted_not_taken_for_nothing(
+    cluster: Any, namespace: str, session: Session
+) -> None:
+    create(cluster, namespace, bead("a"))
+    claimed = await session.pull(wait=5)
+    assert claimed is not None
+    await session.report(claimed, usage=usage(usd=None))
+    cost = status_of(cluster, namespace, "a")["cost"]
+    assert (cost["unpricedRequests"], cost["usd"], cost["inputTokens"]) == (1, 0, 1000)
+
+
+async def test_reports_are_taken_while_the_api_server_is_away_and_applied_later(
+    own_cluster: Any, tmp_path: Path
+) -> None:
+    from support.sessions import make_worker
+
+    own_cluster.kubectl("create", "namespace", "away")
+    settings = {"RINGMASTER_TOKEN_CACHE_SECONDS": "0", "RINGMASTER_LEASE_SECONDS": "60"}
+    operator = OperatorProcess(own_cluster.kubeconfig, "away", tmp_path, settings=settings)
+    operator.start()
+    session = Session(operator.url, make_worker(own_cluster, "away"))
+    try:
+        create(own_cluster, "away", bead("a"), bead("b"))
+        claimed = await session.pull(wait=5)
+        assert claimed is not None
+        own_cluster.kill("apiserver")
+        report_id = fresh_id()
+        status, body = await session.report(claimed, report_id=report_id)
+        assert (status, body["next"]) == (200, "done")
+        status, body = await session.ask(wait=0)
+        assert (status, body["code"]) == (503, "unavailable")
+        operator.kill()
+        own_cluster.restore()
+        operator.start()
+        own_cluster.kubectl("wait", "-n", "away", "bead/a", "--for=condition=Succeeded", "--timeout=20s")
+        for _ in range(50):
+            if rows(operator, "select count(*) from report where not applied") == [(0,)]:
+                break
+            await asyncio.sleep(0.1)
+        else:
+            raise AssertionError("the report is not marked as applied")
+    finally:
+        await session.close()
+        operator.stop()
+        print(operator.tail())

@@ -1,0 +1,121 @@
+"""A session that speaks the protocol over HTTP with a real token, and does whatever a test wants of it."""
+
+from __future__ import annotations
+
+import json
+import random
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+
+from ringmaster_operator.resources.protocol import Claimed
+from support.manifests import account, worker
+
+
+def fresh_id() -> str:
+    return str(uuid.uuid4())
+
+
+def make_worker(cluster: Any, namespace: str, name: str = "fleet", **spec: Any) -> str:
+    """A Worker with its service account, and a token of it as a tmux host would ask for."""
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": [account(name), worker(name, **spec)]})
+    cluster.kubectl("apply", "--namespace", namespace, "--filename=-", stdin=text)
+    return token_of(cluster, namespace, name)
+
+
+def token_of(cluster: Any, namespace: str, name: str, *, audience: str = "ringmaster") -> str:
+    found: str = cluster.kubectl(
+        "create", "token", f"ringmaster-worker-{name}", "--namespace", namespace, f"--audience={audience}"
+    )
+    return found.strip()
+
+
+@dataclass
+class Session:
+    """One session of a Worker. Calls return (status, body)."""
+
+    url: str
+    token: str
+    worker: str = "fleet"
+    name: str = "fleet-0"
+    client: httpx2.AsyncClient = field(default_factory=lambda: httpx2.AsyncClient(timeout=60))
+
+    async def call(self, method: str, path: str, body: object = None, **query: Any) -> tuple[int, Any]:
+        answer = await self.client.request(
+            method,
+            f"{self.url}/api/v1{path}",
+            json=body,
+            params=query or None,
+            headers={"Authorization": f"Bearer {self.token}"},
+        )
+        return answer.status_code, answer.json()
+
+    async def ask(self, *, claim_id: str | None = None, wait: float = 0, **more: Any) -> tuple[int, Any]:
+        body = {
+            "claimId": claim_id or fresh_id(),
+            "worker": self.worker,
+            "session": self.name,
+            "waitSeconds": wait,
+            **more,
+        }
+        return await self.call("POST", "/claims", body)
+
+    async def pull(self, *, wait: float = 0, **more: Any) -> Claimed | None:
+        """A claim, or None when there is nothing to do."""
+        status, body = await self.ask(wait=wait, **more)
+        assert status == 200, body
+        return Claimed.read(body["claimed"]) if "claimed" in body else None
+
+    async def report(self, claimed: Claimed, kind: str = "success", **more: Any) -> tuple[int, Any]:
+        """Report the claim's iteration; `fence`, `report_id`, `iteration` and body fields may be given."""
+        return await self.call("POST", f"/claims/{claimed.claim_id}/reports", report(claimed, kind, **more))
+
+    async def heartbeat(self, claimed: Claimed, **more: Any) -> tuple[int, Any]:
+        body = {"fence": claimed.fence, "iteration": claimed.iteration, **more}
+        return await self.call("POST", f"/claims/{claimed.claim_id}/heartbeat", body)
+
+    async def release(self, claimed: Claimed, reason: str = "") -> tuple[int, Any]:
+        body = {"fence": claimed.fence, "reason": reason}
+        return await self.call("POST", f"/claims/{claimed.claim_id}/release", body)
+
+    async def close(self) -> None:
+        await self.client.aclose()
+
+
+def report(claimed: Claimed, kind: str = "success", **more: Any) -> dict[str, Any]:
+    """The body of a report."""
+    now = datetime.now(UTC).isoformat()
+    outcome: dict[str, Any] = {"kind": kind, "summary": f"{claimed.bead.name}: {kind}"}
+    if "reason" in more:
+        outcome["reason"] = more.pop("reason")
+    return {
+        "reportId": more.pop("report_id", None) or fresh_id(),
+        "fence": more.pop("fence", claimed.fence),
+        "iteration": more.pop("iteration", claimed.iteration),
+        "outcome": outcome,
+        "startedAt": now,
+        "finishedAt": now,
+        **more,
+    }
+
+
+def usage(*, usd: float | None = 0.01, tokens: int = 1000, position: str = "m1") -> dict[str, Any]:
+    """The usage of one request."""
+    row: dict[str, Any] = {
+        "position": position,
+        "model": "m",
+        "inputTokens": tokens,
+        "outputTokens": tokens // 10,
+    }
+    if usd is not None:
+        row["computedUsd"] = usd
+    return {"requests": [row]}
+
+
+def seeded(seed: int) -> random.Random:
+    """A random run that says how to replay it."""
+    print(f"seed {seed}: replay with RINGMASTER_SEED={seed}")
+    return random.Random(seed)
