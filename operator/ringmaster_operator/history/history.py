@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
 
 from ringmaster_operator.history import queries, recorder, reports
-from ringmaster_operator.history.errors import HistoryError, damaged, explained
+from ringmaster_operator.history.errors import HistoryError, damaged, explained, unavailable
 from ringmaster_operator.history.postgres import READERS, PostgresBackend
 from ringmaster_operator.history.sqlite import SqliteBackend
 from ringmaster_operator.history.writer import Writer
@@ -72,6 +72,7 @@ class History:
         self._backend = backend
         self._writer = Writer(backend)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="history-reader")
+        self._closed = False
 
     @classmethod
     async def open(cls, url: str) -> History:
@@ -83,7 +84,10 @@ class History:
         return cls(await asyncio.to_thread(_backend, url))
 
     async def close(self) -> None:
-        """Commit what is queued and let the database go."""
+        """Commit what is queued and let the database go; it may be called again."""
+        if self._closed:
+            return
+        self._closed = True
         await asyncio.to_thread(self._readers.shutdown)
         await asyncio.to_thread(self._backend.reader.dispose)
         await self._writer.close()
@@ -95,6 +99,8 @@ class History:
 
     async def read(self, run: Callable[[Session], T]) -> T:
         """Run `run` on a read-only connection, in a thread."""
+        if self._closed:
+            raise unavailable(self._backend.place, "it was closed")
 
         def reading() -> T:
             try:

@@ -6,6 +6,7 @@ Python's own sqlite3 may be a build with the WAL-reset corruption bug (before 3.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import time
 from pathlib import Path
@@ -17,6 +18,8 @@ from sqlalchemy.pool import QueuePool
 
 from ringmaster_operator.history import migrate
 from ringmaster_operator.history.errors import HistoryError, HistoryInUse, damaged, unavailable
+
+log = logging.getLogger(__name__)
 
 VERSION: str = driver.sqlite_version
 READERS = 4
@@ -44,7 +47,6 @@ class SqliteBackend:
     def __init__(self, path: Path) -> None:
         """Take the lock, check or make the file, bring the schema up to date. Raises HistoryError."""
         self.place = str(path)
-        self._path = path
         self._lock = _take_lock(path)
         try:
             _prepare(path)
@@ -121,6 +123,7 @@ def _create(path: Path) -> None:
 
 def _check(path: Path) -> None:
     """Look for damage through a read-only connection, which changes nothing whatever it finds."""
+    log.info("checking the history database %s (%d MB)", path, path.stat().st_size >> 20)
     deadline = time.monotonic() + CHECK_SECONDS
     try:
         connection = driver.connect(f"{path.as_uri()}?mode=ro", uri=True)

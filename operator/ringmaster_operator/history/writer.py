@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlmodel import Session
 
-from ringmaster_operator.history.errors import HistoryError, HistoryUnavailable, explained
+from ringmaster_operator.history.errors import HistoryError, explained, unavailable
 
 log = logging.getLogger(__name__)
 
@@ -64,17 +64,16 @@ class Writer:
         """
         async with self._room:
             if self._closed:
-                raise HistoryUnavailable(f"the history database {self._backend.place} is closed")
+                raise unavailable(self._backend.place, "it was closed")
             job = _Job(run)
             self._jobs.put(job)
             result: T = await asyncio.wrap_future(job.future)
             return result
 
     async def close(self) -> None:
-        """Commit what is queued, empty the WAL, close the connection. May be called twice."""
-        if not self._closed:
-            self._closed = True
-            self._jobs.put(None)
+        """Commit what is queued, then let the backend settle."""
+        self._closed = True
+        self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def _work(self) -> None:

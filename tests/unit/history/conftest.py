@@ -97,7 +97,7 @@ def postgres_server() -> Iterator[Postgres]:
             _wait(Postgres(folder), server)
             yield Postgres(folder)
         finally:
-            server.send_signal(signal.SIGINT)
+            server.send_signal(signal.SIGQUIT)  # at once: nothing of it is kept
             server.wait(30)
     finally:
         shutil.rmtree(folder)

@@ -99,7 +99,7 @@ async def test_what_was_acknowledged_survives_kill_9(
     assert operators.stdout is not None
     acknowledged: list[str] = []
     for _ in range(KILLS):
-        acknowledged += one_life(operators.stdin, operators.stdout, chance.uniform(0.0, 0.8))
+        acknowledged += one_life(operators.stdin, operators.stdout, chance.uniform(0.0, 0.5))
     operators.stdin.close()
     history = await History.open(database_url)
 

@@ -53,16 +53,17 @@ async def test_one_that_fails_spoils_no_other(history: History) -> None:
 
 
 async def test_what_waits_is_committed_together(history: History) -> None:
-    gate, transactions = threading.Event(), []
+    gate, entered, transactions = threading.Event(), threading.Event(), []
 
     def first(_: Session) -> None:
+        entered.set()
         gate.wait(10)
 
     def run(db: Session) -> None:
         transactions.append(id(db))
 
     tasks = [asyncio.create_task(history.write(first))]
-    await asyncio.sleep(0.05)  # the writer is busy with the first
+    await asyncio.to_thread(entered.wait, 10)
     tasks += [asyncio.create_task(history.write(run)) for _ in range(50)]
     await asyncio.sleep(0)
     gate.set()
@@ -107,6 +108,8 @@ async def test_closing_commits_what_is_queued(database_url: str) -> None:
     await asyncio.gather(*tasks)
     with pytest.raises(HistoryUnavailable, match="closed"):
         await history.mark_applied(report_id="x")
+    with pytest.raises(HistoryUnavailable, match="closed"):
+        await history.find_report(report_id="x")
     history = await History.open(database_url)
     assert len(await names(history)) == 30
     await history.close()
@@ -138,9 +141,14 @@ async def test_callers_wait_when_too_much_is_under_way(small: Writer) -> None:
 
 
 async def test_a_cancelled_caller_is_passed_over(small: Writer) -> None:
-    gate, ran = threading.Event(), []
-    busy = asyncio.create_task(small.write(lambda _: gate.wait(10)))
-    await asyncio.sleep(0.05)
+    gate, entered, ran = threading.Event(), threading.Event(), []
+
+    def hold(_: Session) -> None:
+        entered.set()
+        gate.wait(10)
+
+    busy = asyncio.create_task(small.write(hold))
+    await asyncio.to_thread(entered.wait, 10)
     waiting = asyncio.create_task(small.write(lambda _: ran.append(1)))
     await asyncio.sleep(0)
     waiting.cancel()
