@@ -83,7 +83,7 @@ def build_prompt(
             context.state.hold(held)
     if explain:
         output.note(prompt.explain())
-    tokens = sum(part.tokens for part in prompt.parts)
+    tokens = prompt.tokens
     if as_json:
         parts = [{"name": part.name, "source": part.source, "tokens": part.tokens} for part in prompt.parts]
         data = {"bead": held.bead, "file": str(out) if out else None, "tokens": tokens, "parts": parts}
