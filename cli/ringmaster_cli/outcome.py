@@ -150,7 +150,7 @@ def _by_verify(seen: _Evidence) -> Outcome:
 def _by_word(seen: _Evidence) -> Outcome:
     """Without acceptance commands."""
     marker, text = seen.marker, seen.result.final_text.strip()
-    if not seen.worked and not (marker and _answers(seen)):
+    if not seen.worked and not (text and _answers(seen)):
         words = "the agent exited 0, but used no tokens, called no tool and changed nothing"
         return _say(OutcomeKind.FAILED, 0.95, words, Reason.EMPTY_SUCCESS)
     if marker is not None and marker.kind is MarkerKind.FAILED:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from ringmaster_cli.agents.terminal import one_line
+from ringmaster_cli.agents.terminal import one_line, plain
 from ringmaster_cli.cost import Spent
 from ringmaster_operator.resources.bead import Reason
 
@@ -71,29 +71,38 @@ class Facts:
     def say(self, text: str) -> None:
         """The agent's latest words; the last ones said become its final text."""
         if text.strip():
-            self.final_text = clip(text, MAX_FINAL_TEXT)
+            self.final_text = plain(clip(text, MAX_FINAL_TEXT))
             self.note = one_line(text, 200)
             self.activity += 1
 
     def spend(self, spent: Spent) -> None:
         """Usage of one position: a repeated reading of the same position keeps the largest figures."""
         known = self.spent.get(spent.position)
-        self.spent[spent.position] = spent if known is None else known.largest(spent)
+        row = spent if known is None else known.largest(spent)
+        self.spent[spent.position] = row
+        written = row.output - (known.output if known else 0)
+        if written > 0:
+            self.output_tokens += written
+            self.activity += 1
         if len(self.spent) > MAX_REQUESTS:
             # The oldest are summed up: only the newest are still being repeated.
             first, second, *_ = self.spent
             both = self.spent.pop(first).named(MORE).plus(self.spent.pop(second))
             self.spent = {MORE: both, **self.spent}
-        written = sum(row.output for row in self.spent.values())
-        if written > self.output_tokens:
-            self.output_tokens = written
-            self.activity += 1
+
+    def suspect(self, text: str, reason: Reason | None) -> None:
+        """An error that the agent may still get over: the cause if nothing follows."""
+        self.error_text = plain(clip(text, MAX_ERROR_TEXT))
+        self.error_reason = reason
+
+    def recover(self) -> None:
+        """The agent got on: what it told of before is no cause any more."""
+        self.is_error, self.error_text, self.error_reason = False, "", None
 
     def fail(self, text: str, reason: Reason | None) -> None:
-        """The agent told of an error of its own (not of a tool's)."""
+        """The agent told of an error of its own (not of a tool's) that ends the run."""
+        self.suspect(text, reason)
         self.is_error = True
-        self.error_text = clip(text, MAX_ERROR_TEXT)
-        self.error_reason = reason
 
 
 def clip(text: str, limit: int) -> str:

@@ -18,7 +18,8 @@ PATTERNS: tuple[tuple[Reason, re.Pattern[str]], ...] = tuple(
             Reason.CREDENTIALS,
             r"\b(401|403)\b|authenticat|unauthori[sz]ed|(invalid|incorrect|expired|missing|no) (x-)?api"
             r"[ _-]?key|api key (is )?(not valid|expired|invalid|missing|not found)|permission_?denied"
-            r"|please run /login|not logged in|oauth token|credit balance|set (an|your) auth",
+            r"|please run /login|not logged in|oauth token|credit balance"
+            r"|auth method|_API_KEY environment variable",
         ),
         (
             Reason.REFUSED,

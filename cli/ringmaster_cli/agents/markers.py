@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ringmaster_cli.agents.terminal import plain
+from ringmaster_cli.agents.terminal import one_line, plain
 from ringmaster_operator.resources.bead import DecisionOption
 from ringmaster_operator.resources.protocol import Question
 
@@ -55,7 +55,8 @@ class Marker:
 
 
 MARKER = re.compile(
-    r"^[ \t]{0,3}(?:\*\*|`)?RINGMASTER:[ \t]*(done|incomplete|failed|needs[-_ ]decision)\b(?:\*\*|`)?[ \t]*"
+    r"^[ \t]{0,3}(?:\*\*|`)?RINGMASTER:[ \t]*"
+    r"(done|incomplete|failed|needs[-_ ]decision)\b[.!]?(?:\*\*|`)?[ \t]*"
     r"(?:[:\u2013\u2014-]+[ \t]*(.*))?$",
     re.IGNORECASE,
 )
@@ -93,7 +94,8 @@ def read_question(marker: Marker) -> Question:
         elif not options and recommendation is None:
             words.append(line)
     question = "\n".join(words).strip() or "The agent asks for a decision without saying what it is."
-    unique = {name[:128]: consequence[:4096] for name, consequence in options if name}
+    # Names are shown on terminals and given back as answers: one line each.
+    unique = {one_line(name, 128): consequence[:4096] for name, consequence in options if name.strip()}
     return Question(
         question=question[:8192],
         options=[DecisionOption(name=name, consequence=text) for name, text in list(unique.items())[:20]],
@@ -107,7 +109,9 @@ def _named(recommendation: str | None, options: list[str]) -> str | None:
         return None
     text = recommendation.casefold()
     longest = sorted(options, key=len, reverse=True)
-    return next((name for name in longest if text.startswith(name.casefold())), recommendation[:4096])
+    return next(
+        (name for name in longest if text.startswith(name.casefold())), one_line(recommendation, 1000)
+    )
 
 
 def _outside_fences(text: str) -> Iterator[str]:

@@ -20,7 +20,7 @@ import psutil
 MARK = "RINGMASTER_RUN_ID"
 GRACE = 5.0
 """Seconds between asking (TERM) and ending (KILL)."""
-INTERRUPT_GRACE = 2.0
+INTERRUPT_GRACE = 1.0
 """Seconds that the program itself has after an interrupt before all are asked to end."""
 
 

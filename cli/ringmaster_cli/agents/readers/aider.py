@@ -46,7 +46,7 @@ class AiderReader(TextReader):
             self._request(words, _tokens(match))
             return Heard([words])
         elif FAULT.match(words):
-            self.facts.error_text, self.facts.error_reason = words, classify(words)
+            self.facts.suspect(words, classify(words))
         return super().line(text)
 
     def close(self) -> None:
@@ -58,7 +58,7 @@ class AiderReader(TextReader):
     def _request(self, words: str, sent: int) -> None:
         self._number += 1
         self.facts.turn()
-        self.facts.error_text, self.facts.error_reason = "", None
+        self.facts.recover()
         money = MONEY.search(words)
         usd = float(money[1]) if money else None
         stamp = self.context.started_at.isoformat(timespec="seconds")

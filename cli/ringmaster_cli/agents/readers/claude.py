@@ -63,8 +63,7 @@ class ClaudeReader(JsonReader):
         """The model's service failed and is asked again: not progress, but the cause if nothing follows."""
         status, words = count(event.get("error_status")), string(event.get("error"))
         text = f"API error {status or ''} {words}"
-        self.facts.error_text = text
-        self.facts.error_reason = by_status(status) or classify(words) or Reason.PROVIDER
+        self.facts.suspect(text, by_status(status) or classify(words) or Reason.PROVIDER)
         if text in self._told:
             return Heard()
         self._told.add(text)
@@ -92,7 +91,7 @@ class ClaudeReader(JsonReader):
         if key and key not in self._turns:
             self._turns.add(key)
             self.facts.turn()
-            self.facts.error_text, self.facts.error_reason = "", None
+            self.facts.recover()
         if key and mapping(message.get("usage")):
             self.facts.spend(self._spent(key, string(message.get("model")), mapping(message.get("usage"))))
 
@@ -144,7 +143,7 @@ class ClaudeReader(JsonReader):
             words = text or "; ".join(_strings(event.get("errors"))) or subtype.replace("_", " ")
             facts.fail(words, by_status(count(event.get("api_error_status"))) or classify(words))
             return Heard([f"! {one_line(words, PANE_LINE)}"])
-        facts.is_error, facts.error_text, facts.error_reason = False, "", None
+        facts.recover()
         facts.say(text)
         return Heard()
 

@@ -68,7 +68,7 @@ class CodexReader(JsonReader):
         item = mapping(event.get("item"))
         kind, text = string(item.get("type")), string(item.get("text"))
         if kind == "agent_message":
-            self._recovered()
+            self.facts.recover()
             self.facts.say(text)
             return Heard(spoken(text))
         if kind == "reasoning":
@@ -78,7 +78,7 @@ class CodexReader(JsonReader):
         if kind == "error":
             # A warning: errors that end the run come as turn.failed.
             return self.noise(string(item.get("message")))
-        self._recovered()
+        self.facts.recover()
         heard = self.on_item_started(event)
         self.facts.end_tool(string(item.get("id")))
         if item.get("status") == "failed":
@@ -87,7 +87,7 @@ class CodexReader(JsonReader):
         return heard
 
     def on_turn_completed(self, event: dict[str, Any]) -> None:
-        self._recovered()
+        self.facts.recover()
         self.facts.finished = True
         self.facts.end_all_tools()
         self._stream_total = mapping(event.get("usage"))
@@ -101,14 +101,11 @@ class CodexReader(JsonReader):
     def on_error(self, event: dict[str, Any]) -> Heard:
         """An error that Codex may still get over: the cause if nothing follows."""
         text = string(event.get("message"))
-        self.facts.error_text, self.facts.error_reason = text, classify(text)
+        self.facts.suspect(text, classify(text))
         if text in self._told:
             return Heard()
         self._told.add(text)
         return Heard([f"! {one_line(text, PANE_LINE)}"])
-
-    def _recovered(self) -> None:
-        self.facts.error_text, self.facts.error_reason = "", None
 
     def close(self) -> None:
         rows = list(self._recorded())

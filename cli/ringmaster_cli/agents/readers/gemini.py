@@ -1,7 +1,7 @@
 """Gemini CLI: --output-format stream-json, or json.
 
 Traps: prompt tokens include the cached ones; thoughts are billed as output but told apart; totals come
-once, at the end, summed over all requests of a model.
+once, at the end, summed over all requests of a model, so their number is counted along the way.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class GeminiReader(JsonReader):
         super().__init__(context)
         self.provider = self.provider or "google"
         self._speech = ""
+        self._answering = False
         self._document: list[str] = []
 
     def line(self, text: str) -> Heard:
@@ -57,15 +58,21 @@ class GeminiReader(JsonReader):
     def on_message(self, event: dict[str, Any]) -> Heard | None:
         if event.get("role") != "assistant":
             return None
+        self._request()
         text = string(event.get("content"))
-        if not self._speech:
-            self.facts.turn()
         # A delta goes on with the words before it; anything else stands for itself.
         self._speech = (self._speech if event.get("delta") else "") + text
         self.facts.say(self._speech)
         return Heard(spoken(text))
 
+    def _request(self) -> None:
+        """The model's first sign of life after the tools' results: another request."""
+        if not self._answering:
+            self._answering = True
+            self.facts.turn()
+
     def on_tool_use(self, event: dict[str, Any]) -> Heard | None:
+        self._request()
         self._speech = ""
         name = string(event.get("tool_name"))
         if not self.facts.begin_tool(string(event.get("tool_id")), name):
@@ -73,6 +80,7 @@ class GeminiReader(JsonReader):
         return Heard([tool_line(name, about_tool(event.get("parameters")))])
 
     def on_tool_result(self, event: dict[str, Any]) -> Heard | None:
+        self._answering = False
         self.facts.end_tool(string(event.get("tool_id")))
         if event.get("status") == "error":
             return Heard([f"  tool failed: {one_line(_message(event), 200)}"])
@@ -81,7 +89,7 @@ class GeminiReader(JsonReader):
     def on_error(self, event: dict[str, Any]) -> Heard:
         text = _message(event)
         if event.get("severity") != "warning":
-            self.facts.error_text, self.facts.error_reason = text, classify(text)
+            self.facts.suspect(text, classify(text))
         return Heard([f"! {one_line(text, PANE_LINE)}"])
 
     def on_result(self, event: dict[str, Any]) -> Heard | None:
@@ -90,7 +98,7 @@ class GeminiReader(JsonReader):
         self._totals(mapping(event.get("stats")))
         if event.get("status") == "error" or event.get("error"):
             return Heard(self.fail(_message(event)))
-        self.facts.error_text, self.facts.error_reason = "", None
+        self.facts.recover()
         return None
 
     def _totals(self, stats: Mapping[str, Any]) -> None:
@@ -137,6 +145,7 @@ class GeminiReader(JsonReader):
             cache_read=count(figures.get("cached")),
             output=written + thoughts,
             reasoning=thoughts,
+            requests=max(1, self.facts.turns),
         )
 
     def _position(self, model: str) -> str:
