@@ -1,0 +1,106 @@
+"""Programs that the demo runs, and what it says meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HACK = Path(__file__).resolve().parents[1]
+DATA = HACK / "demo.d"
+NAMESPACE = "demo"
+
+
+class DemoError(Exception):
+    """Something that a person should read; it ends the demo with exit code 1."""
+
+
+def say(text: str) -> None:
+    """A line of progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def step(text: str) -> Iterator[None]:
+    """Say what is done, and when it is done how long it took."""
+    begun = time.monotonic()
+    say(f"- {text} ...")
+    yield
+    seconds = time.monotonic() - begun
+    if seconds > 2:
+        say(f"  done in {seconds:.0f} s")
+
+
+def run(
+    *command: str | Path,
+    stdin: str | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> str:
+    """What a program prints; raises DemoError with its last lines."""
+    words = [str(word) for word in command]
+    done = subprocess.run(words, input=stdin, env=env, cwd=cwd, text=True, capture_output=True, check=False)
+    if done.returncode:
+        tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
+        raise DemoError(f"{' '.join(words[:4])} ... failed with exit code {done.returncode}:\n{tail}")
+    return done.stdout
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """kubectl for one cluster."""
+
+    kubeconfig: Path
+    kubectl: str
+    made: bool
+    """Whether the demo started it, and so ends it."""
+
+    def run(self, *arguments: str, stdin: str | None = None) -> str:
+        """kubectl in the demo's namespace; what it prints."""
+        env = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
+        return run(self.kubectl, "-n", NAMESPACE, *arguments, stdin=stdin, env=env)
+
+    def apply(self, objects: Sequence[Mapping[str, Any]]) -> None:
+        """kubectl apply."""
+        body = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+        self.run("apply", "-f", "-", stdin=body)
+
+    def get(self, kind: str) -> list[dict[str, Any]]:
+        """All objects of a kind."""
+        items: list[dict[str, Any]] = json.loads(self.run("get", kind, "-o", "json"))["items"]
+        return items
+
+
+def start_cluster(kubeconfig: str | None) -> Cluster:
+    """The cluster of hack/cluster, started unless it runs."""
+    tool = HACK / "cluster"
+    given = ["--kubeconfig", kubeconfig] if kubeconfig else ["--name", NAMESPACE]
+    ready = (
+        subprocess.run([str(tool), "status", *given, "--json"], capture_output=True, check=False).returncode
+        == 0
+    )
+    if (
+        not ready
+        and subprocess.run([str(tool), "up", *given], stdout=subprocess.DEVNULL, check=False).returncode
+    ):
+        raise DemoError("the cluster did not start; the reason stands above")
+    path = Path(run(tool, "kubeconfig", *given).strip())
+    kubectl = run(tool, "exec", *given, "--", "sh", "-c", "command -v kubectl").strip()
+    return Cluster(
+        kubeconfig=path, kubectl=kubectl, made=not ready and not kubeconfig and "KUBECONFIG" not in os.environ
+    )
+
+
+def end_cluster(cluster: Cluster) -> None:
+    """Only when the demo made it."""
+    if cluster.made:
+        subprocess.run(
+            [str(HACK / "cluster"), "down", "--name", NAMESPACE], check=False, stdout=subprocess.DEVNULL
+        )
