@@ -26,6 +26,7 @@ from ringmaster_operator.handlers.watch import Watch
 from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kube
 from ringmaster_operator.reconcilers.beads import BeadReconciler
+from ringmaster_operator.reconcilers.tmux_host import tmux_host
 from ringmaster_operator.settings import Settings
 from ringmaster_operator.statuses import Statuses
 from ringmaster_operator.store import Store
@@ -137,11 +138,31 @@ class Operator:
         loop = asyncio.get_running_loop()
         self.watch = Watch(sink=self.state.take, loop=loop, namespace=self.settings.namespace)
         self.watch.start()
+        tasks = self._tmux_host(url) if self.settings.tmux_host else []
         return [
+            *tasks,
             self._task(self.beads.queue.run(), "beads"),
             self._task(self.reports.run(), "outbox"),
             self._task(self.service.expire(), "leases"),
             self._task(self.state.sweep(self.settings.sweep_seconds), "sweep"),
+        ]
+
+    def _tmux_host(self, url: str) -> list[asyncio.Task[None]]:
+        workers = tmux_host(
+            settings=self.settings,
+            url=url,
+            store=self.store,
+            board=self.board,
+            kube=self.kube,
+            history=self.history,
+            events=self.events,
+            clock=self.clock,
+            ended=self.service.session_ended,
+            changed=self.desk.wake,
+        )
+        return [
+            self._task(workers.queue.run(), "workers"),
+            self._task(workers.poll(self.settings.tmux_poll_seconds), "tmux"),
         ]
 
     def _task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:

@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     """Seconds that it is still trusted while the API server does not answer, so that reports come in."""
     reconcile_workers: Annotated[int, Field(ge=1, le=64)] = 8
     """Objects that are reconciled at the same time."""
-    tmux_host: str = ""
+    tmux_host: Annotated[str, Field(pattern=r"^([A-Za-z0-9][-A-Za-z0-9_.]{0,62})?$")] = ""
     """Name of the tmux host that this process is; none when empty."""
     tmux_poll_seconds: Annotated[float, Field(ge=0.5, le=60)] = 5.0
     """Seconds between looks at the local tmux sessions. Local only: it costs the API server nothing."""

@@ -125,7 +125,7 @@ class TestTmux(RuntimeConformance):
         socket = f"{place.prefix}-own"
         await runtime.start(replace(spec("w-0"), place=socket))
         assert runtime.attach_command((NAMESPACE, "w-0")) == [
-            *("tmux", "-L", socket, "attach-session", "-t", "=w-0")
+            *("tmux", "-L", socket, "attach-session", "-t=w-0")
         ]
         assert place.tmux("list-sessions", "-F", "#{session_name}", socket=socket) == "w-0"
         assert set(await by_name(place.runtime())) == {"w-0"}

@@ -121,7 +121,8 @@ class TmuxServer:
         self._run("kill-session", "-t", f"={name}")
 
     def attach_command(self, name: str) -> list[str]:
-        return ["tmux", "-L", self.socket, "attach-session", "-t", f"={name}"]
+        # in one word: zsh would take "=name" alone for a program
+        return ["tmux", "-L", self.socket, "attach-session", f"-t={name}"]
 
     def _run(self, *args: str) -> list[str]:
         try:
