@@ -21,8 +21,11 @@ class PostgresBackend:
         """Connect and bring the schema up to date. Raises HistoryError."""
         url = url.set(drivername="postgresql+psycopg")
         self.place = url.render_as_string(hide_password=True)
-        arguments = {"connect_timeout": CONNECT_SECONDS, "options": "-c timezone=UTC"}
-        settings: dict[str, Any] = {"max_overflow": 0, "pool_pre_ping": True, "connect_args": arguments}
+        settings: dict[str, Any] = {
+            "max_overflow": 0,
+            "pool_pre_ping": True,  # a connection that the server dropped while idle costs no report
+            "connect_args": {"connect_timeout": CONNECT_SECONDS},
+        }
         self.writer = create_engine(url, pool_size=1, **settings)
         reader = create_engine(url, pool_size=READERS, **settings)
         self.reader = reader.execution_options(postgresql_readonly=True)

@@ -167,7 +167,7 @@ async def test_a_server_that_drops_connections_is_reached_again(postgres_server:
 
     def drop() -> None:
         with postgres_server.connect() as connection:
-            ours = "FROM pg_stat_activity WHERE datname LIKE 't%' AND pid <> pg_backend_pid()"
+            ours = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
             connection.execute(f"SELECT pg_terminate_backend(pid) {ours}".encode())
 
     await history.save_session(namespace="n", worker="w", name="a", state="Idle", restarts=0)
