@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from support.desk import Body, Desk, bead
 
@@ -27,11 +27,21 @@ def steps(*steps: Mapping[str, Any], **where: int | str) -> Body:
     return {**where, "steps": list(steps)}
 
 
+class Operator(Protocol):
+    """Where a session works."""
+
+    @property
+    def url(self) -> str: ...
+
+
+At = TypeVar("At", bound=Operator)
+
+
 @dataclass
-class Station:
+class Station(Generic[At]):
     """Where a session runs: its environment, its home, the repository it works on."""
 
-    desk: Desk
+    desk: At
     folder: Path
     origin: Path
     extra: dict[str, str] = field(default_factory=dict)
@@ -85,7 +95,7 @@ class Station:
             start_new_session=True,
         )
 
-    def add(self, name: str = "fix-it", **more: Any) -> None:
+    def add(self: Station[Desk], name: str = "fix-it", **more: Any) -> None:
         """A bead on the station's repository."""
         self.desk.beads.append(bead(name, **{"repository": {"url": str(self.origin)}, **more}))
 

@@ -19,7 +19,7 @@ def desk() -> Iterator[Desk]:
 
 
 @pytest.fixture
-def station(desk: Desk, tmp_path: Path) -> Station:
+def station(desk: Desk, tmp_path: Path) -> Station[Desk]:
     origin = tmp_path / "origin.git"
     seed = tmp_path / "seed"
     seed.mkdir()

@@ -49,7 +49,7 @@ def test_the_exit_codes_are_these() -> None:
     assert set(MEANINGS) == set(Exit)
 
 
-def test_step_by_step_as_json(station: Station) -> None:
+def test_step_by_step_as_json(station: Station[Desk]) -> None:
     station.add(description=scenario(steps(WRITE, {"done": "made it"})), acceptance=VERIFY)
     pulled = station.run("pull-bead", "--json")
     assert pulled.returncode == 0, pulled.stderr
@@ -87,7 +87,7 @@ def test_step_by_step_as_json(station: Station) -> None:
 
 
 @pytest.mark.parametrize("command", ["build-prompt", "run-agent", "heartbeat", "release"])
-def test_without_a_bead_there_is_nothing_to_do(station: Station, command: str) -> None:
+def test_without_a_bead_there_is_nothing_to_do(station: Station[Desk], command: str) -> None:
     done = station.run(command)
     assert (done.returncode, one_line(done.stderr)) == (
         3,
@@ -95,7 +95,7 @@ def test_without_a_bead_there_is_nothing_to_do(station: Station, command: str) -
     )
 
 
-def test_verdicts_of_a_pull(station: Station) -> None:
+def test_verdicts_of_a_pull(station: Station[Desk]) -> None:
     nothing = station.run("pull-bead", "--json")
     assert nothing.returncode == Exit.NOTHING
     assert json.loads(nothing.stdout) == {"none": {"verdict": "nothing", "reason": "no bead is ready"}}
@@ -104,7 +104,7 @@ def test_verdicts_of_a_pull(station: Station) -> None:
     assert (stop.returncode, stop.stdout) == (Exit.STOP, "told to stop: no bead is ready\n")
 
 
-def test_a_named_bead_and_no_other(station: Station) -> None:
+def test_a_named_bead_and_no_other(station: Station[Desk]) -> None:
     station.add("first")
     station.add("second")
     assert "bead second" in station.run("pull-bead", "--bead", "second").stdout
@@ -112,7 +112,7 @@ def test_a_named_bead_and_no_other(station: Station) -> None:
     assert station.desk.released == [("second", "wrong one")]
 
 
-def test_a_repeated_pull_after_a_lost_answer_is_the_same_claim(station: Station) -> None:
+def test_a_repeated_pull_after_a_lost_answer_is_the_same_claim(station: Station[Desk]) -> None:
     station.add("first")
     station.add("second")
     lost = iter(["act"])
@@ -131,7 +131,7 @@ def test_a_repeated_pull_after_a_lost_answer_is_the_same_claim(station: Station)
         (["--bead", "line\nbreak"], "is not the name of a bead"),
     ],
 )
-def test_names_that_cannot_be(station: Station, args: list[str], message: str) -> None:
+def test_names_that_cannot_be(station: Station[Desk], args: list[str], message: str) -> None:
     done = station.run("pull-bead", *args)
     assert done.returncode == Exit.USAGE
     assert message in one_line(done.stderr)
@@ -153,28 +153,28 @@ def test_names_that_cannot_be(station: Station, args: list[str], message: str) -
         ["worker", "logs", "ok", "-n", "0"],
     ],
 )
-def test_bad_usage(station: Station, args: list[str]) -> None:
+def test_bad_usage(station: Station[Desk], args: list[str]) -> None:
     done = station.run(*args)
     assert done.returncode == Exit.USAGE, done.stderr
     assert done.stderr.strip()
     assert "Traceback" not in done.stderr
 
 
-def test_settings_are_named_when_they_are_missing(station: Station) -> None:
+def test_settings_are_named_when_they_are_missing(station: Station[Desk]) -> None:
     station.extra = {"RINGMASTER_URL": "", "RINGMASTER_WORKER": ""}
     done = station.run("pull-bead")
     assert done.returncode == Exit.USAGE
     assert "set RINGMASTER_URL, RINGMASTER_WORKER:" in one_line(done.stderr)
 
 
-def test_a_wrong_token_is_refused(station: Station) -> None:
+def test_a_wrong_token_is_refused(station: Station[Desk]) -> None:
     station.token_file.write_text("stale")
     done = station.run("pull-bead")
     assert done.returncode == Exit.REFUSED
     assert "the token is not valid (HTTP 401)" in done.stderr.splitlines()[-1]
 
 
-def test_a_fault_of_ours_is_one_line_unless_asked_for(station: Station) -> None:
+def test_a_fault_of_ours_is_one_line_unless_asked_for(station: Station[Desk]) -> None:
     station.desk.fault = lambda method, path: (200, {"claimed": {"claimId": 3}})
     done = station.run("pull-bead")
     assert done.returncode == Exit.INTERNAL
@@ -183,7 +183,7 @@ def test_a_fault_of_ours_is_one_line_unless_asked_for(station: Station) -> None:
     assert "Traceback" in station.run("pull-bead").stderr
 
 
-def test_a_lost_claim(station: Station) -> None:
+def test_a_lost_claim(station: Station[Desk]) -> None:
     station.add(description=scenario(steps(WRITE, {"done": "made it"})))
     assert station.run("pull-bead").returncode == 0
     station.desk.take_away()
@@ -194,7 +194,7 @@ def test_a_lost_claim(station: Station) -> None:
     assert station.desk.reports == {}
 
 
-def test_a_late_report_is_lost_and_not_repeated(station: Station) -> None:
+def test_a_late_report_is_lost_and_not_repeated(station: Station[Desk]) -> None:
     station.add(description=scenario(steps(WRITE, {"done": "made it"})))
     assert station.run("pull-bead").returncode == 0
     assert station.run("run-agent").returncode == 0
@@ -207,7 +207,7 @@ def test_a_late_report_is_lost_and_not_repeated(station: Station) -> None:
     assert len(station.desk.refused) == 1
 
 
-def test_work_that_cannot_start_waits_to_be_reported(station: Station) -> None:
+def test_work_that_cannot_start_waits_to_be_reported(station: Station[Desk]) -> None:
     station.add(repository={"url": "/nowhere/at/all"})
     assert station.run("pull-bead").returncode == 0
     built = station.run("build-prompt", "-o", "p.md")
@@ -219,7 +219,7 @@ def test_work_that_cannot_start_waits_to_be_reported(station: Station) -> None:
     assert (report.outcome.kind, report.outcome.reason) == ("failed", "Repository")
 
 
-def test_a_report_in_a_persons_words(station: Station) -> None:
+def test_a_report_in_a_persons_words(station: Station[Desk]) -> None:
     station.add()
     assert station.run("pull-bead").returncode == 0
     early = station.run("report-result")
@@ -244,7 +244,9 @@ def test_a_report_in_a_persons_words(station: Station) -> None:
         (["--summary", "only words"], "give --outcome"),
     ],
 )
-def test_a_report_that_would_not_be_valid_is_not_sent(station: Station, args: list[str], words: str) -> None:
+def test_a_report_that_would_not_be_valid_is_not_sent(
+    station: Station[Desk], args: list[str], words: str
+) -> None:
     station.add()
     assert station.run("pull-bead").returncode == 0
     done = station.run("report-result", *args)
@@ -253,7 +255,7 @@ def test_a_report_that_would_not_be_valid_is_not_sent(station: Station, args: li
     assert station.desk.reports == {}
 
 
-def test_what_an_agent_printed_is_read_for_its_usage(station: Station) -> None:
+def test_what_an_agent_printed_is_read_for_its_usage(station: Station[Desk]) -> None:
     station.add(description=scenario(steps(WRITE, {"done": "made it"})))
     assert station.run("pull-bead").returncode == 0
     assert station.run("run-agent").returncode == 0
@@ -269,7 +271,7 @@ def test_what_an_agent_printed_is_read_for_its_usage(station: Station) -> None:
     assert "made it" in report.final_text
 
 
-def test_words_of_others_do_not_steer_the_terminal(station: Station) -> None:
+def test_words_of_others_do_not_steer_the_terminal(station: Station[Desk]) -> None:
     station.desk.beads.append(bead(title="\x1b]0;owned\x07red \x1b[31mtitle\x1b[0m"))
     done = station.run("pull-bead")
     assert "\x1b" not in done.stdout + done.stderr
@@ -285,7 +287,7 @@ def test_the_steps_import_nothing_heavy(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_help_and_a_whole_pull_import_nothing_heavy(station: Station, desk: Desk) -> None:
+def test_help_and_a_whole_pull_import_nothing_heavy(station: Station[Desk], desk: Desk) -> None:
     desk.beads.append(bead())
     code = (
         "import sys, atexit; sys.argv = ['ringmaster', *sys.argv[1:]]\n"
@@ -301,7 +303,7 @@ def test_help_and_a_whole_pull_import_nothing_heavy(station: Station, desk: Desk
         assert done.stderr.splitlines()[-1] == "[]"
 
 
-def test_help_names_every_command_and_exit_code(station: Station) -> None:
+def test_help_names_every_command_and_exit_code(station: Station[Desk]) -> None:
     done = station.run("--help")
     for word in ("pull-bead", "build-prompt", "run-agent", "report-result", "heartbeat", "release", "worker"):
         assert word in done.stdout
@@ -310,7 +312,7 @@ def test_help_names_every_command_and_exit_code(station: Station) -> None:
     assert station.run("--version").stdout.strip().count(".") == 2
 
 
-def test_the_script_is_written_for_each_profile(station: Station, tmp_path: Path) -> None:
+def test_the_script_is_written_for_each_profile(station: Station[Desk], tmp_path: Path) -> None:
     done = station.run("worker", "script", "--agent", "claude-code", "-o", "work.sh")
     assert done.returncode == 0, done.stderr
     path = station.folder / "work.sh"

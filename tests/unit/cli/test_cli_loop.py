@@ -28,7 +28,7 @@ def until(what: Callable[[], object], seconds: float = 40.0) -> None:
 
 
 @contextmanager
-def started(station: Station, *args: str) -> Iterator[subprocess.Popen[str]]:
+def started(station: Station[Desk], *args: str) -> Iterator[subprocess.Popen[str]]:
     process = station.start(*args)
     try:
         yield process
@@ -44,11 +44,11 @@ def said(process: subprocess.Popen[str]) -> str:
     return process.communicate(timeout=40)[0]
 
 
-def working(station: Station) -> bool:
+def working(station: Station[Desk]) -> bool:
     return (station.folder / "working").exists()
 
 
-def at_work(station: Station, *more: dict[str, object]) -> str:
+def at_work(station: Station[Desk], *more: dict[str, object]) -> str:
     """A scenario that shows when the agent is at work, and then takes long."""
     touch = {"run": f"touch {station.folder}/working"}
     return scenario(steps(WRITE, *more, touch, {"sleep": 60}, {"done": "late"}))
@@ -67,12 +67,12 @@ def processes(marker: str) -> list[int]:
     return found
 
 
-def agents(station: Station) -> list[int]:
+def agents(station: Station[Desk]) -> list[int]:
     """Processes that work under a claim in this station's home."""
     return [pid for pid in processes("RINGMASTER_CLAIM=") if pid in processes(str(station.home))]
 
 
-def test_a_bead_from_pull_to_report(station: Station) -> None:
+def test_a_bead_from_pull_to_report(station: Station[Desk]) -> None:
     station.add(
         description=scenario(steps(WRITE, {"done": "made it"})),
         acceptance=VERIFY,
@@ -102,7 +102,7 @@ def test_a_bead_from_pull_to_report(station: Station) -> None:
     assert list((station.home / "transcripts").iterdir())
 
 
-def test_unfinished_work_goes_round_with_what_was_learned(station: Station) -> None:
+def test_unfinished_work_goes_round_with_what_was_learned(station: Station[Desk]) -> None:
     station.add(
         description=scenario(
             steps({"write": {"path": "made.txt", "text": "no\n"}}, {"done": "it is"}, iteration=1),
@@ -121,7 +121,7 @@ def test_unfinished_work_goes_round_with_what_was_learned(station: Station) -> N
     assert git(station.origin, "rev-list", "--count", "main..ringmaster/fix-it").strip() == "2"
 
 
-def test_a_question_to_a_person_is_no_success(station: Station) -> None:
+def test_a_question_to_a_person_is_no_success(station: Station[Desk]) -> None:
     ask = {"ask": {"question": "Red or blue?", "options": [{"name": "red"}, {"name": "blue"}]}}
     station.add(description=scenario(steps(WRITE, ask)), acceptance={"verify": ["true"]})
     assert station.run("worker", "run", "--once").returncode == 0
@@ -141,7 +141,7 @@ def test_a_question_to_a_person_is_no_success(station: Station) -> None:
     ],
 )
 def test_work_that_cannot_start_is_reported_as_such(
-    station: Station, agent: dict[str, Any], bead: dict[str, Any], reason: str, words: str
+    station: Station[Desk], agent: dict[str, Any], bead: dict[str, Any], reason: str, words: str
 ) -> None:
     station.desk.agent = {**station.desk.agent, **agent}
     station.add(description=scenario(steps(WRITE)), **bead)
@@ -153,7 +153,7 @@ def test_work_that_cannot_start_is_reported_as_such(
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_the_agent_knows_its_bead_and_not_our_token(station: Station) -> None:
+def test_the_agent_knows_its_bead_and_not_our_token(station: Station[Desk]) -> None:
     station.desk.agent["env"] = [{"name": "FROM_WORKER", "value": "spec"}]
     station.add(description=scenario(steps({"run": "env > env.txt"}, {"done": "shown"})))
     assert station.run("worker", "run", "--once").returncode == 0
@@ -167,7 +167,7 @@ def test_the_agent_knows_its_bead_and_not_our_token(station: Station) -> None:
     assert "RINGMASTER_URL" not in env
 
 
-def test_a_token_limit_stops_the_agent(station: Station) -> None:
+def test_a_token_limit_stops_the_agent(station: Station[Desk]) -> None:
     spend = {"tokens": {"input": 10, "cached": 0, "output": 700}}
     run = steps(spend, WRITE, {"say": "one"}, {"say": "two"}, {"sleep": 30}, {"done": "late"})
     station.add(description=scenario(run), tokens=1000, spentTokens=500)
@@ -178,7 +178,7 @@ def test_a_token_limit_stops_the_agent(station: Station) -> None:
     assert (report.outcome.kind, report.outcome.reason) == ("failed", "Budget")
 
 
-def test_a_cancelled_bead_ends_its_agent_and_keeps_its_cost(station: Station) -> None:
+def test_a_cancelled_bead_ends_its_agent_and_keeps_its_cost(station: Station[Desk]) -> None:
     station.desk.lease_seconds = 0.6
     station.add(description=at_work(station))
     with started(station, "worker", "run", "--once") as process:
@@ -192,7 +192,7 @@ def test_a_cancelled_bead_ends_its_agent_and_keeps_its_cost(station: Station) ->
     assert agents(station) == []
 
 
-def test_a_bead_that_is_called_back_is_saved_counted_and_released(station: Station) -> None:
+def test_a_bead_that_is_called_back_is_saved_counted_and_released(station: Station[Desk]) -> None:
     station.desk.lease_seconds = 0.6
     station.add(description=at_work(station))
     with started(station, "worker", "run", "--once") as process:
@@ -206,7 +206,7 @@ def test_a_bead_that_is_called_back_is_saved_counted_and_released(station: Stati
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_stopped_worker_saves_the_work_and_gives_the_bead_back(station: Station, number: int) -> None:
+def test_a_stopped_worker_saves_the_work_and_gives_the_bead_back(station: Station[Desk], number: int) -> None:
     station.add(description=at_work(station))
     with started(station, "worker", "run") as process:
         until(lambda: working(station))
@@ -219,7 +219,7 @@ def test_a_stopped_worker_saves_the_work_and_gives_the_bead_back(station: Statio
     assert agents(station) == []
 
 
-def test_a_waiting_worker_stops_at_once(station: Station) -> None:
+def test_a_waiting_worker_stops_at_once(station: Station[Desk]) -> None:
     with started(station, "worker", "run") as process:
         until(lambda: station.desk.calls)
         process.send_signal(signal.SIGTERM)
@@ -231,7 +231,7 @@ def test_a_waiting_worker_stops_at_once(station: Station) -> None:
     assert station.desk.calls == ["POST /api/v1/claims"]
 
 
-def test_a_lost_claim_ends_the_agent_and_publishes_nothing(station: Station) -> None:
+def test_a_lost_claim_ends_the_agent_and_publishes_nothing(station: Station[Desk]) -> None:
     station.desk.lease_seconds = 0.6
     station.add(description=at_work(station))
     with started(station, "worker", "run", "--once") as process:
@@ -246,7 +246,7 @@ def test_a_lost_claim_ends_the_agent_and_publishes_nothing(station: Station) -> 
     assert not (station.state / "claim.json").exists()
 
 
-def test_a_claim_lost_while_the_agent_ended_publishes_nothing(station: Station) -> None:
+def test_a_claim_lost_while_the_agent_ended_publishes_nothing(station: Station[Desk]) -> None:
     station.add(description=scenario(steps(WRITE, {"done": "made it"})), acceptance=VERIFY)
 
     def lose(method: str, path: str) -> None:
@@ -265,7 +265,7 @@ def test_a_claim_lost_while_the_agent_ended_publishes_nothing(station: Station) 
     assert [late.outcome.kind for late in station.desk.refused] == ["success"]
 
 
-def test_the_operator_restarts_while_the_result_is_reported(station: Station) -> None:
+def test_the_operator_restarts_while_the_result_is_reported(station: Station[Desk]) -> None:
     station.add(description=scenario(steps(WRITE, {"done": "made it"})), acceptance=VERIFY)
     down: list[str] = []
 
@@ -288,7 +288,7 @@ def test_the_operator_restarts_while_the_result_is_reported(station: Station) ->
     assert "waiting for the operator" in words
 
 
-def test_a_finished_result_survives_the_death_of_the_worker(station: Station) -> None:
+def test_a_finished_result_survives_the_death_of_the_worker(station: Station[Desk]) -> None:
     station.add(description=scenario(steps(WRITE, {"done": "made it"})), acceptance=VERIFY)
     station.desk.fault = lambda method, path: "drop" if path.endswith("/reports") else None
     with started(station, "worker", "run", "--once") as process:
@@ -304,7 +304,7 @@ def test_a_finished_result_survives_the_death_of_the_worker(station: Station) ->
     assert station.desk.fence == 1
 
 
-def test_a_killed_worker_leaves_no_agent_and_its_bead_goes_on(station: Station) -> None:
+def test_a_killed_worker_leaves_no_agent_and_its_bead_goes_on(station: Station[Desk]) -> None:
     station.add(description=at_work(station), acceptance=VERIFY)
     with started(station, "worker", "run", "--once") as process:
         until(lambda: working(station))
@@ -324,7 +324,7 @@ def test_a_killed_worker_leaves_no_agent_and_its_bead_goes_on(station: Station) 
     assert station.desk.fence == 1
 
 
-def test_a_bead_that_keeps_ending_its_worker_goes_back(station: Station) -> None:
+def test_a_bead_that_keeps_ending_its_worker_goes_back(station: Station[Desk]) -> None:
     station.add(description=at_work(station))
     for _ in range(2):
         (station.folder / "working").unlink(missing_ok=True)
@@ -339,7 +339,7 @@ def test_a_bead_that_keeps_ending_its_worker_goes_back(station: Station) -> None
     assert agents(station) == []
 
 
-def test_nothing_to_do_says_so_once_and_does_not_ask_again_soon(station: Station) -> None:
+def test_nothing_to_do_says_so_once_and_does_not_ask_again_soon(station: Station[Desk]) -> None:
     station.desk.fault = lambda method, path: (200, {"none": {"verdict": "nothing", "reason": "none"}})
     with started(station, "worker", "run") as process:
         until(lambda: len(station.desk.calls) >= 3)
@@ -349,7 +349,7 @@ def test_nothing_to_do_says_so_once_and_does_not_ask_again_soon(station: Station
     assert words.count("waiting for work: none") == 1
 
 
-def test_a_fault_of_ours_gives_the_bead_back_and_shows_one_line(station: Station, desk: Desk) -> None:
+def test_a_fault_of_ours_gives_the_bead_back_and_shows_one_line(station: Station[Desk], desk: Desk) -> None:
     station.add(description=scenario(steps(WRITE)))
     desk.fault = lambda method, path: (200, {"order": "continue", "reason": ""}) if "/work" in path else None
     done = station.run("worker", "run", "--once")
@@ -359,7 +359,7 @@ def test_a_fault_of_ours_gives_the_bead_back_and_shows_one_line(station: Station
     assert [name for name, _ in desk.released] == ["fix-it"]
 
 
-def test_json_is_one_object_a_line(station: Station) -> None:
+def test_json_is_one_object_a_line(station: Station[Desk]) -> None:
     import json
 
     station.desk.stop_when_empty = True

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from support.desk import Desk
 from support.station import Station, git, scenario, steps
 
 WRITE = {"write": {"path": "made.txt", "text": "yes\n"}}
@@ -28,7 +29,7 @@ KEPT = (
 )
 
 
-def backlog(station: Station) -> None:
+def backlog(station: Station[Desk]) -> None:
     """A bead done at once, one of two iterations, one that cannot start, one with a question."""
     verify = {"verify": ["grep -q yes made.txt"]}
     station.add("plain", description=scenario(steps(WRITE, {"done": "made it"})), acceptance=verify)
@@ -40,23 +41,23 @@ def backlog(station: Station) -> None:
     station.desk.stop_when_empty = True
 
 
-def reports(station: Station) -> list[dict[str, Any]]:
+def reports(station: Station[Desk]) -> list[dict[str, Any]]:
     bodies = [report.body() for report in station.desk.reports.values()]
     return [{name: body.get(name) for name in KEPT} for body in bodies]
 
 
-def calls(station: Station) -> list[str]:
+def calls(station: Station[Desk]) -> list[str]:
     """What was asked of the operator, without heartbeats, checks and ids: those depend on the time taken."""
     verbs = [call.rsplit("/", 1)[-1] for call in station.desk.calls]
     return [verb for verb in verbs if verb in ("claims", "reports", "release")]
 
 
-def files(station: Station) -> list[str]:
+def files(station: Station[Desk]) -> list[str]:
     names = git(station.origin, "for-each-ref", "--format=%(refname:short)", "refs/heads/ringmaster").split()
     return [f"{name}: {git(station.origin, 'show', f'{name}:made.txt')}" for name in names]
 
 
-def script(station: Station, *args: str) -> subprocess.Popen[str]:
+def script(station: Station[Desk], *args: str) -> subprocess.Popen[str]:
     path = station.folder / "work.sh"
     assert station.run("worker", "script", "--agent", "claude-code", "-o", str(path)).returncode == 0
     return subprocess.Popen(
@@ -70,7 +71,7 @@ def script(station: Station, *args: str) -> subprocess.Popen[str]:
     )
 
 
-def test_the_script_does_what_the_loop_does(station: Station, tmp_path: Path) -> None:
+def test_the_script_does_what_the_loop_does(station: Station[Desk], tmp_path: Path) -> None:
     backlog(station)
     done = station.run("worker", "run", timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -100,7 +101,7 @@ def test_the_script_does_what_the_loop_does(station: Station, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("beads", [0, 1])
-def test_once_is_once(station: Station, beads: int) -> None:
+def test_once_is_once(station: Station[Desk], beads: int) -> None:
     for number in range(beads + 1 if beads else 0):
         station.add(f"bead-{number}", description=scenario(steps(WRITE, {"done": "made it"})))
     process = script(station, "--once")
@@ -109,7 +110,7 @@ def test_once_is_once(station: Station, beads: int) -> None:
     assert len(station.desk.reports) == beads
 
 
-def test_a_stopped_script_saves_the_work_and_gives_the_bead_back(station: Station) -> None:
+def test_a_stopped_script_saves_the_work_and_gives_the_bead_back(station: Station[Desk]) -> None:
     touch = {"run": f"touch {station.folder}/working"}
     station.add(description=scenario(steps(WRITE, touch, {"sleep": 60}, {"done": "late"})))
     process = script(station)
@@ -128,7 +129,7 @@ def test_a_stopped_script_saves_the_work_and_gives_the_bead_back(station: Statio
     assert station.branch_file("fix-it", "made.txt") == "yes\n"
 
 
-def test_the_script_outlives_an_operator_that_is_away(station: Station) -> None:
+def test_the_script_outlives_an_operator_that_is_away(station: Station[Desk]) -> None:
     storm = iter([(503, {"title": "away"})] * 2)
     station.desk.fault = lambda method, path: next(storm, None)
     station.desk.stop_when_empty = True
