@@ -73,8 +73,9 @@ async def worker_loop(session: Session, log: Log, rng: random.Random, done: asyn
         claimed = Claimed.read(answer["claimed"])
         log.begin(claimed, session.name)
         await asyncio.sleep(rng.uniform(0.05, 0.4))
+        report_id = fresh_id()
         body = {
-            "reportId": fresh_id(),
+            "reportId": report_id,
             "fence": claimed.fence,
             "iteration": claimed.iteration,
             "outcome": {"kind": "success", "summary": session.name},
@@ -85,7 +86,7 @@ async def worker_loop(session: Session, log: Log, rng: random.Random, done: asyn
         log.end(claimed)
         status, answer = await insist(session, "POST", f"/claims/{claimed.claim_id}/reports", body)
         if status == 200:
-            log.acknowledged.append((claimed.bead.name, body["reportId"]))
+            log.acknowledged.append((claimed.bead.name, report_id))
         else:
             log.refused.append(f"{claimed.bead.name}: {answer}")
 

@@ -105,6 +105,7 @@ def test_beads_are_worked_in_order_and_build_on_each_other(
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
+                print(process.communicate()[0])
     assert process.returncode == 0, shown
     first, second = status(cluster, namespace, "first"), status(cluster, namespace, "second")
     assert "bead first (P0, inherited from second; attempt 1 of 3, iteration 1)" in shown
@@ -133,6 +134,7 @@ def test_a_worker_that_is_stopped_gives_its_bead_to_the_next(
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
+                print(process.communicate()[0])
     assert process.returncode == 0, shown
     after = status(cluster, namespace, "long")
     assert "claim" not in after

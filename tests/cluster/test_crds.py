@@ -51,9 +51,10 @@ class Api:
     def try_create(self, body: dict[str, Any]) -> Any:
         return self._api.create_namespaced_custom_object(*self._where, PLURALS[body["kind"]], body, **STRICT)
 
-    def try_replace(self, body: dict[str, Any]) -> Any:
+    def try_patch(self, body: dict[str, Any]) -> Any:
         where = (*self._where, PLURALS[body["kind"]], body["metadata"]["name"])
-        return self._api.replace_namespaced_custom_object(*where, body, **STRICT)
+        merge = "application/merge-patch+json"
+        return self._api.patch_namespaced_custom_object(*where, body, **STRICT, _content_type=merge)
 
 
 @pytest.fixture
@@ -67,8 +68,7 @@ def _judge(api: Api, case: dict[str, Any]) -> Any:
         return api.try_create(body)
     old = api.make(api.body(case["kind"], case["old"]))
     try:
-        body["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
-        return api.try_replace(body)
+        return api.try_patch(body)
     finally:
         api.remove(old)
 

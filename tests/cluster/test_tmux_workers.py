@@ -1,0 +1,304 @@
+"""Tmux Workers as a user drives them: apply, scale, break, change, delete; real sessions, real API server."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from ringmaster_operator.runtimes.tmux.processes import MARKER
+from ringmaster_operator.runtimes.tmux.server import socket_directory
+from support.manifests import bead, listed, worker
+from support.operators import OperatorProcess
+from support.station import AGENT, git, scenario, steps
+
+pytestmark = [pytest.mark.cluster, pytest.mark.tmux]
+
+SECONDS = 60.0
+SLOW = scenario(steps({"run": "sleep 4"}, {"write": {"path": "made.txt", "text": "yes\n"}}, {"done": "so"}))
+QUICK = scenario(steps({"write": {"path": "made.txt", "text": "yes\n"}}, {"done": "so"}))
+
+
+class Host:
+    """An operator that is a tmux host too, on a namespace of its own."""
+
+    def __init__(self, cluster: Any, namespace: str, folder: Path) -> None:
+        self.cluster = cluster
+        self.namespace = namespace
+        settings = {
+            "RINGMASTER_TMUX_HOST": "local",
+            "RINGMASTER_TMUX_POLL_SECONDS": "0.5",
+            "RINGMASTER_LEASE_SECONDS": "10",
+            "RINGMASTER_BACKOFF_SECONDS": "0.5",
+        }
+        self.operator = OperatorProcess(cluster.kubeconfig, namespace, folder, settings=settings)
+        self.origin = folder / "origin.git"
+        seed = folder / "seed"
+        seed.mkdir()
+        git(seed, "init", "--quiet", "--initial-branch=main")
+        (seed / "README.md").write_text("# A small thing\n")
+        git(seed, "add", ".")
+        git(seed, "commit", "--quiet", "-m", "Begin")
+        git(folder, "clone", "--quiet", "--bare", str(seed), str(self.origin))
+
+    def apply(self, *items: dict[str, Any]) -> None:
+        self.cluster.kubectl("apply", "-n", self.namespace, "-f-", stdin=listed(items))
+
+    def worker(self, **spec: Any) -> dict[str, Any]:
+        agent = {"profile": "claude-code", "command": [str(AGENT)], **spec.pop("agent", {})}
+        return worker("w", **{"replicas": 1, "agent": agent, **spec})
+
+    def bead(self, name: str, description: str = QUICK) -> dict[str, Any]:
+        verify = {"verify": ["grep -q yes made.txt"]}
+        return bead(name, repository={"url": str(self.origin)}, description=description, acceptance=verify)
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.cluster.get("worker", "w", "-n", self.namespace).get("status", {})
+        return found
+
+    def sessions(self) -> dict[str, dict[str, Any]]:
+        return {item["name"]: item for item in self.status().get("sessions", [])}
+
+    def condition(self, kind: str) -> dict[str, Any]:
+        found = {item["type"]: item for item in self.status().get("conditions", [])}
+        return found.get(kind, {})
+
+    def patch(self, **spec: Any) -> None:
+        text = json.dumps({"spec": spec})
+        self.cluster.kubectl("patch", "-n", self.namespace, "worker/w", "--type=merge", f"-p={text}")
+
+    def processes(self) -> dict[str, list[psutil.Process]]:
+        """All processes of this host's sessions, by session."""
+        found: dict[str, list[psutil.Process]] = {}
+        for process in psutil.process_iter():
+            try:
+                mark = process.environ().get(MARKER, "")
+                zombie = process.status() == psutil.STATUS_ZOMBIE
+            except psutil.Error:
+                continue
+            parts = mark.split("/")
+            if len(parts) == 4 and parts[1] == self.namespace and not zombie:
+                found.setdefault(parts[2], []).append(process)
+        return found
+
+    def workers(self) -> dict[str, int]:
+        """The pid of each session's own program."""
+        found = {}
+        for name, processes in self.processes().items():
+            for process in processes:
+                if "ringmaster_cli" in process.cmdline():
+                    found[name] = process.pid
+        return found
+
+    def done(self, name: str) -> None:
+        done = "--for=condition=Succeeded"
+        self.cluster.kubectl("wait", "-n", self.namespace, f"bead/{name}", done, f"--timeout={SECONDS}s")
+
+    def until(self, check: Callable[[], object], what: str) -> None:
+        deadline = time.monotonic() + SECONDS
+        while not check():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not within {SECONDS} s: {what}; {self.status()}")
+            time.sleep(0.1)
+
+    def idle(self, *names: str) -> None:
+        self.until(
+            lambda: (
+                {name: item["state"] for name, item in self.sessions().items()}
+                == dict.fromkeys(names, "Idle")
+            ),
+            f"{names} idle and no others",
+        )
+
+    def clean(self) -> None:
+        self.operator.stop()
+        for processes in self.processes().values():
+            for process in processes:
+                process.kill()
+        for socket in socket_directory().glob(f"ringmaster-local-*-{self.namespace}"):
+            subprocess.run(["tmux", "-L", socket.name, "kill-server"], capture_output=True, check=False)
+            socket.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def host(own_cluster: Any, tmp_path: Path) -> Iterator[Host]:
+    namespace = f"tmux-{os.urandom(4).hex()}"
+    own_cluster.kubectl("create", "namespace", namespace)
+    made = Host(own_cluster, namespace, tmp_path)
+    made.operator.start()
+    try:
+        yield made
+    finally:
+        made.clean()
+        print(made.operator.tail(200))
+
+
+def test_beads_are_worked_in_tmux_and_the_status_tells(host: Host) -> None:
+    host.apply(host.worker(replicas=2))
+    host.idle("w-0", "w-1")
+    status = host.status()
+    assert (status["replicas"], status["readyReplicas"], status["desiredReplicas"]) == (2, 2, 2)
+    assert host.condition("Available")["status"] == "True"
+    assert host.condition("Progressing")["status"] == "False"
+    host.apply(host.bead("one", SLOW))
+    host.until(lambda: any(i.get("bead") == "one" for i in host.sessions().values()), "one is shown")
+    assert host.status()["busyReplicas"] == 1
+    host.done("one")
+    host.idle("w-0", "w-1")
+    attach = host.sessions()["w-0"]["attach"].split()
+    assert attach[:2] == ["tmux", "-L"]
+    shown = subprocess.run(["tmux", "-L", attach[2], "ls"], capture_output=True, text=True, check=True)
+    assert {line.split(":")[0] for line in shown.stdout.splitlines()} == {"w-0", "w-1"}
+    assert "w-0" in host.cluster.kubectl("describe", "worker", "w", "-n", host.namespace)
+
+
+def test_an_idle_fleet_writes_nothing(host: Host) -> None:
+    host.apply(host.worker(replicas=3))
+    host.idle("w-0", "w-1", "w-2")
+    time.sleep(1)
+    before = host.operator.metric("ringmaster_api_writes_total")
+    time.sleep(5)
+    assert host.operator.metric("ringmaster_api_writes_total") == before
+
+
+def test_a_killed_session_comes_back_and_ends_its_bead(host: Host) -> None:
+    host.apply(host.worker(), host.bead("one", SLOW))
+    host.until(lambda: host.sessions().get("w-0", {}).get("state") == "Working", "w-0 works")
+    for process in host.processes()["w-0"]:
+        process.kill()
+    host.done("one")
+    host.idle("w-0")
+    assert host.sessions()["w-0"]["restarts"] == 1
+    assert "SessionCrashed" in host.cluster.kubectl("get", "events", "-n", host.namespace)
+    assert host.cluster.get("bead", "one", "-n", host.namespace)["status"]["attempts"] == 1
+
+
+def test_a_killed_operator_finds_its_sessions_again(host: Host) -> None:
+    host.apply(host.worker(replicas=2), host.bead("one", SLOW))
+    host.until(lambda: len(host.workers()) == 2, "two sessions")
+    before = host.workers()
+    host.operator.kill()
+    host.operator.start()
+    host.done("one")
+    host.idle("w-0", "w-1")
+    assert host.workers() == before
+
+
+def test_scaling_down_lets_a_busy_session_finish(host: Host) -> None:
+    host.apply(host.worker(replicas=3))
+    host.idle("w-0", "w-1", "w-2")
+    host.apply(host.bead("one", SLOW))
+    host.until(lambda: any(i["state"] == "Working" for i in host.sessions().values()), "one begins")
+    host.patch(replicas=0)
+    host.until(lambda: [i["state"] for i in host.sessions().values()] == ["Draining"], "one drains")
+    host.done("one")
+    host.idle()
+    assert host.processes() == {}
+    host.patch(replicas=1)
+    host.idle("w-0")
+
+
+def test_stop_mode_now_gives_the_bead_back(host: Host) -> None:
+    host.apply(host.worker(stopMode="Now"), host.bead("one", scenario(steps({"run": "sleep 300"}))))
+    host.until(lambda: host.sessions().get("w-0", {}).get("state") == "Working", "w-0 works")
+    host.patch(replicas=0)
+    host.idle()
+    assert host.processes() == {}
+    host.until(
+        lambda: "claim" not in host.cluster.get("bead", "one", "-n", host.namespace)["status"],
+        "the claim is gone",
+    )
+
+
+def test_changed_settings_replace_idle_sessions(host: Host) -> None:
+    host.apply(host.worker(agent={"env": [{"name": "MOOD", "value": "calm"}]}))
+    host.idle("w-0")
+    before = host.workers()["w-0"]
+    host.patch(capabilities=[{"name": "python"}])
+    host.until(lambda: host.status().get("observedGeneration") == 2, "seen")
+    assert host.workers()["w-0"] == before
+    host.patch(agent={"env": [{"name": "MOOD", "value": "glad"}]})
+    host.until(lambda: host.workers().get("w-0", before) != before, "replaced")
+    host.idle("w-0")
+    assert psutil.Process(host.workers()["w-0"]).environ()["MOOD"] == "glad"
+
+
+def test_secrets_reach_the_session_alone(host: Host) -> None:
+    env = [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "api"}}}]
+    host.apply(host.worker(agent={"env": env}))
+    host.until(lambda: host.condition("Available").get("reason") == "SecretMissing", "says so")
+    assert "keys" in host.condition("Available")["message"]
+    assert host.sessions() == {}
+    value = "hush-hush-hush"
+    data = {"api": base64.b64encode(value.encode()).decode()}
+    host.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}, "data": data})
+    host.idle("w-0")
+    assert psutil.Process(host.workers()["w-0"]).environ()["KEY"] == value
+    assert value not in json.dumps(host.cluster.get("worker", "w", "-n", host.namespace)["status"])
+    assert value not in host.operator.log.read_text()
+    for path in host.operator.folder.rglob("*"):
+        if path.is_file() and path.name != "launch.json":
+            assert value.encode() not in path.read_bytes(), path
+
+
+def test_a_worker_that_cannot_start_backs_off_and_says_why(host: Host) -> None:
+    host.apply(host.worker(tmux={"workingDirectory": "/proc/none"}))
+    host.until(lambda: host.condition("Available").get("reason") == "BadWorkingDirectory", "says so")
+    host.patch(tmux=None)
+    host.idle("w-0")
+
+
+def test_once_gives_each_bead_a_session_of_its_own(host: Host) -> None:
+    host.apply(host.worker(mode="Once"))
+    host.until(lambda: host.status().get("observedGeneration") == 1, "seen")
+    assert host.sessions() == {}
+    for name in ("one", "two"):
+        host.apply(host.bead(name))
+        host.done(name)
+    host.until(lambda: host.sessions() == {}, "no session is left")
+    assert host.processes() == {}
+
+
+def test_autoscale_follows_the_work(host: Host) -> None:
+    scale = {"min": 0, "max": 2, "idleSeconds": 1}
+    host.apply(host.worker(replicas=None, autoscale=scale))
+    host.until(lambda: host.status().get("observedGeneration") == 1, "seen")
+    assert host.sessions() == {}
+    host.apply(*(host.bead(f"b{number}", SLOW) for number in range(3)))
+    host.until(lambda: len(host.sessions()) == 2, "two sessions")
+    for number in range(3):
+        host.done(f"b{number}")
+    host.until(lambda: host.sessions() == {}, "none is left")
+
+
+def test_deleting_leaves_nothing_behind(host: Host) -> None:
+    host.apply(host.worker(replicas=2), host.bead("one", SLOW))
+    host.until(lambda: any(i["state"] == "Working" for i in host.sessions().values()), "one begins")
+    host.cluster.kubectl("delete", "worker", "w", "-n", host.namespace, "--timeout=60s")
+    host.done("one")
+    assert host.processes() == {}
+    state = host.operator.folder / "state"
+    assert list((state / "sessions").glob("*/*")) == []
+    assert list((state / "tokens").glob("*/*")) == []
+    assert list((state / "home" / "worktrees").iterdir()) == []
+    assert list(socket_directory().glob(f"ringmaster-local-*-{host.namespace}")) == []
+
+
+def test_a_worker_gone_without_us_loses_its_sessions(host: Host) -> None:
+    host.apply(host.worker())
+    host.idle("w-0")
+    host.operator.kill()
+    host.cluster.kubectl("delete", "worker", "w", "-n", host.namespace, "--wait=false")
+    host.cluster.kubectl(
+        "patch", "-n", host.namespace, "worker/w", "--type=merge", '-p={"metadata":{"finalizers":[]}}'
+    )
+    host.operator.start()
+    host.until(lambda: host.processes() == {}, "its sessions end")
