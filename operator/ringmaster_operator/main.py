@@ -50,6 +50,7 @@ def _serve(settings: object) -> int:
     from ringmaster_operator import logs, process
     from ringmaster_operator.history import HistoryError
     from ringmaster_operator.kube import KubeError
+    from ringmaster_operator.runtimes.protocol import SessionFault
     from ringmaster_operator.server import ServerError
     from ringmaster_operator.settings import Settings
 
@@ -57,7 +58,7 @@ def _serve(settings: object) -> int:
     logs.configure(style=settings.log_format, level=settings.log_level)
     try:
         asyncio.run(process.run(settings))
-    except (HistoryError, KubeError, ServerError) as error:
+    except (HistoryError, KubeError, ServerError, SessionFault) as error:
         print(f"ringmaster-operator: {error}", file=sys.stderr)
         return FAILED
     return 0
