@@ -66,6 +66,7 @@ class Model(BaseModel):
         use_attribute_docstrings=True,
         frozen=True,
         defer_build=True,
+        allow_inf_nan=False,
     )
 
     @model_validator(mode="before")

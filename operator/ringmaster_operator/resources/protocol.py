@@ -30,6 +30,7 @@ ACCOUNT_PREFIX = "ringmaster-worker-"
 SessionName = Annotated[
     str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
 ]
+Fence = Annotated[int, Field(ge=1, le=2**53)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
 
 
@@ -135,8 +136,8 @@ class ClaimAnswer(Model):
 class HeartbeatRequest(Model):
     """POST /api/v1/claims/{claim_id}/heartbeat."""
 
-    fence: Annotated[int, Field(ge=1)]
-    iteration: Annotated[int, Field(ge=1)] = 1
+    fence: Fence
+    iteration: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     progress: Progress = Field(default_factory=Progress)
 
 
@@ -213,8 +214,8 @@ class ReportRequest(Model):
 
     report_id: Identifier
     """The idempotency key: the same id again returns the first answer and changes nothing."""
-    fence: Annotated[int, Field(ge=1)]
-    iteration: Annotated[int, Field(ge=1)]
+    fence: Fence
+    iteration: Annotated[int, Field(ge=1, le=1_000_000)]
     outcome: Outcome
     usage: Usage = Field(default_factory=Usage)
     verify: Annotated[list[VerifyResult], Field(max_length=20)] = Field(default_factory=list)
@@ -255,7 +256,7 @@ class ReportAnswer(Model):
 class ReleaseRequest(Model):
     """POST /api/v1/claims/{claim_id}/release: give the bead back without a verdict on the agent's work."""
 
-    fence: Annotated[int, Field(ge=1)]
+    fence: Fence
     reason: Message = ""
 
 

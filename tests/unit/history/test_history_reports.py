@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from sqlmodel import Session, func, select
 
 from ringmaster_operator.history import History, ReportConflict
 from ringmaster_operator.history.tables import AttemptRow, IterationRow, ReportRow, Table, UsageRow
 from ringmaster_operator.resources.bead import Outcome, OutcomeKind, Reason
-from ringmaster_operator.resources.protocol import ModelUsage, Next, Usage, VerifyResult
+from ringmaster_operator.resources.protocol import ModelUsage, Next, ReportRequest, Usage, VerifyResult
 
 from .conftest import NOON, Work
 
@@ -169,3 +171,16 @@ async def test_no_text_of_an_agent_loses_a_report(history: History, work: Make, 
     assert await counts(history, IterationRow, UsageRow) == [2, 1]
     [first, _] = await history.iterations_of(bead_uid=one.uid)
     assert first.outcome.kind is OutcomeKind.FAILED
+
+
+@pytest.mark.parametrize(
+    "field",
+    ['"iteration": 1e30', '"fence": 99999999999999999999', '"usage": {"reportedUsd": 1e999}'],
+)
+def test_numbers_that_no_database_keeps_are_refused_before(field: str) -> None:
+    body = {"reportId": "r" * 8, "fence": 1, "iteration": 1, "outcome": {"kind": "success"}}
+    body |= {"startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:00Z"}
+    text = json.dumps(body)
+    ReportRequest.model_validate_json(text)
+    with pytest.raises(ValidationError):
+        ReportRequest.model_validate_json(text[:-1] + f", {field}}}")
