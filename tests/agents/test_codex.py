@@ -115,7 +115,8 @@ def test_silence_is_a_stall(codex: Callable[..., AgentResult], room: Room) -> No
 
 def test_a_long_tool_call_is_no_stall_but_is_bounded(codex: Callable[..., AgentResult], room: Room) -> None:
     with StandIn(command=f"echo started > made.txt; sleep 300 # {room.path}") as stand_in:
-        result = codex(stand_in, stall=5, timeout=12)
+        # Less than the ten seconds after which Codex lets a command run on in the background.
+        result = codex(stand_in, stall=3, timeout=8)
     assert result.ended == "timeout"
     # What was used until then is known, though the turn never ended.
     assert [row.input_tokens for row in result.usage.requests] == [5000]

@@ -51,38 +51,44 @@ def start(
     )
 
 
-def family(pid: int, run_id: str) -> list[psutil.Process]:
-    """The process, its tree, its group and all that carry the run's mark; never this process itself."""
+def family(root: psutil.Process, run_id: str) -> list[psutil.Process]:
+    """The process, its tree, its session and all that carry the run's mark; never this process itself.
+
+    root was made while the program was known to run, so a number that has been given to another process since
+    is told apart.
+    """
     found: dict[int, psutil.Process] = {}
     with contextlib.suppress(psutil.Error):
-        root = psutil.Process(pid)
-        found[pid] = root
-        found |= {child.pid: child for child in root.children(recursive=True)}
+        if root.is_running():
+            found[root.pid] = root
+            found |= {child.pid: child for child in root.children(recursive=True)}
+    reused = root.pid not in found and psutil.pid_exists(root.pid)
+    session = None if reused else root.pid
     needle = f"{MARK}={run_id}".encode()
     for other in psutil.pids():
-        if other not in found and other != os.getpid() and _belongs(other, pid, needle):
+        if other not in found and other != os.getpid() and _belongs(other, session, needle):
             with contextlib.suppress(psutil.Error):
                 found[other] = psutil.Process(other)
     return [process for process in found.values() if _alive(process)]
 
 
-def end_family(pid: int, run_id: str, *, grace: float = GRACE) -> bool:
+def end_family(root: psutil.Process, run_id: str, *, grace: float = GRACE) -> bool:
     """End all of a run: interrupt, ask, wait up to grace seconds, kill. True when there was any."""
-    members = family(pid, run_id)
+    members = family(root, run_id)
     if not members:
         return False
-    leader = [process for process in members if process.pid == pid]
+    leader = [process for process in members if process.pid == root.pid]
     # As Ctrl-C first: Codex then writes down what it has used, which TERM does not let it.
     _send(leader, signal.SIGINT)
     _wait(leader, min(grace, INTERRUPT_GRACE))
-    members = family(pid, run_id)
+    members = family(root, run_id)
     _send(members, signal.SIGTERM)
     # CONT, so that a stopped process can hear the request.
     _send(members, signal.SIGCONT)
     _wait(members, grace)
     # Those that were asked may have started others meanwhile.
     for _ in range(10):
-        members = family(pid, run_id)
+        members = family(root, run_id)
         if not members:
             break
         _send(members, signal.SIGKILL)
@@ -90,9 +96,9 @@ def end_family(pid: int, run_id: str, *, grace: float = GRACE) -> bool:
     return True
 
 
-def _belongs(other: int, pid: int, needle: bytes) -> bool:
+def _belongs(other: int, session: int | None, needle: bytes) -> bool:
     try:
-        if os.getsid(other) == pid:
+        if os.getsid(other) == session:
             return True
         return needle in Path(f"/proc/{other}/environ").read_bytes().split(b"\0")
     except OSError:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import IO
 
+import psutil
+
 from ringmaster_cli.agents.facts import MAX_ERROR_TEXT, Facts, clip
 from ringmaster_cli.agents.faults import classify
 from ringmaster_cli.agents.markers import read_markers
@@ -117,6 +119,7 @@ class _Running:
             except OSError:
                 self.transcript.close()
                 raise
+        self.root = psutil.Process(self.process.pid)
         self.clock = time.monotonic()
         self.watch = Watch(timeout=run.timeout, stall=run.stall, start=self.clock)
         self.progressed_at: datetime | None = None
@@ -140,11 +143,11 @@ class _Running:
         try:
             ended, why = self._listen(pipes)
             # Strays of a program that has ended by itself, or whatever the first try left.
-            end_family(self.process.pid, self.run_id)
+            end_family(self.root, self.run_id)
             for pipe in pipes:
                 self._flush(pipe)
         finally:
-            end_family(self.process.pid, self.run_id)
+            end_family(self.root, self.run_id)
             for pipe in pipes:
                 pipe.stream.close()
             code = self._reap()
@@ -191,7 +194,7 @@ class _Running:
 
     def _drain(self, selector: selectors.BaseSelector) -> None:
         """End the run, and read its last words: agents print their usage when they are asked to end."""
-        end_family(self.process.pid, self.run_id)
+        end_family(self.root, self.run_id)
         end = time.monotonic() + DRAIN
         while selector.get_map() and time.monotonic() < end and self._pump(selector, wait=0.05):
             pass
