@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
 from ringmaster_cli.agents.process import end_family, start
 from ringmaster_cli.agents.terminal import plain
 from ringmaster_operator.resources.protocol import VerifyResult
@@ -99,6 +101,7 @@ def _run(
     argv = ["/bin/sh", "-c", 'exec /bin/sh -c "$1" 2>&1', "sh", command]
     with start(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, run_id=run_id) as process:
         assert process.stdout is not None  # noqa: S101 - start() gives pipes
+        root = psutil.Process(process.pid)
         reader = threading.Thread(target=tail.read, args=(process.stdout.fileno(),), daemon=True)
         reader.start()
         try:
@@ -112,7 +115,7 @@ def _run(
                         process.wait(POLL_SECONDS)
         finally:
             # Also what it left in the background: it would hold the pipe open, and go on changing files.
-            end_family(process.pid, run_id, grace=GRACE_SECONDS)
+            end_family(root, run_id, grace=GRACE_SECONDS)
             process.wait()
             reader.join(GRACE_SECONDS)
     code = process.returncode

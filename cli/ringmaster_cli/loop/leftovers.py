@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
+
+import psutil
 
 from ringmaster_cli.agents.process import MARK, end_family
 
@@ -26,5 +29,6 @@ def end_leftovers(claim_id: str) -> int:
             run = next((item for item in variables if item.startswith(f"{MARK}=".encode())), b"=")
             runs[run.decode("utf-8", "replace").partition("=")[2]] = int(entry.name)
     for run_id, pid in runs.items():
-        end_family(pid, run_id or claim_id)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            end_family(psutil.Process(pid), run_id or claim_id)
     return len(runs)
