@@ -213,7 +213,8 @@ class Server:
         except (BadRequestException, UnprocessableEntityException):
             return None
         except ConflictException:  # an operator that some other test runs has written its own status
-            self._seeds[kind] = self._api.get_namespaced_custom_object(*where)["metadata"]
+            newest: Any = self._api.get_namespaced_custom_object(*where)
+            self._seeds[kind] = newest["metadata"]
             return self.set_status(kind, status)
         return replaced.get("status", {})
 

@@ -82,14 +82,17 @@ def _integer(value: Any) -> Any:
 
 
 class Whole:
-    """A whole number within bounds, both included."""
+    """A whole number within bounds, both included.
 
-    def __init__(self, minimum: int, maximum: int = MAX_INT) -> None:
-        self._minimum, self._maximum = minimum, maximum
+    Exact is for fields that a CEL rule or a scale subresource looks at: there a server refuses 3.0 too.
+    """
+
+    def __init__(self, minimum: int, maximum: int = MAX_INT, *, exact: bool = False) -> None:
+        self._minimum, self._maximum, self._exact = minimum, maximum, exact
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         bounded = core_schema.int_schema(strict=True, ge=self._minimum, le=self._maximum)
-        return core_schema.no_info_before_validator_function(_integer, bounded)
+        return bounded if self._exact else core_schema.no_info_before_validator_function(_integer, bounded)
 
 
 Natural = Annotated[int, Whole(0)]

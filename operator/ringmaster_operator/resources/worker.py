@@ -105,9 +105,9 @@ class WorkerBudget(Model):
 class Autoscale(Model):
     """Follow the ready beads that this Worker could take."""
 
-    min: Annotated[int, Whole(0, 200)] = 0
+    min: Annotated[int, Whole(0, 200, exact=True)] = 0
     """Sessions kept even when there is nothing to do."""
-    max: Annotated[int, Whole(1, 200)]
+    max: Annotated[int, Whole(1, 200, exact=True)]
     """Sessions at most."""
     idle_seconds: Annotated[int, Whole(0, 86400)] = 300
     """Seconds without work before a session is given up."""
@@ -147,7 +147,7 @@ class WorkerSpec(Model):
 
     runtime: RuntimeKind
     """Pod or Tmux."""
-    replicas: Annotated[int, Whole(0, 200)] | None = None
+    replicas: Annotated[int, Whole(0, 200, exact=True)] | None = None
     """Sessions to keep; 1 when neither this nor autoscale is set."""
     autoscale: Autoscale | None = None
     """Sessions follow the work."""
@@ -216,7 +216,7 @@ class WorkerStatus(Model):
     """Generation of the spec that this status was made from."""
     conditions: Conditions = Field(default_factory=list)
     """Available, Progressing, ProfileReady, WithinBudget."""
-    replicas: Natural = 0
+    replicas: Annotated[int, Whole(0, exact=True)] = 0
     """Sessions that exist."""
     ready_replicas: Natural = 0
     """Sessions that run."""
