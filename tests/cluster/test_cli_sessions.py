@@ -95,6 +95,7 @@ def test_beads_are_worked_in_order_and_build_on_each_other(
             steps(WRITE, {"done": "now"}, iteration=2),
         ),
     )
+    shown = None
     with station.start("worker", "run") as process:
         try:
             for name in ("first", "second"):
@@ -105,6 +106,7 @@ def test_beads_are_worked_in_order_and_build_on_each_other(
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
+            if shown is None:
                 print(process.communicate()[0])
     assert process.returncode == 0, shown
     first, second = status(cluster, namespace, "first"), status(cluster, namespace, "second")
@@ -123,6 +125,7 @@ def test_a_worker_that_is_stopped_gives_its_bead_to_the_next(
         steps(WRITE, long, {"sleep": 60}, {"done": "late"}, match="zzz"), steps({"done": "quick"})
     )
     add(cluster, namespace, station, "long", description=text.replace("zzz", "scenario"))
+    shown = None
     with station.start("worker", "run") as process:
         try:
             end = time.monotonic() + 60
@@ -134,6 +137,7 @@ def test_a_worker_that_is_stopped_gives_its_bead_to_the_next(
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
+            if shown is None:
                 print(process.communicate()[0])
     assert process.returncode == 0, shown
     after = status(cluster, namespace, "long")

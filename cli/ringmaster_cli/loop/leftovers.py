@@ -26,9 +26,10 @@ def end_leftovers(claim_id: str) -> int:
         except OSError:
             continue
         if needle in variables:
-            run = next((item for item in variables if item.startswith(f"{MARK}=".encode())), b"=")
-            runs[run.decode("utf-8", "replace").partition("=")[2]] = int(entry.name)
+            mark = next((item for item in variables if item.startswith(f"{MARK}=".encode())), b"")
+            run_id = mark.decode("utf-8", "replace").partition("=")[2]
+            runs[run_id or f"{claim_id}-{entry.name}"] = int(entry.name)  # setup and git carry no run's mark
     for run_id, pid in runs.items():
         with contextlib.suppress(psutil.NoSuchProcess):
-            end_family(psutil.Process(pid), run_id or claim_id)
+            end_family(psutil.Process(pid), run_id)
     return len(runs)
