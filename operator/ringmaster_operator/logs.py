@@ -26,5 +26,5 @@ def configure(*, style: str, level: str) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # kopf reports a lost connection on every retry of every watch; the supervisor says it once.
-    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
+    # kopf reports every retry of every watch while the API server is away; the supervisor says it once.
+    logging.getLogger("kopf._cogs.clients").setLevel(logging.CRITICAL)

@@ -1,12 +1,14 @@
 """The HTTP API: workers' protocol under /api/v1, health, readiness, metrics."""
 
 # No postponed annotations here: FastAPI reads them, and the callers of a route are known in a closure only.
+import warnings
 from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 
 from ringmaster_operator import metrics
 from ringmaster_operator.api import problems
@@ -44,6 +46,10 @@ def build(*, service: ClaimService, tokens: Tokens, ready: Callable[[], str]) ->
     problems.install(app)
     app.include_router(_protocol(service, tokens))
     app.include_router(_probes(ready))
+    with warnings.catch_warnings():
+        # The models build their validators late; FastAPI's own annotations on them then look lost to pydantic.
+        warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
+        app.openapi()
     return app
 
 
