@@ -88,8 +88,8 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     if options.command == "list":
-        for name in lifecycle.names():
-            print(name)
+        for known in lifecycle.names():
+            print(known)
         return 0
     if options.name and options.kubeconfig:
         raise Refusal("give --name for a cluster made here or --kubeconfig for one of yours, not both")
