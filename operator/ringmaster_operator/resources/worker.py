@@ -216,7 +216,7 @@ class WorkerStatus(Model):
     """Generation of the spec that this status was made from."""
     conditions: Conditions = Field(default_factory=list)
     """Available, Progressing, ProfileReady, WithinBudget."""
-    replicas: Annotated[int, Whole(0, exact=True)] = 0
+    replicas: Annotated[int, Whole(0, 10_000, exact=True)] = 0
     """Sessions that exist."""
     ready_replicas: Natural = 0
     """Sessions that run."""
