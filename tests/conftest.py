@@ -140,6 +140,13 @@ def _end_orphans() -> None:
             hack_cluster("down", "--name", name)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The first build of a cluster's programs takes minutes: before the tests, whose time is limited."""
+    needed = any(item.get_closest_marker("cluster") for item in session.items)
+    if needed and not session.config.option.collectonly:
+        hack_cluster("prepare")
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """With xdist the workers share one cluster, so the process that outlives them all ends it."""
     config = session.config

@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         "--level", choices=["control-plane", "node"], default="control-plane", help="how much of it"
     )
     up.add_argument("--timeout", type=float, default=120, help="seconds to get ready in, builds not counted")
+    command("prepare", "build or fetch the programs that `up` needs, and start nothing")
     command("down", "end the cluster and remove its data")
     command("status", "show what runs; ends with 1 unless all is ready").add_argument(
         "--json", action="store_true"
@@ -121,6 +122,8 @@ def _on_own(options: argparse.Namespace, name: str) -> int:
                 )
             lifecycle.up(name, patience=options.timeout)
             print(f"export KUBECONFIG={lifecycle.kubeconfig_of(name)}")
+        case "prepare":
+            lifecycle.prepare(name)
         case "down":
             lifecycle.down(name)
         case "kill":

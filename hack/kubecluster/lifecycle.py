@@ -80,10 +80,7 @@ def _locked(name: str) -> AbstractContextManager[int]:
 
 def up(name: str, *, patience: float) -> None:
     """Bring the cluster up: make it if it is new, start again the parts of it that are down."""
-    provider = (_record(folder_of(name)) or {}).get("provider") or _choose()
-    if provider == "built":
-        golang.programs()  # before the lock: a build takes minutes
-    golang.kubectl()
+    provider = prepare(name)  # before the lock: a build takes minutes
     started = time.monotonic()
     with _locked(name):
         record = _record(folder_of(name))
@@ -92,6 +89,15 @@ def up(name: str, *, patience: float) -> None:
         else:
             _start_again(name, record, patience)
     say(f"cluster {name} is up after {time.monotonic() - started:.1f} s ({provider}, {record['version']})")
+
+
+def prepare(name: str) -> str:
+    """Get the programs that the cluster needs, and return its provider. Minutes the first time."""
+    provider: str = (_record(folder_of(name)) or {}).get("provider") or _choose()
+    if provider == "built":
+        golang.programs()
+    golang.kubectl()
+    return provider
 
 
 def _choose() -> str:
