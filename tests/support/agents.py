@@ -93,8 +93,9 @@ class Room:
         **more: Any,
     ) -> AgentResult:
         """Run an agent with nothing of this process's environment but the PATH of the system."""
-        self.work.mkdir(exist_ok=True)
-        (self.path / "home").mkdir(exist_ok=True)
+        home, scratch = self.path / "home", self.path / "tmp"
+        for folder in (self.work, home, scratch):
+            folder.mkdir(exist_ok=True)
         prompt_file = self.path / "prompt.md"
         prompt_file.write_text(prompt, encoding="utf-8")
         return run_agent(
@@ -102,7 +103,13 @@ class Room:
                 profile=load_profile(profile) if isinstance(profile, str) else profile,
                 prompt_file=prompt_file,
                 cwd=self.work,
-                env={"PATH": "/usr/bin:/bin", "HOME": str(self.path / "home"), **self.env, **(env or {})},
+                env={
+                    "PATH": "/usr/bin:/bin",
+                    "HOME": str(home),
+                    "TMPDIR": str(scratch),
+                    **self.env,
+                    **(env or {}),
+                },
                 transcript=self.transcript,
                 timeout=timeout,
                 stall=stall,
