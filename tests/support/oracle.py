@@ -30,6 +30,13 @@ def lineage(beads: Beads, name: str) -> list[str]:
     return found
 
 
+def looped(beads: Beads, name: str) -> bool:
+    """Whether the way up never ends."""
+    up = lineage(beads, name)
+    top = beads[up[-1]].spec.parent
+    return top in up and top != up[-1]
+
+
 def wishes(beads: Beads, name: str) -> set[Desired]:
     return {beads[item].spec.desired for item in lineage(beads, name)}
 
@@ -101,7 +108,7 @@ def ready(beads: Beads, now: datetime, *, reserved: set[str], concurrency: int |
         return all(other in beads and end_of(beads[other]) is Phase.SUCCEEDED for other in names)
 
     def may(name: str, bead: Bead) -> bool:
-        spec, ancestors = bead.spec, lineage(beads, name)[1:]
+        spec = bead.spec
         shared = {key for other in busy - {name} for key in beads[other].spec.exclusive}
         return (
             end_of(bead) is None
@@ -110,7 +117,7 @@ def ready(beads: Beads, now: datetime, *, reserved: set[str], concurrency: int |
             and spec.type not in (BeadType.EPIC, BeadType.DECISION)
             and wishes(beads, name) == {Desired.RUN}
             and name not in in_rings
-            and not in_rings.intersection(ancestors)
+            and not looped(beads, name)
             and (spec.parent is None or spec.parent == name or spec.parent in beads)
             and done([other for other in spec.depends_on if other != name])
             and done(gates(beads, name))

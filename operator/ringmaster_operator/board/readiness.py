@@ -29,6 +29,9 @@ class Verdict:
     wake_at: datetime | None = None
 
 
+_LOOP = Verdict(Readiness.PARENT_BLOCKED, texts.PARENT_LOOP)
+
+
 @dataclass
 class Judge:
     """Judges beads against one state of the board; made anew whenever that changes."""
@@ -110,8 +113,11 @@ class Judge:
                 found = self._gates[step]
                 break
             path.append(step)
+        else:
+            found = _LOOP if self.graph.facts[path[-1]].parent in path else None
         for step in reversed(path):
-            found = self._gate_above(step) or found
+            if found is not _LOOP:
+                found = self._gate_above(step) or found
             self._gates[step] = found
         return found
 
@@ -120,10 +126,6 @@ class Judge:
         facts = self.graph.facts.get(parent) if parent else None
         if facts is None or not facts.open:
             return None
-        ring = self.rings.get(facts.name)
-        if ring is not None:
-            message = texts.parent_blocked(facts.name, spell(facts.name, ring))
-            return Verdict(Readiness.PARENT_BLOCKED, message, (facts.name,))
         others = [item for item in facts.depends_on if item not in self.graph.children(facts.name)]
         verdict = self._unmet(others)
         if verdict is None:

@@ -178,8 +178,6 @@ class Room:
         for name, ranked in before.items():
             if ranked != (self._labels.get(name), self._scores.get(name), self._rings.get(name)):
                 self._dirty.add(name)
-                if ranked[2] != self._rings.get(name):
-                    self._dirty |= self.graph.subtree([name])
 
     def _review(self, name: str, judge: Judge) -> bool:
         """Judge one bead anew; whether its view changed."""

@@ -18,6 +18,7 @@ ASKS = "waits for a person: answer it by setting spec.decision.answer"
 ASKED = "waits for a person's answer to its question"
 NO_CHILDREN = "has no children yet: an epic is done when the beads that name it as their parent are"
 CHILDREN_DONE = "all children have succeeded"
+PARENT_LOOP = "a parent above it is its own parent: change spec.parent of one of them"
 _AGAIN = "each runs again when its spec.retry is changed"
 
 

@@ -190,4 +190,4 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = examples(150)
+TestLife.settings = examples(60)

@@ -140,7 +140,14 @@ def test_a_ring_of_parents_is_a_cycle_and_blocks_those_below() -> None:
     assert "a → b → a" in board.view((NS, "a")).message
     view = board.view((NS, "c"))
     assert view.readiness is Readiness.PARENT_BLOCKED
-    assert "a → b → a" in view.message
+    assert "is its own parent" in view.message
+
+
+def test_a_grandchild_that_depends_on_the_epic_does_not_stop_the_others() -> None:
+    knot = [bead("m", parent="e"), bead("x", parent="m", depends_on=["e"])]
+    board = board_of(bead("e", type="epic"), *knot, bead("c", parent="e"))
+    assert "e → m → x → e" in board.view((NS, "e")).message
+    assert board.view((NS, "c")).ready
 
 
 def test_what_a_parent_waits_for_blocks_its_children() -> None:
