@@ -109,7 +109,8 @@ def run_agent(
 
     Heartbeats are sent meanwhile. The verdict is kept for report-result; it is no error of this command.
     """
-    from ringmaster_cli.loop.work import Iteration, Wishes
+    from ringmaster_cli.loop.tools import Wishes
+    from ringmaster_cli.loop.work import Iteration
 
     context = _context(signals=True)
     with context.state.alone():

@@ -7,20 +7,17 @@ its bead meanwhile stops its agent and publishes nothing.
 from __future__ import annotations
 
 import contextlib
-import os
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ringmaster_cli.agents.markers import MarkerKind
-from ringmaster_cli.agents.profiles import ProfileError, load_profile
-from ringmaster_cli.agents.run import AgentResult, AgentRun, run_agent
+from ringmaster_cli.agents.profiles import ProfileError
+from ringmaster_cli.agents.run import AgentResult, run_agent
 from ringmaster_cli.exits import LostClaim
 from ringmaster_cli.loop.context import Context
-from ringmaster_cli.loop.heart import Heart
-from ringmaster_cli.loop.leftovers import CLAIM_MARK
+from ringmaster_cli.loop.heart import Ending, Heart
 from ringmaster_cli.loop.report import SUCCESSES, Findings, Published, as_report
+from ringmaster_cli.loop.tools import Wishes, agent_run, environment, verdict_is_open
 from ringmaster_cli.outcome import judge
 from ringmaster_cli.output import money
 from ringmaster_cli.prompt import Prompt, build_prompt
@@ -30,20 +27,8 @@ from ringmaster_cli.workspace import Workspace, WorkspaceError
 from ringmaster_operator.resources.bead import Outcome, OutcomeKind, Reason
 from ringmaster_operator.resources.protocol import Claimed, Progress, VerifyResult
 
-PRIVATE = ("RINGMASTER_TOKEN_FILE", "RINGMASTER_URL")
-"""Never passed on: the agent has no business with the operator."""
 PUBLISH_PATIENCE_SECONDS = 3600.0
 """How long a finished iteration waits for an operator that is away before it is reported unpublished."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wishes:
-    """What whoever runs the step wants other than the Worker's spec says."""
-
-    prompt: Path | None = None
-    profile: str | None = None
-    model: str | None = None
-    args: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +52,7 @@ class Iteration:
         self._claimed = Claimed.read(held.claimed)
         self._space: Workspace | None = None
         self._heart = Heart(context, held)
+        self._result: AgentResult | None = None
         self._over = ""
         """Which limit the agent has exceeded."""
 
@@ -80,10 +66,10 @@ class Iteration:
             try:
                 return self._run()
             except (WorkspaceError, ProfileError) as fault:
-                if self._heart.ending is not None:
-                    return self._interrupted(None)
+                if (ending := self._heart.ending) is not None:
+                    return self._interrupted(ending)
                 reason = fault.reason if isinstance(fault, WorkspaceError) else Reason.CONFIGURATION
-                return self._reported(_failed(reason, str(fault)), Findings())
+                return self._reported(_failed(reason, str(fault)), Findings(result=self._result))
             except LostClaim as lost:
                 self._context.say(f"bead {self._held.bead} is not ours any more: {lost}")
                 self._context.state.let_go()
@@ -107,12 +93,12 @@ class Iteration:
         with self._heart:
             try:
                 space = self._prepare(setup=False)
-                if self._heart.ending is not None:
-                    return self._interrupted(None)
+                if (ending := self._heart.ending) is not None:
+                    return self._interrupted(ending)
                 return build_prompt(self._claimed, workspace=space.path)
             except WorkspaceError as fault:
-                if self._heart.ending is not None:
-                    return self._interrupted(None)
+                if (ending := self._heart.ending) is not None:
+                    return self._interrupted(ending)
                 return self._reported(_failed(fault.reason, fault.message), Findings())
             except LostClaim:
                 self._context.state.let_go()
@@ -129,7 +115,7 @@ class Iteration:
                 attempt=self._held.attempt,
                 session=self._context.settings.session,
                 setup=self._claimed.agent.setup if setup else (),
-                env=self._environment(),
+                env=environment(self._held, self._claimed),
                 should_stop=self._heart.should_stop,
                 resumed_branch=self._claimed.resumed_branch,
                 on_line=self._context.say,
@@ -139,12 +125,12 @@ class Iteration:
 
     def _run(self) -> Round:
         space = self._prepare(setup=True)
-        if self._heart.ending is not None:
-            return self._interrupted(None)
+        if (ending := self._heart.ending) is not None:
+            return self._interrupted(ending)
         result = self._agent(space, self._prompt(space))
         self._heart.check()
-        if self._heart.ending is not None:
-            return self._interrupted(result)
+        if (ending := self._heart.ending) is not None:
+            return self._interrupted(ending)
         changes = space.changes()
         self._context.say(
             f"agent ended ({result.ended}, {result.seconds:.0f} s), {changes.files} files changed, "
@@ -152,8 +138,8 @@ class Iteration:
         )
         verify = self._verify(space, result, changed=bool(changes.files or changes.commits))
         self._heart.check()
-        if self._heart.ending is not None:
-            return self._interrupted(result)
+        if (ending := self._heart.ending) is not None:
+            return self._interrupted(ending)
         outcome, question = judge(result=result, changes=changes, verify=verify, bead=self._claimed.bead)
         if self._over:
             outcome, question = _failed(Reason.BUDGET, self._over), None
@@ -169,33 +155,18 @@ class Iteration:
         return path
 
     def _agent(self, space: Workspace, prompt: Path) -> AgentResult:
-        agent, bead = self._claimed.agent, self._claimed.bead
-        profile = load_profile(self._wishes.profile or agent.profile, folders=self._context.profiles)
-        # Another profile than the Worker's has its own program.
-        command = agent.command if self._wishes.profile in (None, agent.profile) else []
-        name = f"{bead.name[:120]}-{self._held.claim_id[:8]}-{self._held.iteration}.log"
-        transcript = self._context.settings.home / "transcripts" / name
-        transcript.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        run = AgentRun(
-            profile=profile,
-            model=self._wishes.model or agent.model,
-            prompt_file=prompt,
-            cwd=space.path,
-            env=self._environment(),
-            transcript=transcript,
-            timeout=min(agent.timeout_seconds, bead.timeout_seconds),
-            stall=agent.stall_seconds,
-            command=command,
-            args=[*agent.args, *self._wishes.args],
+        run = agent_run(
+            self._context, self._held, self._claimed, wishes=self._wishes, cwd=space.path, prompt=prompt
         )
-        self._context.say(f"running {profile.name} in {space.path}; transcript: {transcript}")
+        self._context.say(f"running {run.profile.name} in {run.cwd}; transcript: {run.transcript}")
         self._running(True)
         try:
-            return run_agent(
+            self._result = run_agent(
                 run, on_progress=self._progressed, on_line=self._context.say, should_stop=self._should_stop
             )
         finally:
             self._running(False)
+        return self._result
 
     def _running(self, running: bool) -> None:
         self._held.running = running
@@ -213,15 +184,13 @@ class Iteration:
     def _verify(self, space: Workspace, result: AgentResult, *, changed: bool) -> list[VerifyResult]:
         """The acceptance commands, where their verdict can matter."""
         acceptance = self._claimed.bead.acceptance
-        asks = any(marker.kind is MarkerKind.NEEDS_DECISION for marker in result.markers)
-        failed = result.is_error or result.refused or result.exit_code != 0
-        if not acceptance.verify or result.ended != "exit" or asks or (failed and not changed):
+        if not acceptance.verify or not verdict_is_open(result, changed=changed):
             return []
         results = run_verify(
             acceptance.verify,
             cwd=space.path,
             timeout_seconds=acceptance.timeout_seconds,
-            env=self._environment(),
+            env=environment(self._held, self._claimed),
             should_stop=self._heart.should_stop,
             on_line=self._context.say,
         )
@@ -230,17 +199,6 @@ class Iteration:
                 f"verify: {check.command!r} exited {check.exit_code} after {check.seconds:.1f} s"
             )
         return results
-
-    def _environment(self) -> dict[str, str]:
-        """Of every program that works on the bead: ours, the Worker's, and where it is."""
-        own = {name: value for name, value in os.environ.items() if name not in PRIVATE}
-        own |= {item.name: item.value for item in self._claimed.agent.env if item.value is not None}
-        return own | {
-            "RINGMASTER_BEAD": self._held.bead,
-            "RINGMASTER_ATTEMPT": str(self._held.attempt),
-            "RINGMASTER_ITERATION": str(self._held.iteration),
-            CLAIM_MARK: self._held.claim_id,
-        }
 
     def _recheck(self, *, patience: float | None = None) -> None:
         """Whether the bead is still ours and still to be done; the spec may have changed meanwhile."""
@@ -251,11 +209,10 @@ class Iteration:
         self._claimed = Claimed.read(self._held.claimed)
         self._context.state.hold(self._held)
 
-    def _interrupted(self, result: AgentResult | None) -> Round:
+    def _interrupted(self, ending: Ending) -> Round:
         """Cancelled, called back, or this process is to stop: what there is, is saved on the branch."""
-        ending = self._heart.ending
-        if ending is None:  # an order that was taken back is obeyed all the same
-            raise LostClaim("the work was interrupted")
+        self._heart.check()
+        result = self._result
         self._context.say(f"stopping work on {self._held.bead}: {ending.reason}")
         if ending.kind == "cancel":
             outcome = Outcome(kind=OutcomeKind.CANCELLED, reason=Reason.CANCELLED, summary=ending.reason)
