@@ -133,7 +133,8 @@ class State:
         self._spool = self.folder / "spool"
         self._unsaved: dict[str, Spooled] = {}
         with told("the session's state"):
-            self._spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in [*reversed(self._spool.parents), self._spool]:
+                folder.mkdir(exist_ok=True, mode=0o700)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:

@@ -198,3 +198,39 @@ def test_a_cluster_that_is_not_there(tmp_path: Path, cluster: Any) -> None:
     away = subprocess.run([*PROGRAM, "worker", "list"], env=env, capture_output=True, text=True, check=False)
     assert away.returncode == 6
     assert "the cluster cannot be reached" in away.stderr
+
+
+@pytest.mark.tmux
+def test_people_see_what_a_tmux_session_shows(
+    cluster: Any, namespace: str, people: Any, tmp_path: Path
+) -> None:
+    socket, name = f"ringmaster-test-{secrets.token_hex(4)}", f"w{secrets.token_hex(3)}"
+    session = f"{name}-0"
+    tmux = ["tmux", "-L", socket, "-f", "/dev/null"]
+    text = "echo one; printf '\\033[31mtwo\\033[0m\\n'; echo three; sleep 60"
+    subprocess.run([*tmux, "new-session", "-d", "-s", session, text], check=True, cwd=tmp_path)
+    try:
+        host = ("--host", "nowhere-at-all")
+        assert people("spawn", name, *host).returncode == 0
+        assert people("logs", name).returncode == 3
+        attach = f"tmux -L {socket} attach-session -t ={session}"
+        shown = {"name": session, "state": "Working", "bead": "fix-it", "attach": attach}
+        twin = {"name": f"{name}-1", "state": "Crashed", "message": "no such program"}
+        body = json.dumps({"status": {"sessions": [shown, twin]}})
+        cluster.kubectl(
+            "patch", "-n", namespace, f"worker/{name}", "--subresource=status", "--type=merge", "-p", body
+        )
+        several = people("logs", name)
+        assert (several.returncode, session in several.stderr) == (2, True)
+        assert people("attach", name, session, "--print").stdout == f"{attach}\n"
+        end = time.monotonic() + 10
+        while (seen := people("logs", name, session, "--lines", "2")).stdout != "two\nthree\n":
+            assert time.monotonic() < end, seen
+        broken = people("attach", name, f"{name}-1", "--print")
+        assert (broken.returncode, "no such program" in broken.stderr) == (4, True)
+        listed_now = people("list").stdout
+        assert f"  {session}: Working fix-it" in listed_now
+    finally:
+        subprocess.run([*tmux, "kill-server"], check=False, capture_output=True)
+    elsewhere = people("logs", name, session)
+    assert (elsewhere.returncode, "another host" in elsewhere.stderr) == (4, True)

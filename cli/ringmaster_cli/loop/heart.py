@@ -82,7 +82,7 @@ class Heart:
             self._api.close()
 
     def _beat(self) -> None:
-        lease = float(self._held.claimed.get("leaseSeconds", 60))
+        lease, silent = float(self._held.claimed.get("leaseSeconds", 60)), False
         while not self._ended.wait(max(lease / BEATS_PER_LEASE, SHORTEST_SECONDS)):
             request = {
                 "fence": self._held.fence,
@@ -95,7 +95,10 @@ class Heart:
                 self._ending = Ending("fenced" if isinstance(lost, Fenced) else "lost", str(lost))
                 return
             except CliError as trouble:
-                self._context.say(f"heartbeat not heard: {trouble}")
+                if not silent:
+                    self._context.say(f"heartbeat not heard: {trouble}")
+                silent = True
                 continue
+            silent = False
             lease = float(answer.get("leaseSeconds", lease))
             self.obey(answer.get("order"), answer.get("reason"))
