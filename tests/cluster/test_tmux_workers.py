@@ -68,8 +68,8 @@ class Host:
         return {item["name"]: item for item in self.status().get("sessions", [])}
 
     def condition(self, kind: str) -> dict[str, Any]:
-        found = {item["type"]: item for item in self.status().get("conditions", [])}
-        return found.get(kind, {})
+        conditions: list[dict[str, Any]] = self.status().get("conditions", [])
+        return next((item for item in conditions if item["type"] == kind), {})
 
     def patch(self, **spec: Any) -> None:
         text = json.dumps({"spec": spec})
@@ -289,7 +289,9 @@ def test_deleting_leaves_nothing_behind(host: Host) -> None:
     assert list((state / "sessions").glob("*/*")) == []
     assert list((state / "tokens").glob("*/*")) == []
     assert list((state / "home" / "worktrees").iterdir()) == []
-    assert list(socket_directory().glob(f"ringmaster-local-*-{host.namespace}")) == []
+    for socket in socket_directory().glob(f"ringmaster-local-*-{host.namespace}"):
+        answer = subprocess.run(["tmux", "-L", socket.name, "ls"], capture_output=True, check=False)
+        assert b"no server running" in answer.stderr
 
 
 def test_a_worker_gone_without_us_loses_its_sessions(host: Host) -> None:

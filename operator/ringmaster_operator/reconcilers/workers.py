@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 FINALIZER = "ringmaster.dev/sessions"
 ROUNDS = 4
+OBSTACLE_LOOK = timedelta(seconds=15)
+"""How soon it is noticed that what was missing is there."""
 SECRET_LOOK = timedelta(minutes=5)
 """How soon a changed Secret is noticed."""
 
@@ -132,7 +134,8 @@ class WorkerReconciler:
             except LaunchError as error:
                 obstacle = Obstacle(error.reason, str(error))
                 self._events.tell("Worker", worker.metadata, Note(error.reason, str(error), warning=True))
-            if obstacle or worker.spec.agent.env_from or any(v.value_from for v in worker.spec.agent.env):
+                wake.append(now + OBSTACLE_LOOK)
+            if worker.spec.agent.env_from or any(v.value_from for v in worker.spec.agent.env):
                 wake.append(now + SECRET_LOOK)
         plan = await self._work_off(worker, launch)
         if not plan.sessions and worker.metadata.deletion_timestamp is not None:

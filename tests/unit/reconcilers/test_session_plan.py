@@ -1,0 +1,410 @@
+"""Plans for a Worker's sessions: by example, and as a long random life of a Worker."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ringmaster_operator.reconcilers.session_plan import (
+    IDLE_PAUSE,
+    LONGEST_RESTART,
+    QUIET,
+    RUNS,
+    Busy,
+    Facts,
+    Memory,
+    SessionPlan,
+    Stop,
+    after_crash,
+    plan_sessions,
+)
+from ringmaster_operator.reconcilers.worker_status import Obstacle, worker_status
+from ringmaster_operator.resources.base import ConditionStatus
+from ringmaster_operator.resources.worker import Session, SessionState, Spent, Worker, WorkerStatus
+from ringmaster_operator.runtimes.protocol import SessionInfo
+from ringmaster_operator.runtimes.protocol import SessionState as Found
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+BUSY = Busy(bead="b", iteration=1)
+
+
+def worker(*sessions: Session, deleting: bool = False, **spec: Any) -> Worker:
+    metadata: dict[str, Any] = {"name": "w", "namespace": "n", "uid": "u", "generation": 3}
+    if deleting:
+        metadata["deletionTimestamp"] = NOW.isoformat()
+    made = Worker.check({"metadata": metadata, "spec": {"runtime": "Tmux", **spec}})
+    return made.model_copy(update={"status": WorkerStatus(sessions=list(sessions))})
+
+
+def found(name: str, state: Found = Found.RUNNING, **more: Any) -> SessionInfo:
+    facts = {"fingerprint": "f", "started_at": NOW - timedelta(seconds=30), **more}
+    return SessionInfo(namespace="n", name=name, worker="w", state=state, **facts)
+
+
+def shown(name: str, state: SessionState, **more: Any) -> Session:
+    return Session(name=name, state=state, **{"last_progress_at": NOW - timedelta(seconds=5), **more})
+
+
+def facts(*infos: SessionInfo, **more: Any) -> Facts:
+    given: dict[str, Any] = {
+        "infos": {info.name: info for info in infos},
+        "busy": {},
+        "memories": {},
+        "claimable": 0,
+        "fingerprint": "f",
+        "startable": True,
+        "now": NOW,
+        **more,
+    }
+    return Facts(**given)
+
+
+def states(plan: SessionPlan) -> dict[str, SessionState]:
+    return {item.name: item.state for item in plan.sessions}
+
+
+def test_starts_what_is_missing() -> None:
+    plan = plan_sessions(worker(replicas=3), facts(found("w-1")))
+    assert plan.start == ["w-0", "w-2"]
+    assert states(plan) == {
+        "w-0": SessionState.STARTING,
+        "w-1": SessionState.IDLE,
+        "w-2": SessionState.STARTING,
+    }
+
+
+def test_one_session_when_nothing_is_said() -> None:
+    assert plan_sessions(worker(), facts()).start == ["w-0"]
+
+
+def test_suspended_sessions_stay() -> None:
+    plan = plan_sessions(worker(replicas=1, suspend=True), facts(found("w-0")))
+    assert (plan.start, plan.stop, states(plan)) == ([], [], {"w-0": SessionState.IDLE})
+
+
+def test_an_idle_surplus_session_is_shown_draining_first_and_stopped_then() -> None:
+    infos = facts(found("w-0"), found("w-1"))
+    first = plan_sessions(worker(replicas=1), infos)
+    assert first.stop == []
+    assert states(first) == {"w-0": SessionState.IDLE, "w-1": SessionState.DRAINING}
+    assert first.wake_at == NOW
+    then = plan_sessions(worker(*first.sessions, replicas=1), infos)
+    assert then.stop == [Stop(name="w-1", abandon=True)]
+
+
+def test_busy_sessions_stay_before_idle_ones_and_low_numbers_before_high() -> None:
+    infos = facts(found("w-0"), found("w-1"), found("w-2"), found("w-10"), busy={"w-2": BUSY})
+    plan = plan_sessions(worker(replicas=2), infos)
+    assert states(plan) == {
+        "w-0": SessionState.IDLE,
+        "w-1": SessionState.DRAINING,
+        "w-2": SessionState.WORKING,
+        "w-10": SessionState.DRAINING,
+    }
+
+
+def test_a_busy_surplus_session_finishes_unless_now() -> None:
+    infos = facts(found("w-0"), busy={"w-0": BUSY})
+    draining = shown("w-0", SessionState.DRAINING)
+    assert plan_sessions(worker(draining, replicas=0), infos).stop == []
+    now = plan_sessions(worker(draining, replicas=0, stopMode="Now"), infos)
+    assert now.stop == [Stop(name="w-0", abandon=True)]
+
+
+def test_scaled_up_again_a_draining_session_goes_on() -> None:
+    plan = plan_sessions(
+        worker(shown("w-0", SessionState.DRAINING), replicas=1), facts(found("w-0"), busy={"w-0": BUSY})
+    )
+    assert states(plan) == {"w-0": SessionState.WORKING}
+
+
+def test_other_settings_replace_a_session_once_it_is_idle() -> None:
+    old = found("w-0", fingerprint="old")
+    busy = plan_sessions(worker(replicas=1), facts(old, busy={"w-0": BUSY}))
+    assert (busy.stop, states(busy)) == ([], {"w-0": SessionState.DRAINING})
+    idle = plan_sessions(worker(*busy.sessions, replicas=1), facts(old))
+    assert [order.name for order in idle.stop] == ["w-0"]
+
+
+def test_while_nothing_can_be_started_what_runs_goes_on() -> None:
+    plan = plan_sessions(
+        worker(replicas=2), facts(found("w-0", fingerprint="old"), startable=False, fingerprint="")
+    )
+    assert (plan.start, plan.stop, states(plan)) == ([], [], {"w-0": SessionState.IDLE})
+
+
+@pytest.mark.parametrize("state", [Found.EXITED, Found.LOST])
+def test_a_crash_is_remembered_and_soon_started_again(state: Found) -> None:
+    info = found("w-0", state, exit_code=1, message="exit code 1")
+    plan = plan_sessions(worker(replicas=1), facts(info, busy={"w-0": BUSY}))
+    memory = plan.memories["w-0"]
+    assert memory == Memory(
+        restarts=1, next_start_at=NOW + timedelta(seconds=1), last_error="exit code 1", fingerprint="f"
+    )
+    assert plan.crashed == {"w-0": memory}
+    assert plan.stop == [Stop(name="w-0", abandon=False)]
+    waiting = plan_sessions(worker(*plan.sessions, replicas=1), facts(memories={"w-0": memory}))
+    assert (waiting.start, states(waiting), waiting.wake_at) == (
+        [],
+        {"w-0": SessionState.CRASHED},
+        NOW + timedelta(seconds=1),
+    )
+    due = facts(memories={"w-0": memory}, now=NOW + timedelta(seconds=1))
+    assert plan_sessions(worker(*plan.sessions, replicas=1), due).start == ["w-0"]
+
+
+def test_a_bead_is_given_away_when_the_pause_is_long() -> None:
+    info = found("w-0", Found.EXITED, exit_code=1)
+    plan = plan_sessions(worker(replicas=1), facts(info, memories={"w-0": Memory(restarts=6)}))
+    assert plan.stop == [Stop(name="w-0", abandon=True)]
+
+
+def test_pauses_double_up_to_ten_minutes() -> None:
+    memory: Memory | None = None
+    pauses = []
+    for _ in range(12):
+        memory = after_crash(memory, "x", fingerprint="f", now=NOW)
+        assert memory.next_start_at is not None
+        pauses.append((memory.next_start_at - NOW).total_seconds())
+    assert pauses == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]
+    hopeless = after_crash(None, "no program", fingerprint="f", now=NOW, hopeless=True)
+    assert hopeless.next_start_at == NOW + timedelta(seconds=30)
+    endless = after_crash(Memory(restarts=10**6), "x", fingerprint="f", now=NOW)
+    assert endless.next_start_at == NOW + LONGEST_RESTART
+
+
+def test_a_program_that_is_missing_is_tried_again_later() -> None:
+    info = found("w-0", Found.UNSTARTABLE, exit_code=127, message="program not found: x")
+    plan = plan_sessions(worker(replicas=1), facts(info))
+    assert plan.wake_at == NOW + timedelta(seconds=30)
+    assert plan.sessions[0].message == "program not found: x"
+
+
+def test_with_other_settings_a_crashed_session_is_tried_at_once() -> None:
+    memory = after_crash(Memory(restarts=8), "x", fingerprint="old", now=NOW)
+    plan = plan_sessions(worker(replicas=1), facts(memories={"w-0": memory}))
+    assert (plan.start, plan.memories) == (["w-0"], {"w-0": None})
+
+
+def test_a_quiet_time_forgives() -> None:
+    memory = Memory(restarts=4, last_error="x")
+    young = plan_sessions(worker(replicas=1), facts(found("w-0"), memories={"w-0": memory}))
+    assert (young.memories, young.sessions[0].restarts) == ({}, 4)
+    assert young.wake_at == NOW - timedelta(seconds=30) + QUIET
+    old = found("w-0", started_at=NOW - QUIET)
+    plan = plan_sessions(worker(replicas=1), facts(old, memories={"w-0": memory}))
+    assert (plan.memories, plan.sessions[0].restarts) == ({"w-0": None}, 0)
+
+
+def test_an_end_on_request_is_no_crash() -> None:
+    info = found("w-0", Found.EXITED, exit_code=0)
+    told = plan_sessions(worker(shown("w-0", SessionState.DRAINING), replicas=1), facts(info))
+    assert (told.crashed, told.memories) == ({}, {"w-0": None})
+    by_itself = plan_sessions(worker(shown("w-0", SessionState.IDLE), replicas=1), facts(info))
+    assert list(by_itself.crashed) == ["w-0"]
+
+
+def test_once_starts_a_session_for_a_bead() -> None:
+    once: dict[str, Any] = {"replicas": 3, "mode": "Once"}
+    assert plan_sessions(worker(**once), facts()).start == []
+    assert plan_sessions(worker(**once), facts(claimable=2)).start == ["w-0", "w-1"]
+    assert plan_sessions(worker(**once), facts(claimable=9)).start == ["w-0", "w-1", "w-2"]
+    done = plan_sessions(worker(**once), facts(found("w-0", Found.EXITED, exit_code=0), claimable=1))
+    assert (done.crashed, done.memories) == ({}, {"w-0": None})
+    nothing = plan_sessions(worker(**once), facts(found("w-0", Found.EXITED, exit_code=3), claimable=1))
+    assert nothing.memories == {"w-0": Memory(next_start_at=NOW + IDLE_PAUSE)}
+
+
+def test_autoscale_follows_the_beads_and_lets_idle_sessions_linger() -> None:
+    scale: dict[str, Any] = {"autoscale": {"min": 1, "max": 4, "idleSeconds": 60}}
+    assert plan_sessions(worker(**scale), facts()).start == ["w-0"]
+    assert plan_sessions(worker(**scale), facts(claimable=9)).wanted == 4
+    assert plan_sessions(worker(**scale), facts(found("w-0"), claimable=2, busy={"w-0": BUSY})).wanted == 3
+    idle = shown("w-1", SessionState.IDLE, last_progress_at=NOW - timedelta(seconds=59))
+    lingers = plan_sessions(worker(idle, **scale), facts(found("w-0"), found("w-1")))
+    assert states(lingers)["w-1"] is SessionState.IDLE
+    assert lingers.wake_at == NOW + timedelta(seconds=1)
+    idle = shown("w-1", SessionState.IDLE, last_progress_at=NOW - timedelta(seconds=60))
+    goes = plan_sessions(worker(idle, **scale), facts(found("w-0"), found("w-1")))
+    assert states(goes)["w-1"] is SessionState.DRAINING
+
+
+def test_deleting_ends_idle_sessions_at_once_and_busy_ones_when_they_are_done() -> None:
+    infos = facts(
+        found("w-0"),
+        found("w-1"),
+        found("w-2", Found.EXITED, exit_code=1),
+        busy={"w-1": BUSY},
+        memories={"w-3": Memory(restarts=1, next_start_at=NOW)},
+    )
+    plan = plan_sessions(worker(replicas=4, deleting=True), infos)
+    assert sorted(order.name for order in plan.stop) == ["w-0", "w-2"]
+    assert (plan.start, plan.memories, states(plan)) == ([], {"w-3": None}, {"w-1": SessionState.DRAINING})
+    now = plan_sessions(worker(replicas=4, deleting=True, stopMode="Now"), infos)
+    assert sorted(order.name for order in now.stop) == ["w-0", "w-1", "w-2"]
+
+
+def test_progress_moves_only_with_the_state() -> None:
+    before = shown("w-0", SessionState.IDLE)
+    same = plan_sessions(worker(before, replicas=1), facts(found("w-0")))
+    assert same.sessions[0].last_progress_at == before.last_progress_at
+    other = plan_sessions(worker(before, replicas=1), facts(found("w-0"), busy={"w-0": BUSY}))
+    assert other.sessions[0].last_progress_at == NOW
+
+
+EVENTS = st.one_of(
+    st.tuples(st.just("scale"), st.integers(0, 5)),
+    st.tuples(st.just("claim"), st.integers(0, 5)),
+    st.tuples(st.just("finish"), st.integers(0, 5)),
+    st.tuples(st.just("crash"), st.integers(0, 5)),
+    st.tuples(st.just("change"), st.integers(0, 2)),
+    st.tuples(st.just("wait"), st.sampled_from([1, 30, 700])),
+    st.tuples(st.just("reconcile"), st.integers(0, 0)),
+)
+
+
+class Life:
+    """A Worker, its sessions, and a host that does what the plans say."""
+
+    def __init__(self) -> None:
+        self.worker = worker(replicas=1)
+        self.infos: dict[str, SessionInfo] = {}
+        self.busy: dict[str, Busy] = {}
+        self.memories: dict[str, Memory] = {}
+        self.fingerprint = "f0"
+        self.now = NOW
+
+    def facts(self) -> Facts:
+        return Facts(
+            infos=dict(self.infos),
+            busy=dict(self.busy),
+            memories=dict(self.memories),
+            claimable=0,
+            fingerprint=self.fingerprint,
+            startable=True,
+            now=self.now,
+        )
+
+    def reconcile(self) -> SessionPlan:
+        plan = plan_sessions(self.worker, self.facts())
+        wanted = self.worker.spec.replicas
+        assert plan.wanted == wanted
+        assert not set(plan.start) & set(self.infos)
+        for order in plan.stop:
+            running = self.infos[order.name].state in RUNS
+            assert not (running and order.name in self.busy), "a busy session is stopped"
+            del self.infos[order.name]
+            if order.abandon:
+                self.busy.pop(order.name, None)
+        for name, memory in plan.memories.items():
+            self.memories.pop(name, None)
+            if memory is not None:
+                self.memories[name] = memory
+        for name in plan.start:
+            self.infos[name] = found(name, fingerprint=self.fingerprint, started_at=self.now)
+        kept = [item for item in plan.sessions if item.state is not SessionState.DRAINING]
+        assert len(kept) <= plan.wanted
+        status = worker_status(
+            self.worker,
+            sessions=plan.sessions,
+            wanted=plan.wanted,
+            spent=Spent(),
+            over_budget="",
+            obstacle=None,
+            now=self.now,
+        )
+        self.worker = self.worker.model_copy(update={"status": status})
+        return plan
+
+    def act(self, what: str, number: int) -> None:
+        name = f"w-{number}"
+        info = self.infos.get(name)
+        state = next((item.state for item in self.worker.status.sessions if item.name == name), None)
+        if what == "scale":
+            spec = self.worker.spec.model_copy(update={"replicas": number})
+            self.worker = self.worker.model_copy(update={"spec": spec})
+        elif what == "claim" and info and info.state in RUNS and state is SessionState.IDLE:
+            self.busy.setdefault(name, BUSY)
+        elif what == "finish" and info and info.state in RUNS:
+            self.busy.pop(name, None)
+        elif what == "crash" and info and info.state in RUNS:
+            self.infos[name] = replace(info, state=Found.EXITED, exit_code=1, message="exit code 1")
+        elif what == "change":
+            self.fingerprint = f"f{number}"
+        elif what == "wait":
+            self.now += timedelta(seconds=number)
+        elif what == "reconcile":
+            self.reconcile()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(EVENTS, max_size=40))
+def test_a_life_of_a_worker_settles_on_what_is_wanted(events: list[tuple[str, int]]) -> None:
+    life = Life()
+    for what, number in events:
+        life.act(what, number)
+    life.busy.clear()
+    for _ in range(12):
+        plan = life.reconcile()
+        life.now += timedelta(minutes=11)
+    assert (plan.start, plan.stop, plan.memories) == ([], [], {})
+    assert len(life.infos) == life.worker.spec.replicas
+    assert {info.fingerprint for info in life.infos.values()} <= {life.fingerprint}
+    assert all(item.state is SessionState.IDLE for item in plan.sessions)
+
+
+def conditions(made: Worker, sessions: list[Session], **more: Any) -> dict[str, tuple[bool, str]]:
+    given: dict[str, Any] = {
+        "wanted": len(sessions),
+        "spent": Spent(),
+        "over_budget": "",
+        "obstacle": None,
+        "now": NOW,
+        **more,
+    }
+    status = worker_status(made, sessions=sessions, **given)
+    return {item.type: (item.status is ConditionStatus.TRUE, item.reason) for item in status.conditions}
+
+
+def test_conditions_say_why() -> None:
+    idle = shown("w-0", SessionState.IDLE)
+    crashed = shown("w-1", SessionState.CRASHED, restarts=5, message="exit code 1")
+    assert conditions(worker(), [idle]) == {
+        "Available": (True, "SessionsRun"),
+        "Progressing": (False, "Settled"),
+        "WithinBudget": (True, "WithinBudget"),
+    }
+    assert conditions(worker(), [])["Available"] == (True, "NoneWanted")
+    assert conditions(worker(), [], wanted=1)["Available"] == (False, "Starting")
+    assert conditions(worker(), [crashed])["Available"] == (False, "CrashLoop")
+    assert conditions(worker(), [idle, crashed])["Available"] == (True, "CrashLoop")
+    first = crashed.model_copy(update={"restarts": 1})
+    assert conditions(worker(), [first])["Available"] == (False, "SessionCrashed")
+    missing = Obstacle("SecretMissing", "create it")
+    assert conditions(worker(), [], wanted=1, obstacle=missing)["Available"] == (False, "SecretMissing")
+    assert conditions(worker(suspend=True), [idle])["Progressing"] == (False, "Suspended")
+    assert conditions(worker(), [idle], wanted=2)["Progressing"] == (True, "Scaling")
+    assert conditions(worker(), [shown("w-0", SessionState.DRAINING)])["Progressing"] == (True, "Draining")
+    assert conditions(worker(), [idle], over_budget="all spent")["WithinBudget"] == (False, "BudgetSpent")
+
+
+def test_transition_times_move_only_with_the_status() -> None:
+    made = worker()
+    first = worker_status(made, sessions=[], wanted=0, spent=Spent(), over_budget="", obstacle=None, now=NOW)
+    made = made.model_copy(update={"status": first})
+    later = worker_status(
+        made,
+        sessions=[],
+        wanted=0,
+        spent=Spent(),
+        over_budget="all spent",
+        obstacle=None,
+        now=NOW + timedelta(hours=1),
+    )
+    moved = {item.type: item.last_transition_time for item in later.conditions}
+    assert (moved["Available"], moved["WithinBudget"]) == (NOW, NOW + timedelta(hours=1))
