@@ -54,7 +54,9 @@ def derive(bead: Bead, view: View, now: datetime) -> BeadStatus:
 
     The view may be older than the status: what a claim or a report has just made of it stands.
     """
-    status = settled(bead)
+    # A retry under a cancelled parent waits until that is wanted again: obeyed now, it would be used up.
+    waits = wants_retry(bead) and view.desired is Desired.CANCEL
+    status = bead.status if waits else settled(bead)
     if status.phase not in FINISHED and status.claim is None:
         end = _end(bead, view)
         if end is not None:

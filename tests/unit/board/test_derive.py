@@ -127,6 +127,15 @@ def test_a_retry_of_a_cancelled_bead_waits_until_it_is_wanted() -> None:
     assert settle(board, "a").status.phase is Phase.READY
 
 
+def test_a_retry_under_a_cancelled_parent_waits_for_it() -> None:
+    parent = bead("p", desired="Cancel")
+    board = board_of(parent, ended("a", Phase.FAILED, parent="p", retry="1"))
+    kept = settle(board, "a")
+    assert (kept.status.phase, kept.status.last_retry) == (Phase.FAILED, None)
+    board.put(edited(parent, desired=Desired.RUN))
+    assert settle(board, "a").status.phase is Phase.READY
+
+
 def test_a_retry_of_what_did_not_fail_is_only_echoed() -> None:
     for item in (bead("a", retry="1"), ended("a", retry="1"), taken(bead("a", retry="1"))):
         before = settle(board_of(item), "a").status
