@@ -28,3 +28,5 @@ def configure(*, style: str, level: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # kopf reports every retry of every watch while the API server is away; the supervisor says it once.
     logging.getLogger("kopf._cogs.clients").setLevel(logging.CRITICAL)
+    # ... and that it runs in a thread is meant so.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)

@@ -47,7 +47,7 @@ def build(*, service: ClaimService, tokens: Tokens, ready: Callable[[], str]) ->
     app.include_router(_protocol(service, tokens))
     app.include_router(_probes(ready))
     with warnings.catch_warnings():
-        # The models build their validators late; FastAPI's own annotations on them then look lost to pydantic.
+        # The models build their validators late; FastAPI's annotations then look lost to pydantic.
         warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
         app.openapi()
     return app
