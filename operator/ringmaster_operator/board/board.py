@@ -11,7 +11,7 @@ from datetime import datetime
 from ringmaster_operator.board.facts import Key, Readiness, View
 from ringmaster_operator.board.matching import NEVER_WORKED, Needs, mismatch
 from ringmaster_operator.board.room import Room
-from ringmaster_operator.resources.bead import Bead
+from ringmaster_operator.resources.bead import Bead, Desired
 from ringmaster_operator.resources.project import Project
 from ringmaster_operator.resources.worker import Worker
 
@@ -46,6 +46,10 @@ class Board:
     def view(self, key: Key) -> View:
         """What was last seen of a bead by refresh or pick; raises KeyError for one that is not there."""
         return self._room(key[0]).views[key[1]]
+
+    def desired(self, key: Key) -> Desired:
+        """What is wished of a bead, by itself or what it belongs to, as of the last put."""
+        return self._room(key[0]).graph.wish(key[1])[0]
 
     def children(self, key: Key) -> list[str]:
         """Names of the beads that name it as their parent, sorted."""

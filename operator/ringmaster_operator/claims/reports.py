@@ -137,7 +137,8 @@ class Reports:
             answer = ReportAnswer(next=Next.STOP, reason="the bead was deleted", iteration=request.iteration)
         else:
             limits = self._briefing.limits_of(bead)
-            moved = lifecycle.reported(bead, request, limits, now, backoff=self._backoff)
+            desired = self._board.desired(bead.key)
+            moved = lifecycle.reported(bead, request, limits, now, backoff=self._backoff, desired=desired)
             counted = moved.status.attempts == bead.status.attempts
             answer = ReportAnswer(next=moved.next, reason=moved.reason, iteration=moved.status.iteration)
         try:
@@ -187,7 +188,12 @@ class Reports:
                 return
             limits = self._briefing.limits_of(bead)
             moved = lifecycle.reported(
-                bead, report.request, limits, report.received_at, backoff=self._backoff
+                bead,
+                report.request,
+                limits,
+                report.received_at,
+                backoff=self._backoff,
+                desired=self._board.desired(key),
             )
             status = moved.status
             if moved.question is not None:

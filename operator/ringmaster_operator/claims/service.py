@@ -264,7 +264,7 @@ class ClaimService:
     def _order(self, lease: Lease) -> tuple[Order, str]:
         bead = self._bead(lease)
         worker = self._store.worker((lease.key[0], lease.worker))
-        desired = self._board.view(lease.key).desired if bead is not None else None
+        desired = self._board.desired(lease.key) if bead is not None else None
         return lifecycle.order_for(bead, lease.fence, desired=desired, worker=worker)
 
     def _listen(self, kind: str, key: Key, old: Resource | None, new: Resource | None) -> None:

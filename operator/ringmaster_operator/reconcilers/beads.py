@@ -67,10 +67,11 @@ class BeadReconciler:
             self.queue.forget(key)
             return None
         now = self._clock.now()
-        if bead.metadata.deletion_timestamp is None and lifecycle.expired_ttl(bead, now):
+        view = self._board.view(key)
+        expired = lifecycle.expired_ttl(bead, now) and not view.awaited
+        if expired and bead.metadata.deletion_timestamp is None:
             await self._kube.delete(BEADS, *key, uid=bead.metadata.uid)
             return None
-        view = self._board.view(key)
         try:
             await self._statuses.write(bead, lifecycle.derive(bead, view, now))
         except Conflict:

@@ -42,6 +42,7 @@ def test_a_held_bead_and_its_children_are_held() -> None:
     for name in ("c", "d"):
         view = board.view((NS, name))
         assert (view.readiness, view.desired) == (Readiness.PARENT_HELD, Desired.HOLD)
+        assert board.desired((NS, name)) is Desired.HOLD
         assert "belongs to e" in view.message
 
 
