@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -322,3 +323,27 @@ def test_the_script_is_written_for_each_profile(station: Station[Desk], tmp_path
     assert "--output-format" in text
     assert "@" not in "".join(line for line in text.splitlines() if line.startswith("profile"))
     subprocess.run(["bash", "-n", str(path)], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "ringmaster-test", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_named_and_nothing_is_claimed(station: Station[Desk], small_disk: Path) -> None:
+    station.add()
+    station.extra = {"RINGMASTER_HOME": str(small_disk)}
+    filler = small_disk / "filler"
+    with pytest.raises(OSError, match="No space left"):
+        filler.write_bytes(b"x" * 128 * 1024)
+    for command in (["pull-bead"], ["worker", "run", "--once"]):
+        done = station.run(*command)
+        assert done.returncode == Exit.INTERNAL
+        assert "No space left on device (free some space)" in one_line(done.stderr)
+    assert station.desk.fence == 0
+    filler.unlink()
+    assert station.run("pull-bead").returncode == 0
