@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from ringmaster_cli.exits import MEANINGS, Exit
 from support.desk import Desk, bead
-from support.station import Station, scenario, steps
+from support.station import ROOT, Station, scenario, steps
 
 WRITE = {"write": {"path": "made.txt", "text": "yes\n"}}
 VERIFY = {"verify": ["grep -q yes made.txt"]}
@@ -302,6 +303,25 @@ def test_help_and_a_whole_pull_import_nothing_heavy(station: Station[Desk], desk
         )
         assert done.returncode == 0
         assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_wish_that_was_granted_and_is_over_is_wished_anew(station: Station[Desk]) -> None:
+    station.add("first")
+    claimed = json.loads(station.run("pull-bead", "--json").stdout)["claimed"]
+    (station.state / "claim.json").unlink()
+    (station.state / "wish").write_text(claimed["claimId"])
+    station.desk.take_away()
+    station.add("second")
+    assert "bead second" in station.run("pull-bead").stdout
+    assert station.desk.fence == 2
+
+
+def test_the_documents_know_the_exit_codes_and_settings() -> None:
+    text = (ROOT / "docs" / "worker-cli.md").read_text()
+    assert [int(row) for row in re.findall(r"^\| (\d) \|", text, re.MULTILINE)] == list(Exit)
+    program = "".join(path.read_text() for path in (ROOT / "cli" / "ringmaster_cli").rglob("*.py"))
+    for setting in set(re.findall(r"`(RINGMASTER_\w+)`", text)):
+        assert f'"{setting}"' in program
 
 
 def test_help_names_every_command_and_exit_code(station: Station[Desk]) -> None:

@@ -304,6 +304,30 @@ def test_a_finished_result_survives_the_death_of_the_worker(station: Station[Des
     assert station.desk.fence == 1
 
 
+def test_work_that_was_being_pushed_when_the_worker_died_is_published_before_it_is_reported(
+    station: Station[Desk],
+) -> None:
+    station.add(description=scenario(steps(WRITE, {"done": "made it"})), acceptance=VERIFY)
+    pushing, go = station.folder / "pushing", station.folder / "go"
+    hook = station.origin / "hooks" / "pre-receive"
+    hook.write_text(f"#!/bin/sh\ntouch {pushing}\nwhile [ ! -e {go} ]; do sleep 0.05; done\nexit 1\n")
+    hook.chmod(0o755)
+    with started(station, "worker", "run", "--once") as process:
+        until(pushing.exists)
+        process.kill()
+        process.wait()
+    hook.unlink()
+    go.touch()
+    assert station.desk.reports == {}
+    station.desk.stop_when_empty = True
+    again = station.run("worker", "run")
+    assert again.returncode == 0, again.stdout + again.stderr
+    (report,) = station.desk.reports.values()
+    assert (report.outcome.kind, report.pushed) == ("success", True)
+    assert report.commit == git(station.origin, "rev-parse", "ringmaster/fix-it").strip()
+    assert list((station.home / "worktrees").iterdir()) == []
+
+
 def test_a_killed_worker_leaves_no_agent_and_its_bead_goes_on(station: Station[Desk]) -> None:
     station.add(description=at_work(station), acceptance=VERIFY)
     with started(station, "worker", "run", "--once") as process:
