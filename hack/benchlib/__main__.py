@@ -56,9 +56,8 @@ def main(
     if as_json:
         print(json.dumps([figure.__dict__ for figure in figures], indent=2))
         return
-    print(
-        f"\n{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}\n"
-    )
+    machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    print(f"\n{os.cpu_count()} cores, {machine}\n")
     print("| scenario | figure | value |\n|---|---|---|")
     for figure in figures:
         print(f"| {figure.scenario} | {figure.name} | {figure.value} |")
