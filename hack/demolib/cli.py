@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from rich.console import Console
 
 from demolib import checks, history, project, summary
 from demolib.operator import Operator
-from demolib.shell import HACK, NAMESPACE, Cluster, DemoError, end_cluster, say, start_cluster, step
+from demolib.shell import HACK, NAME, Cluster, DemoError, end_cluster, say, start_cluster, step
 from demolib.watch import Watch
 
 DESCRIPTION = """\
@@ -26,6 +27,8 @@ package with failing tests, and lets two tmux Workers do the work. Without --age
 its thinking is written down, all else is real. Exits 0 when everything came out as promised."""
 LIMITS = {"scripted": 420.0, "claude-code": 3600.0, "codex": 3600.0}
 STOP_SECONDS = 60.0
+LINE = 120
+"""Letters in a line of the tables where there is no terminal to ask."""
 
 
 def main(arguments: list[str]) -> int:
@@ -39,7 +42,7 @@ def main(arguments: list[str]) -> int:
         "--agent", choices=list(LIMITS), default="scripted", help="the program that does the work"
     )
     parser.add_argument("--model", help="the agent's model")
-    parser.add_argument("--kubeconfig", help="use this cluster; the demo stays in the namespace 'demo'")
+    parser.add_argument("--kubeconfig", help="use this cluster; the demo stays in a namespace of its own")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     demo = Demo(options)
@@ -84,13 +87,13 @@ class Demo:
             operator.wait_ready()
         with step("applying the backlog, then two Workers"):
             self._apply(cluster, repository)
-        console = Console()
+        console = Console() if sys.stdout.isatty() else Console(width=LINE)
         yes = options.yes or not sys.stdin.isatty()
         watch = Watch(
             cluster=cluster, operator=operator, console=console, yes=yes, limit=LIMITS[options.agent]
         )
         beads = watch.until_done()
-        attempts = history.attempts(operator.database, NAMESPACE)
+        attempts = history.attempts(operator.database, cluster.namespace)
         summary.show(console, beads, attempts, seen=watch.seen, answers=watch.answers)
         found = checks.check(
             beads, attempts, repository=repository, seen=watch.seen, scripted=options.agent == "scripted"
@@ -104,9 +107,6 @@ class Demo:
         cluster.run("apply", "--server-side", "-k", str(HACK.parent / "crds"))
         names = [f"crd/{kind}.ringmaster.dev" for kind in ("beads", "workers", "backupschedules")]
         cluster.run("wait", "--for=condition=Established", "--timeout=60s", *names)
-        with contextlib.suppress(DemoError):
-            self._remove_namespace(cluster)
-        cluster.run("create", "namespace", NAMESPACE)
 
     def _apply(self, cluster: Cluster, repository: Path) -> None:
         options = self._options
@@ -128,51 +128,48 @@ class Demo:
         """After --keep."""
         assert self._cluster is not None
         assert self._operator is not None
-        config, socket = self._cluster.kubeconfig, project.socket_name(self._folder)
-        tools = self._cluster.kubectl
+        space, socket = self._cluster.namespace, project.socket_name(self._folder)
+        kubectl = f"{self._cluster.kubectl} -n {space}"
+        down = f"{HACK}/cluster down --name {NAME}; " if self._cluster.ours else ""
         print(f"""
 All is left running. Try:
-  export KUBECONFIG={config}
-  alias kubectl={tools}
-  kubectl -n {NAMESPACE} get beads,workers
-  kubectl -n {NAMESPACE} describe bead synonyms
-  kubectl -n {NAMESPACE} patch bead synonyms --type=merge -p '{{"spec":{{"retry":"1"}}}}'
-  kubectl -n {NAMESPACE} scale worker ada --replicas=3
+  export KUBECONFIG={self._cluster.kubeconfig}
+  alias k='{kubectl}'
+  k get beads,workers
+  k describe bead synonyms
+  k patch bead synonyms --type=merge -p '{{"spec":{{"retry":"1"}}}}'
+  k scale worker ada --replicas=3
   tmux -L {socket} attach -t ada-0
   git -C {self._folder}/textkit log --oneline --graph ringmaster/release
 To end it:
-  kubectl -n {NAMESPACE} delete beads,workers --all && kill {self._operator.pid}
-  {HACK}/cluster down --name {NAMESPACE}; rm -r {self._folder}""")
+  k delete workers --all && k delete namespace {space}; kill {self._operator.pid}
+  {down}rm -r {self._folder}""")
 
     def end(self) -> None:
         """Everything that was started, also after Ctrl-C."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         if self._cluster is not None:
             with contextlib.suppress(DemoError):
-                self._remove_namespace(self._cluster)
+                self._remove_objects(self._cluster)
         if self._operator is not None:
             self._operator.stop()
         socket = project.socket_name(self._folder)
         subprocess.run(["tmux", "-L", socket, "kill-server"], check=False, capture_output=True)
+        sockets = Path(os.environ.get("TMUX_TMPDIR", "/tmp")) / f"tmux-{os.getuid()}"
+        (sockets / socket).unlink(missing_ok=True)
         if self._cluster is not None:
-            end_cluster(self._cluster)
+            with contextlib.suppress(DemoError):
+                end_cluster(self._cluster)
         if self.finished or self._operator is None:
             shutil.rmtree(self._folder, ignore_errors=True)
         else:
             say(f"logs are kept in {self._folder}")
 
-    def _remove_namespace(self, cluster: Cluster) -> None:
-        """With its Workers first: while the operator runs it ends their sessions."""
+    def _remove_objects(self, cluster: Cluster) -> None:
+        """Workers first, while there is an operator that ends their sessions."""
         if self._operator is not None:
-            with contextlib.suppress(DemoError):
-                cluster.run("delete", "workers", "--all", f"--timeout={STOP_SECONDS:.0f}s")
-        else:
-            # Left by a demo whose operator is gone: nobody would take the finalizers off.
-            for worker in cluster.get("workers"):
-                name = worker["metadata"]["name"]
-                cluster.run("patch", "worker", name, "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
-        if not cluster.made or self._operator is None:
-            cluster.run("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=60s")
+            cluster.run("delete", "workers", "--all", f"--timeout={STOP_SECONDS:.0f}s")
+        cluster.run("delete", "namespace", cluster.namespace, "--timeout=60s")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 
 from demolib.project import HOST
-from demolib.shell import NAMESPACE, Cluster, DemoError
+from demolib.shell import Cluster, DemoError
 
 READY_SECONDS = 60.0
 
@@ -29,7 +29,7 @@ class Operator:
         env = {
             **clean,
             "KUBECONFIG": str(cluster.kubeconfig),
-            "RINGMASTER_NAMESPACE": NAMESPACE,
+            "RINGMASTER_NAMESPACE": cluster.namespace,
             "RINGMASTER_TMUX_HOST": HOST,
             "RINGMASTER_TMUX_POLL_SECONDS": "1",
             "RINGMASTER_DATABASE_URL": f"sqlite:///{self.database}",

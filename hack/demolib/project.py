@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from demolib.shell import DATA, HACK, NAMESPACE, DemoError, run
+from demolib.shell import DATA, HACK, DemoError, run
 
 Body = dict[str, Any]
 HOST = "demo"
@@ -55,7 +55,6 @@ def backlog(repository: Path) -> list[Body]:
     """The beads, each with the sample repository."""
     beads = [bead for file in sorted((DATA / "backlog").glob("*.yaml")) for bead in _all(file)]
     for bead in beads:
-        bead["metadata"]["namespace"] = NAMESPACE
         bead["spec"]["repository"] = {"url": str(repository)}
     return beads
 
@@ -64,7 +63,6 @@ def workers(*, agent: str, folder: Path, model: str | None) -> list[Body]:
     """The Workers, with the agent asked for; their sessions live in tmux on a socket of the demo's own."""
     found = _all(DATA / "workers.yaml")
     for worker in found:
-        worker["metadata"]["namespace"] = NAMESPACE
         worker["spec"]["agent"] = {**_agent(agent, folder), **({"model": model} if model else {})}
         worker["spec"]["tmux"] = {
             "host": HOST,
@@ -86,7 +84,7 @@ def secret(agent: str) -> Body | None:
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": SECRET, "namespace": NAMESPACE},
+        "metadata": {"name": SECRET},
         "stringData": {KEYS[agent]: os.environ[KEYS[agent]]},
     }
 

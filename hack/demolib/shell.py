@@ -15,7 +15,8 @@ from typing import Any
 
 HACK = Path(__file__).resolve().parents[1]
 DATA = HACK / "demo.d"
-NAMESPACE = "demo"
+NAME = "ringmaster-demo"
+"""Of the cluster; demos at the same time share it, each in a namespace of its own."""
 
 
 class DemoError(Exception):
@@ -55,17 +56,18 @@ def run(
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """kubectl for one cluster."""
+    """kubectl for one cluster and namespace."""
 
     kubeconfig: Path
+    namespace: str
     kubectl: str
-    made: bool
-    """Whether the demo started it, and so ends it."""
+    ours: bool
+    """Whether it is the demos' own, which the last of them ends."""
 
     def run(self, *arguments: str, stdin: str | None = None) -> str:
-        """kubectl in the demo's namespace; what it prints."""
+        """kubectl in the namespace; what it prints."""
         env = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
-        return run(self.kubectl, "-n", NAMESPACE, *arguments, stdin=stdin, env=env)
+        return run(self.kubectl, "-n", self.namespace, *arguments, stdin=stdin, env=env)
 
     def apply(self, objects: Sequence[Mapping[str, Any]]) -> None:
         """kubectl apply."""
@@ -79,28 +81,30 @@ class Cluster:
 
 
 def start_cluster(kubeconfig: str | None) -> Cluster:
-    """The cluster of hack/cluster, started unless it runs."""
+    """The cluster of hack/cluster, started unless it runs, with a fresh namespace."""
     tool = HACK / "cluster"
-    given = ["--kubeconfig", kubeconfig] if kubeconfig else ["--name", NAMESPACE]
-    ready = (
-        subprocess.run([str(tool), "status", *given, "--json"], capture_output=True, check=False).returncode
-        == 0
-    )
-    if (
-        not ready
-        and subprocess.run([str(tool), "up", *given], stdout=subprocess.DEVNULL, check=False).returncode
-    ):
+    given = ["--kubeconfig", kubeconfig] if kubeconfig else ["--name", NAME]
+    if subprocess.run([tool, "up", *given], stdout=subprocess.DEVNULL, check=False).returncode:
         raise DemoError("the cluster did not start; the reason stands above")
     path = Path(run(tool, "kubeconfig", *given).strip())
     kubectl = run(tool, "exec", *given, "--", "sh", "-c", "command -v kubectl").strip()
-    return Cluster(
-        kubeconfig=path, kubectl=kubectl, made=not ready and not kubeconfig and "KUBECONFIG" not in os.environ
-    )
+    ours = not kubeconfig and "KUBECONFIG" not in os.environ
+    for number in range(1, 100):
+        name = "demo" if number == 1 else f"demo-{number}"
+        cluster = Cluster(kubeconfig=path, namespace=name, kubectl=kubectl, ours=ours)
+        try:
+            cluster.run("create", "namespace", name)
+        except DemoError as error:
+            if "AlreadyExists" not in str(error):
+                raise
+        else:
+            return cluster
+    raise DemoError("there are 99 demos in this cluster already; delete their namespaces")
 
 
 def end_cluster(cluster: Cluster) -> None:
-    """Only when the demo made it."""
-    if cluster.made:
-        subprocess.run(
-            [str(HACK / "cluster"), "down", "--name", NAMESPACE], check=False, stdout=subprocess.DEVNULL
-        )
+    """Only when it is the demos' own and no other demo uses it."""
+    names = cluster.run("get", "namespaces", "-o", "name").split()
+    others = [name for name in names if name.startswith("namespace/demo")]
+    if cluster.ours and others in ([], [f"namespace/{cluster.namespace}"]):
+        subprocess.run([HACK / "cluster", "down", "--name", NAME], check=False, stdout=subprocess.DEVNULL)

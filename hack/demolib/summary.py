@@ -7,7 +7,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from demolib.history import Attempt
 from demolib.watch import Seen, phase
@@ -23,38 +22,33 @@ def show(
     seen: Mapping[str, Seen],
     answers: Mapping[str, str],
 ) -> None:
-    """Print it, in the order in which the beads were first claimed; those that nobody works come last."""
-    order = {bead: number for number, bead in reversed(list(enumerate((a.bead for a in attempts), 1)))}
+    """Print it in the order in which the beads were first claimed; those that nobody works come last."""
+    order = list(dict.fromkeys(attempt.bead for attempt in attempts))
+    names = order + sorted({bead["metadata"]["name"] for bead in beads} - set(order))
+    known = {bead["metadata"]["name"]: bead for bead in beads}
     table = Table(box=None, pad_edge=False)
-    for name in ("#", "BEAD", "RESULT", "BY", "TRIES", "ROUNDS", "TOKENS", "USD", "COMMIT"):
-        table.add_column(
-            name,
-            no_wrap=True,
-            justify="right" if name in ("#", "TRIES", "ROUNDS", "TOKENS", "USD") else "left",
-        )
-    table.add_column("WHY THEN", overflow="fold")
-    first: dict[str, int] = {}
-    for bead in sorted(
-        beads, key=lambda bead: (order.get(bead["metadata"]["name"], 10**6), bead["metadata"]["name"])
-    ):
-        name, status = bead["metadata"]["name"], bead.get("status", {})
-        own = [attempt for attempt in attempts if attempt.bead == name]
-        if own:
-            first[name] = len(first) + 1
-        cost = status.get("cost", {})
+    for title in ("#", "BEAD", "RESULT", "BY", "TRIES", "ROUNDS", "TOKENS", "USD", "COMMIT"):
+        numeric = title in ("#", "TRIES", "ROUNDS", "TOKENS", "USD")
+        table.add_column(title, overflow="fold", justify="right" if numeric else "left")
+    reasons = []
+    for number, name in enumerate((name for name in names if name in known), 1):
+        status, own = known[name].get("status", {}), [attempt for attempt in attempts if attempt.bead == name]
         reason = status.get("outcome", {}).get("reason")
-        shown = f"{phase(bead)} ({reason})" if reason else phase(bead)
-        table.add_row(
-            str(first.get(name, "")), name, shown, ", ".join(dict.fromkeys(a.session for a in own)) or "-",
-            *(_numbers(own, cost) if own else [""] * 4), status.get("commit", "")[:10],
-            Text(explain(bead, own, seen.get(name, Seen()), answers.get(name, ""))),
-        )  # fmt: skip
-    console.print()
+        result = f"{phase(known[name])} ({reason})" if reason else phase(known[name])
+        by = ", ".join(dict.fromkeys(attempt.session for attempt in own)) or "nobody"
+        numbers = _numbers(own, status.get("cost", {})) if own else [""] * 4
+        table.add_row(str(number), name, result, by, *numbers, status.get("commit", "")[:10])
+        why = explain(known[name], own, seen.get(name, Seen()), answers.get(name, ""))
+        reasons.append(f"{number:>3} {name}: {why}")
+    console.print("\nWhat was done, in the order in which it was begun:")
     console.print(table)
+    console.print("\nWhy in this order, and what happened:")
+    for line in reasons:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     total = sum(bead.get("status", {}).get("cost", {}).get("usd", 0) for bead in beads)
-    tokens = sum(attempt.tokens for attempt in attempts)
+    tokens, iterations = sum(a.tokens for a in attempts), sum(a.iterations for a in attempts)
     console.print(
-        f"\n{len(beads)} beads, {len(attempts)} attempts, {sum(a.iterations for a in attempts)} iterations, "
+        f"\n{len(beads)} beads, {len(attempts)} attempts, {iterations} iterations, "
         f"{tokens:,} tokens, ${total:.4f}",
         highlight=False,
     )
@@ -88,5 +82,5 @@ def explain(bead: Body, own: list[Attempt], seen: Seen, answer: str) -> str:
     if failed and phase(bead) == "Succeeded":
         words.append(f"again after: {failed[0].summary[:60]}")
     if phase(bead) == "Failed":
-        words.append(bead["status"].get("outcome", {}).get("summary", "")[:80])
+        words.append(bead["status"].get("outcome", {}).get("summary", "")[:120])
     return "; ".join(words)

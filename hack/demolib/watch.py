@@ -90,7 +90,9 @@ class Watch:
             if phase(bead) and seen.phases[-1:] != [phase(bead)]:
                 seen.phases.append(phase(bead))
                 if tell:
-                    self._console.print(f"  {name}: {phase(bead)} {why(bead)}", markup=False, highlight=False)
+                    self._console.print(
+                        f"  {name}: {phase(bead)} {why(bead)}", markup=False, highlight=False, soft_wrap=True
+                    )
 
     def _answer(self, bead: Body) -> None:
         name, decision = bead["metadata"]["name"], bead["spec"]["decision"]
@@ -134,7 +136,8 @@ def why(bead: Body) -> str:
     """What it waits for, or who works on it."""
     status = bead.get("status", {})
     if claim := status.get("claim"):
-        return f"by {claim['session']}, attempt {status.get('attempts', 1)}, iteration {status.get('iteration', 1)}"
+        rounds = f"attempt {status.get('attempts', 1)}, iteration {status.get('iteration', 1)}"
+        return f"by {claim['session']}, {rounds}"
     if phase(bead) in FINISHED:
         return str(status.get("outcome", {}).get("summary", ""))
     messages = [item.get("message", "") for item in status.get("conditions", []) if item["type"] == "Ready"]
