@@ -169,7 +169,7 @@ def attach(
 def logs(
     name: Name,
     session: Session = None,
-    lines: Annotated[int, typer.Option("-n", "--lines", min=1, max=50_000, help="Lines at most.")] = 100,
+    lines: Annotated[int, typer.Option("--lines", min=1, max=50_000, help="Lines at most.")] = 100,
     namespace: Namespace = None,
     context: Context = None,
 ) -> None:

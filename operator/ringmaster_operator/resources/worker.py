@@ -215,7 +215,7 @@ class WorkerStatus(Model):
     observed_generation: Natural | None = None
     """Generation of the spec that this status was made from."""
     conditions: Conditions = Field(default_factory=list)
-    """Available, Progressing, ProfileReady, WithinBudget."""
+    """Available, Progressing, WithinBudget."""
     replicas: Annotated[int, Whole(0, 10_000, exact=True)] = 0
     """Sessions that exist."""
     ready_replicas: Natural = 0

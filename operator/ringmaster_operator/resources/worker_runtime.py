@@ -89,7 +89,7 @@ class TmuxSettings(Model):
     """How sessions run in tmux."""
 
     host: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=LABEL_PATTERN)] = "local"
-    """Name of the tmux host (ringmaster-operator tmux-host --host NAME) that runs them."""
+    """Name of the tmux host (ringmaster-operator run --tmux-host NAME) that runs them."""
     socket_name: Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")] | None = None
     """tmux socket (tmux -L); one private to the host when unset."""
     working_directory: AbsolutePath | None = None

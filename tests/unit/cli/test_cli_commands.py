@@ -152,7 +152,7 @@ def test_names_that_cannot_be(station: Station[Desk], args: list[str], message: 
         ["worker", "spawn", "ok", "--runtime", "Pod"],
         ["worker", "spawn", "ok", "--image", "x"],
         ["worker", "script", "--agent", "no-such-agent"],
-        ["worker", "logs", "ok", "-n", "0"],
+        ["worker", "logs", "ok", "--lines", "0"],
     ],
 )
 def test_bad_usage(station: Station[Desk], args: list[str]) -> None:
