@@ -27,19 +27,21 @@ SLOW = scenario(steps({"run": "sleep 4"}, {"write": {"path": "made.txt", "text":
 QUICK = scenario(steps({"write": {"path": "made.txt", "text": "yes\n"}}, {"done": "so"}))
 
 
-class Host:
-    """An operator that is a tmux host too, on a namespace of its own."""
+SETTINGS = {
+    "RINGMASTER_TMUX_HOST": "local",
+    "RINGMASTER_TMUX_POLL_SECONDS": "0.5",
+    "RINGMASTER_LEASE_SECONDS": "10",
+    "RINGMASTER_BACKOFF_SECONDS": "0.5",
+}
 
-    def __init__(self, cluster: Any, namespace: str, folder: Path) -> None:
+
+class Host:
+    """A tmux host, seen from one namespace."""
+
+    def __init__(self, cluster: Any, operator: OperatorProcess, namespace: str, folder: Path) -> None:
         self.cluster = cluster
+        self.operator = operator
         self.namespace = namespace
-        settings = {
-            "RINGMASTER_TMUX_HOST": "local",
-            "RINGMASTER_TMUX_POLL_SECONDS": "0.5",
-            "RINGMASTER_LEASE_SECONDS": "10",
-            "RINGMASTER_BACKOFF_SECONDS": "0.5",
-        }
-        self.operator = OperatorProcess(cluster.kubeconfig, namespace, folder, settings=settings)
         self.origin = folder / "origin.git"
         seed = folder / "seed"
         seed.mkdir()
@@ -119,26 +121,40 @@ class Host:
         )
 
     def clean(self) -> None:
-        self.operator.stop()
-        for processes in self.processes().values():
-            for process in processes:
-                process.kill()
-        for socket in socket_directory().glob(f"ringmaster-local-*-{self.namespace}"):
-            subprocess.run(["tmux", "-L", socket.name, "kill-server"], capture_output=True, check=False)
-            socket.unlink(missing_ok=True)
+        """Delete the Worker as a user does; that nothing is left of it is part of every test."""
+        self.cluster.kubectl("delete", "beads", "--all", "-n", self.namespace, "--wait=false")
+        if self.cluster.get("workers", "-n", self.namespace)["items"]:
+            self.patch(stopMode="Now")
+            self.cluster.kubectl("delete", "workers", "--all", "-n", self.namespace, "--timeout=60s")
+        assert self.processes() == {}
+
+
+@pytest.fixture(scope="module")
+def running(own_cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    operator = OperatorProcess(
+        own_cluster.kubeconfig, "", tmp_path_factory.mktemp("host"), settings=dict(SETTINGS)
+    )
+    operator.start()
+    yield operator
+    operator.stop()
 
 
 @pytest.fixture
-def host(own_cluster: Any, tmp_path: Path) -> Iterator[Host]:
+def host(own_cluster: Any, running: OperatorProcess, tmp_path: Path) -> Iterator[Host]:
     namespace = f"tmux-{os.urandom(4).hex()}"
     own_cluster.kubectl("create", "namespace", namespace)
-    made = Host(own_cluster, namespace, tmp_path)
-    made.operator.start()
+    made = Host(own_cluster, running, namespace, tmp_path)
+    began = running.log.stat().st_size
     try:
         yield made
-    finally:
         made.clean()
-        print(made.operator.tail(200))
+    finally:
+        for process in (one for tree in made.processes().values() for one in tree):
+            process.kill()
+        for socket in socket_directory().glob(f"ringmaster-local-*-{namespace}"):
+            subprocess.run(["tmux", "-L", socket.name, "kill-server"], capture_output=True, check=False)
+            socket.unlink(missing_ok=True)
+        print(running.log.read_bytes()[began:].decode(errors="replace"))
 
 
 def test_beads_are_worked_in_tmux_and_the_status_tells(host: Host) -> None:
@@ -279,16 +295,33 @@ def test_autoscale_follows_the_work(host: Host) -> None:
     host.until(lambda: host.sessions() == {}, "none is left")
 
 
+def nothing_left(host: Host) -> None:
+    state = host.operator.folder / "state"
+    assert list((state / "sessions").glob(f"{host.namespace}/*")) == []
+    assert list((state / "tokens").glob(f"{host.namespace}/*")) == []
+    assert list((state / "home" / "worktrees").iterdir()) == []
+
+
+def test_a_killed_session_of_a_deleted_worker_leaves_nothing_behind(host: Host) -> None:
+    host.apply(host.worker(), host.bead("one", scenario(steps({"run": "sleep 300"}))))
+    worktrees = host.operator.folder / "state" / "home" / "worktrees"
+    host.until(lambda: len(host.processes().get("w-0", [])) > 2, "the agent runs")
+    assert list(worktrees.iterdir()) != []
+    host.cluster.kubectl("delete", "worker", "w", "-n", host.namespace, "--wait=false")
+    for process in host.processes()["w-0"]:
+        process.kill()
+    host.cluster.kubectl("wait", "worker/w", "-n", host.namespace, "--for=delete", "--timeout=60s")
+    nothing_left(host)
+    assert "claim" not in host.cluster.get("bead", "one", "-n", host.namespace)["status"]
+
+
 def test_deleting_leaves_nothing_behind(host: Host) -> None:
     host.apply(host.worker(replicas=2), host.bead("one", SLOW))
     host.until(lambda: any(i["state"] == "Working" for i in host.sessions().values()), "one begins")
     host.cluster.kubectl("delete", "worker", "w", "-n", host.namespace, "--timeout=60s")
     host.done("one")
     assert host.processes() == {}
-    state = host.operator.folder / "state"
-    assert list((state / "sessions").glob("*/*")) == []
-    assert list((state / "tokens").glob("*/*")) == []
-    assert list((state / "home" / "worktrees").iterdir()) == []
+    nothing_left(host)
     for socket in socket_directory().glob(f"ringmaster-local-*-{host.namespace}"):
         answer = subprocess.run(["tmux", "-L", socket.name, "ls"], capture_output=True, check=False)
         assert b"no server running" in answer.stderr

@@ -33,6 +33,16 @@ def run(
         raise typer.Exit(Loop(context).run(once=once))
 
 
+@app.command("tidy", hidden=True)
+def tidy() -> None:
+    """Clear up after a session that was killed and will not come back: the tmux host calls it."""
+    from ringmaster_cli.loop.tidy import clear_up
+
+    context = Context.open()
+    with context.state.alone():
+        clear_up(context)
+
+
 @app.command("script")
 def script(
     agent: Annotated[str, typer.Option("--agent", help="Agent profile.")] = "generic",

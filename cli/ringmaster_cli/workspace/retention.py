@@ -66,6 +66,16 @@ def sweep(home: Path, *, max_age_days: float, max_bytes: int, now: datetime) -> 
     return Swept(removed=tuple(removed), freed=freed, kept=tuple(kept))
 
 
+def drop(home: Path, folder: str) -> str:
+    """Remove one worktree, commits stay in its mirror; '' when it is gone, else why it stays."""
+    home = home.expanduser().absolute()
+    path = home / "worktrees" / folder
+    if not path.is_dir():
+        return ""
+    git = Git(env=clean_environment(os.environ, home=home), on_line=nothing)
+    return _remove(_item(path, "worktree"), home=home, git=git)
+
+
 def _items(home: Path) -> list[_Item]:
     found = [
         _item(file, "file") for name in PLAIN for file in sorted((home / name).rglob("*")) if file.is_file()

@@ -213,8 +213,7 @@ def _unwanted(worker: Worker, facts: Facts, plan: SessionPlan, name: str, shown:
             plan.wake(until)
             plan.sessions.append(_running(facts, name, shown, facts.memories.get(name)))
         return
-    if info is not None:
-        plan.stop.append(Stop(name=name, abandon=True))
+    plan.stop.append(Stop(name=name, abandon=True))  # also one that waits for its restart, with its bead
     if name in facts.memories:
         plan.memories[name] = None
 

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import json
+import os
 import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,8 +27,11 @@ from ringmaster_operator.resources.protocol import ACCOUNT_PREFIX, AUDIENCE
 from ringmaster_operator.resources.worker import Mode, Worker
 from ringmaster_operator.runtimes.protocol import SessionSpec
 from ringmaster_operator.runtimes.tmux.files import write_private
+from ringmaster_operator.runtimes.tmux.runtime import PASSED_ENV
 from ringmaster_operator.store import Key
 
+PROGRAM = (sys.executable, "-m", "ringmaster_cli", "worker")
+TIDY_SECONDS = 60.0
 TOKEN_SECONDS = 3600
 SECRET_SECONDS = 60.0
 """How long a Secret that was read is taken as it was."""
@@ -91,17 +95,10 @@ class Launcher:
         except OSError as error:
             raise LaunchError("BadWorkingDirectory", f"cannot make {home}: {error.strerror}") from error
         namespace, name = worker.key
-        command = [sys.executable, "-m", "ringmaster_cli", "worker", "run"]
+        command = [*PROGRAM, "run"]
         if worker.spec.mode is Mode.ONCE:
             command.append("--once")
-        env = {
-            **agent,
-            "RINGMASTER_URL": self._url,
-            "RINGMASTER_TOKEN_FILE": str(self._token_file(worker.key)),
-            "RINGMASTER_NAMESPACE": namespace,
-            "RINGMASTER_WORKER": name,
-            "RINGMASTER_HOME": str(home),
-        }
+        env = {**agent, **self._own_env(worker)}
         place = (worker.spec.tmux.socket_name if worker.spec.tmux else None) or ""
         return Launch(
             namespace=namespace,
@@ -112,6 +109,29 @@ class Launcher:
             place=place,
             fingerprint=_fingerprint([command, sorted(env.items()), str(home), place, worker.metadata.uid]),
         )
+
+    async def tidy(self, worker: Worker, name: str) -> str:
+        """Clear up after a session that will not come back; what it says, if there was anything to do.
+
+        Most sessions have done so themselves: only one that was killed leaves a claim or reports behind.
+        """
+        claims = self.home(worker) / "claims" / worker.metadata.namespace / name
+        if not (claims / "claim.json").exists() and not any((claims / "spool").glob("*")):
+            return ""
+        inherited = {key: os.environ[key] for key in PASSED_ENV if key in os.environ}
+        process = await asyncio.create_subprocess_exec(
+            *(*PROGRAM, "tidy"),
+            env={**inherited, **self._own_env(worker), "RINGMASTER_SESSION": name},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            said, _ = await asyncio.wait_for(process.communicate(), TIDY_SECONDS)
+        except TimeoutError:
+            process.kill()
+            return f"clearing up took longer than {TIDY_SECONDS:g} s"
+        return said.decode("utf-8", "replace").strip()
 
     async def token(self, worker: Worker) -> datetime:
         """See to a valid token in the Worker's file; returns when to renew it. Raises as launch() does."""
@@ -138,6 +158,15 @@ class Launcher:
         """The Worker is gone."""
         self._renewals.pop(key, None)
         self._token_file(key).unlink(missing_ok=True)
+
+    def _own_env(self, worker: Worker) -> dict[str, str]:
+        return {
+            "RINGMASTER_URL": self._url,
+            "RINGMASTER_TOKEN_FILE": str(self._token_file(worker.key)),
+            "RINGMASTER_NAMESPACE": worker.metadata.namespace,
+            "RINGMASTER_WORKER": worker.metadata.name,
+            "RINGMASTER_HOME": str(self.home(worker)),
+        }
 
     def _token_file(self, key: Key) -> Path:
         return self._state / "tokens" / key[0] / key[1]

@@ -20,7 +20,7 @@ from ringmaster_operator.reconcilers.session_plan import (
     SessionPlan,
     after_crash,
 )
-from ringmaster_operator.reconcilers.worker_launch import Launch
+from ringmaster_operator.reconcilers.worker_launch import Launch, Launcher
 from ringmaster_operator.resources.worker import Worker
 from ringmaster_operator.runtimes.protocol import Runtime, SessionFault, SessionInfo
 from ringmaster_operator.store import Key
@@ -38,9 +38,17 @@ class WorkerSessions:
     """Sessions of Workers in one runtime."""
 
     def __init__(
-        self, *, runtime: Runtime, history: History, events: Events, clock: Clock, ended: Ended
+        self,
+        *,
+        runtime: Runtime,
+        launcher: Launcher,
+        history: History,
+        events: Events,
+        clock: Clock,
+        ended: Ended,
     ) -> None:
         self._runtime = runtime
+        self._launcher = launcher
         self._history = history
         self._events = events
         self._clock = clock
@@ -75,13 +83,17 @@ class WorkerSessions:
             await self._remember(worker.key, name, memory)
         for name, memory in plan.crashed.items():
             self._tell(worker, name, memory)
-        await self.stop(worker.key, {order.name: order.abandon for order in plan.stop})
+        await asyncio.gather(
+            *(self._stop(worker.key, order.name, worker if order.abandon else None) for order in plan.stop)
+        )
         if launch is not None:
             await asyncio.gather(*(self._start(worker, launch, name) for name in plan.start))
 
-    async def stop(self, key: Key, names: dict[str, bool]) -> None:
-        """Stop these sessions; True gives away what they held."""
-        await asyncio.gather(*(self._stop(key, name, abandon) for name, abandon in names.items()))
+    async def end(self, key: Key, names: Iterable[str]) -> None:
+        """Stop sessions whose Worker is not known here any more."""
+        await asyncio.gather(*(self._stop(key, name, None) for name in names))
+        for name in names:
+            await self._ended(*key, name, f"session {name} was stopped")
 
     async def discard(self, key: Key, names: Iterable[str]) -> None:
         """Drop all that is kept of the Worker's sessions: it is gone."""
@@ -90,10 +102,12 @@ class WorkerSessions:
             await self._runtime.discard((key[0], name))
         await self._history.forget_sessions(namespace=key[0], worker=key[1])
 
-    async def _stop(self, key: Key, name: str, abandon: bool) -> None:
+    async def _stop(self, key: Key, name: str, abandoned_by: Worker | None) -> None:
         await self._runtime.stop((key[0], name), grace_seconds=STOP_SECONDS)
         log.info("session %s/%s stopped", key[0], name)
-        if abandon:
+        if abandoned_by is not None:
+            if said := await self._launcher.tidy(abandoned_by, name):
+                log.info("session %s/%s: %s", key[0], name, said)
             await self._ended(*key, name, f"session {name} was stopped")
 
     async def _start(self, worker: Worker, launch: Launch, name: str) -> None:

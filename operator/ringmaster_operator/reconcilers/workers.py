@@ -73,7 +73,7 @@ class WorkerReconciler:
         self._namespace = namespace
         self._changed = changed
         self._sessions = WorkerSessions(
-            runtime=runtime, history=history, events=events, clock=clock, ended=ended
+            runtime=runtime, launcher=launcher, history=history, events=events, clock=clock, ended=ended
         )
         self._seen: dict[Key, list[tuple[object, ...]]] = {}
         self._holders = Holders()
@@ -232,7 +232,7 @@ class WorkerReconciler:
         infos = await self._sessions.infos(key)
         if infos:
             log.info("Worker %s/%s is not of this host any more: its sessions end", *key)
-        await self._sessions.stop(key, dict.fromkeys(infos, True))
+        await self._sessions.end(key, infos)
         if gone and infos:
             await self._sessions.discard(key, infos)
             self._launcher.forget(key)

@@ -243,10 +243,10 @@ def test_deleting_ends_idle_sessions_at_once_and_busy_ones_when_they_are_done() 
         memories={"w-3": Memory(restarts=1, next_start_at=NOW)},
     )
     plan = plan_sessions(worker(replicas=4, deleting=True), infos)
-    assert sorted(order.name for order in plan.stop) == ["w-0", "w-2"]
+    assert sorted(order.name for order in plan.stop) == ["w-0", "w-2", "w-3"]
     assert (plan.start, plan.memories, states(plan)) == ([], {"w-3": None}, {"w-1": SessionState.DRAINING})
     now = plan_sessions(worker(replicas=4, deleting=True, stopMode="Now"), infos)
-    assert sorted(order.name for order in now.stop) == ["w-0", "w-1", "w-2"]
+    assert sorted(order.name for order in now.stop) == ["w-0", "w-1", "w-2", "w-3"]
 
 
 def test_progress_moves_only_with_the_state() -> None:
@@ -296,9 +296,9 @@ class Life:
         assert plan.wanted == wanted
         assert not set(plan.start) & set(self.infos)
         for order in plan.stop:
-            running = self.infos[order.name].state in RUNS
+            info = self.infos.pop(order.name, None)
+            running = info is not None and info.state in RUNS
             assert not (running and order.name in self.busy), "a busy session is stopped"
-            del self.infos[order.name]
             if order.abandon:
                 self.busy.pop(order.name, None)
         for name, memory in plan.memories.items():
