@@ -25,6 +25,7 @@ from ringmaster_operator.events import Events
 from ringmaster_operator.handlers.watch import Watch
 from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kube
+from ringmaster_operator.reconcilers.backups import BackupReconciler
 from ringmaster_operator.reconcilers.beads import BeadReconciler
 from ringmaster_operator.reconcilers.tmux_host import tmux_host
 from ringmaster_operator.settings import Settings
@@ -65,6 +66,7 @@ class Operator:
             workers=settings.reconcile_workers,
             changed=lambda: self.desk.wake(),
         )
+        self.backups = BackupReconciler(store=self.store, kube=kube, events=self.events, clock=clock)
         self._wire_claims()
         self._stop = asyncio.Event()
         self.watch: Watch | None = None
@@ -142,6 +144,7 @@ class Operator:
         return [
             *tasks,
             self._task(self.beads.queue.run(), "beads"),
+            self._task(self.backups.queue.run(), "backups"),
             self._task(self.reports.run(), "outbox"),
             self._task(self.service.expire(), "leases"),
             self._task(self.state.sweep(self.settings.sweep_seconds), "sweep"),

@@ -54,6 +54,10 @@ class Store:
         found = self._objects["Worker"].get(key)
         return found if isinstance(found, Worker) else None
 
+    def backup_schedule(self, key: Key) -> BackupSchedule | None:
+        found = self._objects["BackupSchedule"].get(key)
+        return found if isinstance(found, BackupSchedule) else None
+
     def beads(self) -> Iterator[Bead]:
         return (item for item in list(self._objects["Bead"].values()) if isinstance(item, Bead))
 

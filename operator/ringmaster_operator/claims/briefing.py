@@ -7,7 +7,13 @@ from ringmaster_operator.board.board import Board
 from ringmaster_operator.history import History
 from ringmaster_operator.resources.bead import Bead, BeadType
 from ringmaster_operator.resources.project import Project
-from ringmaster_operator.resources.protocol import BeadWork, Claimed, DependencyResult, ParentContext
+from ringmaster_operator.resources.protocol import (
+    BeadWork,
+    Claimed,
+    DependencyResult,
+    ParentContext,
+    PastIteration,
+)
 from ringmaster_operator.resources.worker import AgentSpec, Worker
 from ringmaster_operator.store import Store
 
@@ -89,9 +95,12 @@ class Briefing:
             parent=_parent(parents),
             dependencies=[_result(found) for found in self._dependencies(bead)],
             decisions=[_result(found) for found in self._decisions(bead)],
-            history=await self._history.iterations_of(bead_uid=bead.metadata.uid, limit=MAX_HISTORY) if past else [],
+            history=await self._iterations(bead) if past else [],
             rules=_rules(project, worker),
         )
+
+    async def _iterations(self, bead: Bead) -> list[PastIteration]:
+        return await self._history.iterations_of(bead_uid=bead.metadata.uid, limit=MAX_HISTORY)
 
     def _dependencies(self, bead: Bead) -> list[Bead]:
         names = dict.fromkeys([*bead.spec.depends_on, *self._children(bead)])
