@@ -213,7 +213,7 @@ def test_people_see_what_a_tmux_session_shows(
         host = ("--host", "nowhere-at-all")
         assert people("spawn", name, *host).returncode == 0
         assert people("logs", name).returncode == 3
-        attach = f"tmux -L {socket} attach-session -t ={session}"
+        attach = f"tmux -L {socket} attach-session -t={session}"
         shown = {"name": session, "state": "Working", "bead": "fix-it", "attach": attach}
         twin = {"name": f"{name}-1", "state": "Crashed", "message": "no such program"}
         body = json.dumps({"status": {"sessions": [shown, twin]}})

@@ -178,7 +178,7 @@ def logs(
     if command[:1] != ["tmux"] or "attach-session" not in command:
         raise Refused(f"the output of this session is seen with: {shlex.join(command)}")
     place = command.index("attach-session")
-    target = command[command.index("-t") + 1]
+    target = command[-1].removeprefix("-t")  # as one word: -t=NAME
     look = [*command[:place], "capture-pane", "-p", "-J", "-S", f"-{lines}", "-t", f"{target}:"]
     try:
         done = subprocess.run(look, capture_output=True, text=True, errors="replace", timeout=15, check=False)
