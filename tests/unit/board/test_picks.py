@@ -160,6 +160,7 @@ def test_reservations_count_against_the_projects_limit() -> None:
         assert picked(board) == name
         board.reserve((NS, name), "claim")
     assert picked(board) is None
+    assert board.view((NS, "a")).ready
     board.put(taken(bead("a")))
     board.unreserve((NS, "a"))
     assert picked(board) is None

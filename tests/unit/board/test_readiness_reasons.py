@@ -120,6 +120,11 @@ def test_a_failed_dependency_blocks_until_it_is_retried_and_succeeds(phase: Phas
     assert board.view((NS, "a")).ready
 
 
+def test_a_retry_that_is_not_wanted_yet_is_no_hope() -> None:
+    cancelled = ended("b", Phase.CANCELLED, desired="Cancel", retry="1")
+    assert view_of("a", bead("a", depends_on=["b"]), cancelled).readiness is Readiness.DEPENDENCY_FAILED
+
+
 def test_a_cycle_is_spelled_to_every_member_and_the_rest_goes_on() -> None:
     ring = [bead("a", depends_on=["b"]), bead("b", depends_on=["c"]), bead("c", depends_on=["a"])]
     board = board_of(*ring, bead("x"), bead("y", depends_on=["a"]))
@@ -162,12 +167,21 @@ def test_what_a_parent_waits_for_blocks_its_children() -> None:
     assert board.view((NS, "c")).ready
 
 
+def test_a_late_child_of_a_finished_parent_still_waits_with_the_whole_epic() -> None:
+    done = ended("sub", type="epic", parent="top")
+    late = bead("c", parent="sub", priority="P0")
+    board = board_of(bead("top", type="epic", depends_on=["d"]), done, late, bead("d", priority="P4"))
+    assert board.view((NS, "c")).blocked_by == ("d",)
+    assert board.view((NS, "d")).inherited_from == "c"
+
+
 def test_an_epic_that_depends_on_its_own_children_does_not_block_them() -> None:
     board = board_of(
         bead("e", type="epic", depends_on=["a", "b"]), bead("a", parent="e"), bead("b", parent="e")
     )
-    assert board.view((NS, "a")).ready
-    assert board.view((NS, "b")).ready
+    for name in ("a", "b"):
+        view = board.view((NS, name))
+        assert (view.ready, view.score) == (True, 1)
 
 
 def test_a_parent_waits_for_its_children_and_is_then_worked() -> None:
