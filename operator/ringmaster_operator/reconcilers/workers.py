@@ -100,6 +100,8 @@ class WorkerReconciler:
     async def reconcile(self, key: Key) -> float | None:
         """One Worker: plan, apply, look again until nothing is to be done; then the status."""
         worker = self._store.worker(key)
+        if ("Worker", key) in self._store.unreadable:
+            return None  # it is there, whatever it says: what runs goes on
         if worker is None or not self._mine(worker):
             await self._leave(key, gone=worker is None)
             return None
@@ -133,7 +135,9 @@ class WorkerReconciler:
                 wake.append(await self._launcher.token(worker))
             except LaunchError as error:
                 obstacle = Obstacle(error.reason, str(error))
-                self._events.tell("Worker", worker.metadata, Note(error.reason, str(error), warning=True))
+                if not any(item.message == str(error) for item in worker.status.conditions):
+                    note = Note(error.reason, str(error), warning=True)
+                    self._events.tell("Worker", worker.metadata, note)
                 wake.append(now + OBSTACLE_LOOK)
             if worker.spec.agent.env_from or any(v.value_from for v in worker.spec.agent.env):
                 wake.append(now + SECRET_LOOK)
