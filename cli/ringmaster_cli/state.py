@@ -116,6 +116,8 @@ class Spooled:
     bead: str
     report: Body
     """The protocol's ReportRequest."""
+    unpublished: bool = False
+    """The work is committed, and whether its branch was pushed is not known: to be done before it is sent."""
     saved_at: float = field(default_factory=time.time)
 
     @property

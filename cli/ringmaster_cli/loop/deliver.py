@@ -30,6 +30,10 @@ def deliver(context: Context, *, patience: float | None = None) -> list[Delivere
 
 
 def _send(context: Context, item: Spooled, patience: float | None) -> Delivered:
+    if item.unpublished:
+        from ringmaster_cli.loop.publish import publish
+
+        item = publish(context, item, patience=patience)
     try:
         answer = context.api.report(item.claim_id, item.report, patience=patience)
     except LostClaim as lost:

@@ -28,7 +28,7 @@ from ringmaster_operator.resources.bead import Outcome, OutcomeKind, Reason
 from ringmaster_operator.resources.protocol import Claimed, Progress, VerifyResult
 
 PUBLISH_PATIENCE_SECONDS = 3600.0
-"""How long a finished iteration waits for an operator that is away before it is reported unpublished."""
+"""How long a finished iteration waits in its worktree for an operator that is away."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,7 +232,7 @@ class Iteration:
         report_id, branch = str(uuid.uuid4()), self._space.branch if self._space else None
         commit, trouble = self._commit(outcome.kind.value)
 
-        def spool(pushed: bool) -> None:
+        def spool(pushed: bool, *, unpublished: bool = False) -> None:
             body = as_report(
                 self._held,
                 outcome,
@@ -240,11 +240,14 @@ class Iteration:
                 Published(branch=branch if commit else None, commit=commit, pushed=pushed),
                 report_id=report_id,
             )
-            item = Spooled(claim_id=self._held.claim_id, bead=self._held.bead, report=body)
+            item = Spooled(
+                claim_id=self._held.claim_id, bead=self._held.bead, report=body, unpublished=unpublished
+            )
             if said := self._context.state.spool(item):
                 self._context.say(said)
 
-        spool(False)  # now neither a crash nor an operator that stays away costs the result
+        # From here on neither a crash nor an operator that stays away costs the result.
+        spool(False, unpublished=commit is not None and trouble is None)
         self._recheck(patience=PUBLISH_PATIENCE_SECONDS)
         pushed = False
         if commit and trouble is None:

@@ -1,0 +1,69 @@
+"""A finished iteration whose process ended before its branch was pushed: pushed now, before it is reported.
+
+Otherwise a crash between commit and push would be reported as a success that nobody can fetch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ringmaster_cli.client import Body
+from ringmaster_cli.exits import LostClaim
+from ringmaster_cli.loop.context import Context
+from ringmaster_cli.loop.report import SUCCESSES
+from ringmaster_cli.loop.tools import environment
+from ringmaster_cli.state import Held, Spooled
+from ringmaster_cli.workspace import Workspace, WorkspaceError
+from ringmaster_operator.resources.bead import OutcomeKind, Reason
+from ringmaster_operator.resources.protocol import Claimed
+
+
+def publish(context: Context, item: Spooled, *, patience: float | None = None) -> Spooled:
+    """The report as it is to be sent. Raises Unreachable; nothing is pushed where the claim is lost."""
+    held = context.state.held()
+    if held is None or held.claim_id != item.claim_id:
+        return item
+    try:
+        answer = context.api.work(held.claim_id, held.fence, patience=patience)
+    except LostClaim:
+        return item
+    report = dict(item.report)
+    if answer.get("order") == "cancel":
+        words = str(answer.get("reason") or "cancelled")
+        report["outcome"] = _outcome(OutcomeKind.CANCELLED, Reason.CANCELLED, words)
+    else:
+        context.say(f"bead {item.bead}: publishing the work that was finished before the worker ended")
+        try:
+            report["pushed"] = _push(context, held)
+        except WorkspaceError as fault:
+            context.say(f"not pushed: {fault.message}")
+            if report["outcome"]["kind"] in SUCCESSES:
+                words = f"the work is done, but not published: {fault.message}"
+                report["outcome"] = _outcome(OutcomeKind.FAILED, fault.reason, words)
+    done = replace(item, report=report, unpublished=False)
+    if said := context.state.spool(done):
+        context.say(said)
+    return done
+
+
+def _push(context: Context, held: Held) -> bool:
+    claimed = Claimed.read(held.claimed)
+    space = Workspace.prepare(
+        home=context.settings.home,
+        work=claimed.bead,
+        attempt=held.attempt,
+        session=context.settings.session,
+        env=environment(held, claimed),
+        resumed_branch=claimed.resumed_branch,
+        on_line=context.say,
+    )
+    try:
+        if not (pushed := space.push()):
+            context.say(f"not pushed: {space.push_message}")
+        return pushed
+    finally:
+        space.close()
+
+
+def _outcome(kind: OutcomeKind, reason: Reason, summary: str) -> Body:
+    return {"kind": kind.value, "confidence": 1.0, "reason": reason.value, "summary": summary[:4096]}
