@@ -23,14 +23,18 @@ class ProjectBudget(Model):
     """Limits of the whole namespace."""
 
     usd_per_day: Annotated[float, Field(ge=0)] | None = None
+    """US dollars a day (UTC) of all Workers together; at the limit no new bead is begun."""
     tokens_per_day: Annotated[int, Field(ge=0)] | None = None
+    """Input and output tokens a day (UTC) of all Workers together."""
 
 
 class Project(Model):
     """Defaults of a namespace; a bead or Worker that says something itself wins."""
 
     repository: Repository | None = None
+    """For beads whose parents and Worker name none."""
     limits: Limits = Field(default_factory=Limits)
+    """For beads whose parents set none."""
     verify: Annotated[list[Command], Field(max_length=20)] = Field(default_factory=list)
     """Run before each bead's own verify commands."""
     rules: Annotated[
@@ -38,6 +42,7 @@ class Project(Model):
     ] = Field(default_factory=list)
     """House rules for every prompt."""
     budget: ProjectBudget = Field(default_factory=ProjectBudget)
+    """Daily limits."""
     concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Beads that may run at once in the namespace."""
 
