@@ -34,13 +34,13 @@ Environment variables of `ringmaster-operator`.
 """
 PROJECT = """
 ## Project
-Defaults of a namespace: key `project.toml` of the ConfigMap `ringmaster-project` in it, in TOML. A change counts at once.
-What a bead, its parents or its Worker say themselves wins.
+Defaults of a namespace: key `project.toml` of the ConfigMap `ringmaster-project` in it, in TOML. A change
+counts at once. What a bead, its parents or its Worker say themselves wins.
 
 """
 REST = """
-What a Worker or bead sets is in [Workers](workers.md) and [Beads](beads.md); the variables of a session are in
-[The worker's CLI](worker-cli.md#environment).
+What a Worker or bead sets is in [Workers](workers.md) and [Beads](beads.md); the variables of a session are
+in [The worker's CLI](worker-cli.md#environment).
 """
 DEFAULTS = {
     "limits.maxIterations": DEFAULT_MAX_ITERATIONS,
