@@ -156,7 +156,7 @@ class Kube:
         accept = METADATA_ONLY if metadata_only else "application/json"
         while True:
             page = await self.request("GET", kind.path(namespace), query=query, accept=accept)
-            for item in page.get("items", []):
+            for item in page.get("items") or []:  # null when a metadata-only list is empty
                 item.setdefault("kind", kind.name)
                 item.setdefault("apiVersion", kind.api_version)
                 yield item
