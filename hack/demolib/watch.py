@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from demolib.feed import Feed
 from demolib.operator import Operator
 from demolib.shell import Cluster, DemoError
 
@@ -24,7 +26,8 @@ COLORS = {
     "NeedsDecision": "yellow",
     "Ready": "bold",
 }
-POLL_SECONDS = 1.0
+LOOK_SECONDS = 1.0
+"""How long at most until the operator and the time are looked at again."""
 
 
 @dataclass
@@ -33,7 +36,7 @@ class Seen:
 
     lender: str = ""
     priority: str = ""
-    phases: list[str] = field(default_factory=list)
+    told: str = ""
 
 
 class Watch:
@@ -53,46 +56,47 @@ class Watch:
     def until_done(self) -> list[Body]:
         """The beads once all are finished; raises DemoError when that takes too long."""
         end = time.monotonic() + self._limit
-        while True:
-            beads, question = self._show(end)
-            if question is None:
-                return beads
-            self._answer(question)
+        with Feed(self._cluster) as feed:
+            while True:
+                beads, question = self._show(feed, end)
+                if question is None:
+                    return beads
+                self._answer(question)
 
-    def _show(self, end: float) -> tuple[list[Body], Body | None]:
+    def _show(self, feed: Feed, end: float) -> tuple[list[Body], Body | None]:
         """Show the table until all is done or a person is asked."""
-        terminal = self._console.is_terminal
-        with (
-            Live(console=self._console, auto_refresh=False, transient=False, redirect_stderr=False)
-            if terminal
-            else _Nothing() as live
-        ):
+        live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
+        with live or contextlib.nullcontext():
             while True:
                 self._operator.check()
-                beads = self._cluster.get("beads")
-                self._learn(beads, tell=not terminal)
-                live.update(as_table(beads), refresh=True)
-                question = next((bead for bead in beads if _is_open_question(bead)), None)
+                beads, news = feed.look(LOOK_SECONDS)
+                for bead in news:
+                    self._learn(bead, tell=live is None)
+                if live is not None:
+                    live.update(as_table(beads), refresh=True)
+                question = next((bead for bead in beads if self._is_open(bead)), None)
                 if question or (beads and all(phase(bead) in FINISHED for bead in beads)):
                     return beads, question
                 if time.monotonic() > end:
-                    raise DemoError(
-                        f"not done after {self._limit:.0f} s:\n{self._cluster.run('get', 'beads,workers')}"
-                    )
-                time.sleep(POLL_SECONDS)
+                    state = self._cluster.run("get", "beads,workers")
+                    raise DemoError(f"not done after {self._limit:.0f} s:\n{state}")
 
-    def _learn(self, beads: list[Body], *, tell: bool) -> None:
-        for bead in beads:
-            name, status = bead["metadata"]["name"], bead.get("status", {})
-            seen = self.seen.setdefault(name, Seen())
-            if lender := status.get("inheritedFrom"):
-                seen.lender, seen.priority = lender, status.get("effectivePriority", "")
-            if phase(bead) and seen.phases[-1:] != [phase(bead)]:
-                seen.phases.append(phase(bead))
-                if tell:
-                    self._console.print(
-                        f"  {name}: {phase(bead)} {why(bead)}", markup=False, highlight=False, soft_wrap=True
-                    )
+    def _learn(self, bead: Body, *, tell: bool) -> None:
+        name, status = bead["metadata"]["name"], bead.get("status", {})
+        seen = self.seen.setdefault(name, Seen())
+        if lender := status.get("inheritedFrom"):
+            seen.lender, seen.priority = lender, status.get("effectivePriority", "")
+        now = f"{phase(bead)} {why(bead)}"
+        if phase(bead) and seen.told != now:
+            seen.told = now
+            if tell:
+                self._console.print(f"  {name}: {now}", markup=False, highlight=False, soft_wrap=True)
+
+    def _is_open(self, bead: Body) -> bool:
+        """A question that is to be answered now. Its answer may not have come back yet."""
+        decision, name = bead["spec"].get("decision"), bead["metadata"]["name"]
+        waits = bool(decision) and not decision.get("answer") and phase(bead) == "NeedsDecision"
+        return waits and bead["spec"].get("parent", name) not in self.answers
 
     def _answer(self, bead: Body) -> None:
         name, decision = bead["metadata"]["name"], bead["spec"]["decision"]
@@ -114,17 +118,6 @@ class Watch:
         patch = json.dumps({"spec": {"decision": {"answer": answer}}})
         self._cluster.run("patch", "bead", name, "--type=merge", "-p", patch)
         self.answers[bead["spec"].get("parent", name)] = answer
-
-
-class _Nothing:
-    """In place of the live table where there is no terminal: the lines of _learn are enough."""
-
-    def __enter__(self) -> _Nothing:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def update(self, table: Table, *, refresh: bool) -> None: ...
 
 
 def phase(bead: Body) -> str:
@@ -162,8 +155,3 @@ def as_table(beads: list[Body]) -> Table:
         money = f"${cost:.3f}" if cost else ""
         table.add_row(Text(bead["metadata"]["name"]), Text(priority), shown, money, Text(why(bead)))
     return table
-
-
-def _is_open_question(bead: Body) -> bool:
-    decision = bead["spec"].get("decision")
-    return bool(decision) and not decision.get("answer") and phase(bead) == "NeedsDecision"
