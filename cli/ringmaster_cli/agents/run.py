@@ -250,10 +250,15 @@ class _Running:
         facts, by_itself = self.facts, ended == "exit"
         seconds, finished = time.monotonic() - self.clock, datetime.now(UTC)
         text, reason = facts.error_text, facts.error_reason
-        if by_itself and code != 0 and not text:
-            # Nothing in the stream says why it failed, so its last words outside it are the cause.
+        if by_itself and code and not text:
+            # Nothing in the stream says why it failed, so its last words outside it are the cause; those of
+            # one that was killed are not.
             text = clip("\n".join(facts.tail), MAX_ERROR_TEXT)
-            reason = classify(text)
+            if code > 0:
+                reason = classify(text)
+            else:
+                last = f"; its last words: {text}" if text else ""
+                text = f"the agent was ended by signal {-code}{last}"
         return AgentResult(
             ended=ended,
             exit_code=code if by_itself else None,

@@ -251,6 +251,13 @@ def test_the_cause_of_a_failed_exit_is_its_last_words(room: Room) -> None:
     assert result.error_text == "Error: 401 Unauthorized"
 
 
+def test_the_last_words_of_one_that_was_killed_are_no_cause(room: Room) -> None:
+    result = room.run(command=shell("echo 'warning: model m not found' >&2; kill -9 $$"))
+    assert (result.exit_code, result.error_reason) == (-9, None)
+    assert result.error_text == "the agent was ended by signal 9; its last words: warning: model m not found"
+    assert reason_of(result) == (OutcomeKind.FAILED, Reason.AGENT_ERROR)
+
+
 def test_a_tools_words_are_no_cause(room: Room) -> None:
     """A test log that quotes a status is no failure of the model's service."""
     result = room.play({"run": "echo 'HTTP 401 Unauthorized; 529 Overloaded'; exit 1"}, {"exit": 1})
