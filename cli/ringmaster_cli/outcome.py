@@ -158,8 +158,8 @@ def _by_word(seen: _Evidence) -> Outcome:
     if marker is not None and marker.kind is MarkerKind.INCOMPLETE:
         return _say(OutcomeKind.INCOMPLETE, 0.8, marker.text or "the agent says that work is left")
     if _answers(seen):
-        if text:
-            return _say(OutcomeKind.SUCCESS, 0.8 if marker else 0.6, text)
+        if answer := _words(seen):
+            return _say(OutcomeKind.SUCCESS, 0.8 if marker else 0.6, answer)
         return _say(OutcomeKind.FAILED, 0.9, "the agent gave no answer", Reason.EMPTY_SUCCESS)
     if seen.changes:
         if marker is not None:
@@ -183,9 +183,13 @@ def _say(kind: OutcomeKind, confidence: float, summary: str, reason: Reason | No
 
 def _summary(seen: _Evidence) -> str:
     """The agent's last words without the marker, else what was changed."""
+    return _words(seen) or f"{seen.changes.files} files changed in {seen.changes.commits} commits"
+
+
+def _words(seen: _Evidence) -> str:
+    """The agent's last words without the marker."""
     lines = seen.result.final_text.splitlines()
-    words = " ".join(line for line in lines if not line.lstrip().startswith("RINGMASTER:")).strip()
-    return words or f"{seen.changes.files} files changed in {seen.changes.commits} commits"
+    return " ".join(line for line in lines if not line.lstrip().startswith("RINGMASTER:")).strip()
 
 
 def _exit(result: AgentResult) -> str:

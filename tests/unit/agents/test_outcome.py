@@ -154,6 +154,15 @@ def test_a_question_bead_wants_words_not_changes() -> None:
     )
 
 
+def test_the_answer_to_a_question_is_more_than_a_marker() -> None:
+    question = make_bead(type=BeadType.QUESTION)
+    answer = make_result(final_text="It is 42.\n\nRINGMASTER: done")
+    outcome, _ = judge(result=answer, changes=NONE, verify=[], bead=question)
+    assert (outcome.kind, outcome.summary) == (Kind.SUCCESS, "It is 42.")
+    silent = make_result(final_text="RINGMASTER: done")
+    assert verdict(silent, changes=NONE, type=BeadType.QUESTION) == (Kind.FAILED, Reason.EMPTY_SUCCESS)
+
+
 def test_the_summary_is_the_agents_words_without_the_marker() -> None:
     outcome, _ = judge(result=make_result(final_text=DONE), changes=SOME, verify=[], bead=make_bead())
     assert outcome.summary == "Added."
