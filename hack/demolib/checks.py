@@ -93,7 +93,7 @@ def _story(beads: Mapping[str, Body], attempts: list[Attempt], seen: Mapping[str
     yield "roman went to the Worker that knows numerals", {a.session for a in of("roman")} == {"grace-0"}, ""
     asked = [name for name, bead in beads.items() if bead["spec"].get("parent") == "human-bytes"]
     yield "human-bytes asked one question, and goes on with the answer", len(asked) == 1, str(asked)
-    apart = not _overlap(of("median"), of("mode"))
+    apart = not overlap(of("median"), of("mode"))
     yield "median and mode never ran at the same time", bool(of("median") and of("mode")) and apart, ""
     outcome = beads.get("synonyms", {}).get("status", {}).get("outcome", {})
     stopped = phase(beads.get("synonyms", {})) == "Failed" and outcome.get("reason") == "Budget"
@@ -101,10 +101,10 @@ def _story(beads: Mapping[str, Body], attempts: list[Attempt], seen: Mapping[str
     sessions = {attempt.session.rsplit("-", 1)[0] for attempt in attempts}
     yield "both Workers worked", sessions == {"ada", "grace"}, str(sessions)
     claims = [(attempt.bead, attempt.started_at) for attempt in attempts]
-    yield "no bead was claimed twice at once", not any(_overlap(of(bead), []) for bead, _ in claims), ""
+    yield "no bead was claimed twice at once", not any(overlap(of(bead), []) for bead, _ in claims), ""
 
 
-def _overlap(one: list[Attempt], other: list[Attempt]) -> bool:
+def overlap(one: list[Attempt], other: list[Attempt]) -> bool:
     spans = sorted((attempt.started_at, attempt.ended_at) for attempt in (*one, *other))
     return any(after[0] < before[1] for before, after in pairwise(spans))
 

@@ -167,8 +167,12 @@ To end it:
 
     def _remove_objects(self, cluster: Cluster) -> None:
         """Workers first, while there is an operator that ends their sessions."""
-        if self._operator is not None:
-            cluster.run("delete", "workers", "--all", f"--timeout={STOP_SECONDS:.0f}s")
+        if self._operator is not None and self._operator.alive:
+            with contextlib.suppress(DemoError):
+                cluster.run("delete", "workers", "--all", f"--timeout={STOP_SECONDS:.0f}s")
+        for worker in cluster.get("workers"):  # there is none, unless the operator has failed
+            name = worker["metadata"]["name"]
+            cluster.run("patch", "worker", name, "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
         cluster.run("delete", "namespace", cluster.namespace, "--timeout=60s")
 
 

@@ -51,6 +51,10 @@ class Operator:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
     def check(self) -> None:
         """Raises DemoError when it has ended by itself."""
         code = self._process.poll()
