@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlmodel import Session
 
-from ringmaster_operator.history.errors import HistoryError, explained, unavailable
+from ringmaster_operator.history.errors import HistoryError, HistoryUnavailable, explained, unavailable
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,7 @@ class Writer:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._room = asyncio.Semaphore(capacity)
         self._closed = False
+        self._down = False
         self._thread = Thread(target=self._work, name="history-writer", daemon=True)
         self._thread.start()
 
@@ -105,9 +106,15 @@ class Writer:
                 session.commit()
         except BaseException as error:
             known = explained(error, self._backend.place)
+            if isinstance(known, HistoryUnavailable) and not self._down:
+                self._down = True
+                log.error("%s", known)
             for job in jobs:
                 job.future.set_exception(type(known)(str(known)) if known else error)
             return
+        if self._down:
+            self._down = False
+            log.info("the history database can be used again")
         for job, (result, failure) in zip(jobs, results, strict=True):
             if failure is None:
                 job.future.set_result(result)
