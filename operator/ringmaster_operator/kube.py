@@ -7,8 +7,10 @@ models of his own, so this uses only its transport: configuration, TLS, tokens, 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
@@ -102,6 +104,7 @@ class Kube:
             if kubeconfig is None and _in_cluster():
                 config.load_incluster_config(client_configuration=settings)
             else:
+                _check_kubeconfig(kubeconfig)
                 await config.load_kube_config(
                     config_file=kubeconfig, context=context, client_configuration=settings
                 )
@@ -231,11 +234,15 @@ def _managed() -> dict[str, str]:
 
 
 def _in_cluster() -> bool:
-    from os import environ
-    from pathlib import Path
-
     token = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
-    return "KUBERNETES_SERVICE_HOST" in environ and "KUBECONFIG" not in environ and token.exists()
+    return "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ and token.exists()
+
+
+def _check_kubeconfig(given: str | None) -> None:
+    """The client's own words for a missing file name a key that is not in it."""
+    places = given or os.environ.get("KUBECONFIG") or "~/.kube/config"
+    if not any(Path(place).expanduser().exists() for place in places.split(os.pathsep) if place):
+        raise KubeUnavailable(0, f"there is no kubeconfig {places}: name one with --kubeconfig or KUBECONFIG")
 
 
 def _explained(status: int, text: str) -> KubeError:
