@@ -176,6 +176,12 @@ class Fleet:
             found.update(shown.stdout.split())
         return found
 
+    def screen(self, session: str) -> str:
+        """What a person sees who attaches to a session, and what has scrolled by."""
+        (socket,) = socket_directory().glob(f"ringmaster-local-*-{self.namespace}")
+        command = ["tmux", "-L", socket.name, "capture-pane", "-p", "-J", "-S", "-", "-t", f"={session}:"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
     def kill_tree(self, session: str) -> int:
         """SIGKILL everything of a session at once; how many processes that were."""
         victims = self.processes().get(session, [])
