@@ -44,7 +44,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--model", help="the agent's model")
     parser.add_argument("--kubeconfig", help="use this cluster; the demo stays in a namespace of its own")
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell started us with SIGINT ignored
+        signal.signal(number, _interrupt)
     demo = Demo(options)
     try:
         good = demo.run()
@@ -53,6 +54,7 @@ def main(arguments: list[str]) -> int:
         return 0 if good else 1
     except DemoError as error:
         say(f"hack/demo: {error}")
+        demo.failed = True
         return 1
     except KeyboardInterrupt:
         say("hack/demo: interrupted; cleaning up")
@@ -71,6 +73,7 @@ class Demo:
         self._cluster: Cluster | None = None
         self._operator: Operator | None = None
         self.finished = False
+        self.failed = False
 
     def run(self) -> bool:
         """From an empty folder to the checks; whether all hold."""
@@ -147,7 +150,8 @@ To end it:
 
     def end(self) -> None:
         """Everything that was started, also after Ctrl-C."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         if self._cluster is not None:
             with contextlib.suppress(DemoError):
                 self._remove_objects(self._cluster)
@@ -160,10 +164,10 @@ To end it:
         if self._cluster is not None:
             with contextlib.suppress(DemoError):
                 end_cluster(self._cluster)
-        if self.finished or self._operator is None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        else:
+        if self.failed and self._operator is not None:
             say(f"logs are kept in {self._folder}")
+        else:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _remove_objects(self, cluster: Cluster) -> None:
         """Workers first, while there is an operator that ends their sessions."""
