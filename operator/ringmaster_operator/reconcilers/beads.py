@@ -44,6 +44,7 @@ class BeadReconciler:
         self._pulse: asyncio.TimerHandle | None = None
         self._last = float("-inf")
         self._counted: dict[Key, tuple[str, str]] = {}
+        self._gone: dict[Key, list[Bead]] = {}
         self.queue: WorkQueue[Key] = WorkQueue("bead", self.reconcile, workers=workers)
         store.listen(self._listen)
 
@@ -62,6 +63,8 @@ class BeadReconciler:
     async def reconcile(self, key: Key) -> float | None:
         """One bead: status as the board and its own history of claims imply it."""
         self.refresh()
+        for gone in self._gone.pop(key, ()):
+            await self._statuses.remember(gone, deleted=True)
         bead = self._store.bead(key)
         if bead is None:
             self.queue.forget(key)
@@ -94,6 +97,8 @@ class BeadReconciler:
         if kind != "Bead":
             return
         self._count(key, new if isinstance(new, Bead) else None)
+        if isinstance(old, Bead) and (new is None or new.metadata.uid != old.metadata.uid):
+            self._gone.setdefault(key, []).append(old)
         if isinstance(new, Bead):
             self._board.put(new)
             self.queue.add(key)
