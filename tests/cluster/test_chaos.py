@@ -14,15 +14,21 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from ringmaster_operator.clock import Clock
+from ringmaster_operator.history import History
+from ringmaster_operator.kube import Kube
+from ringmaster_operator.process import Operator
 from ringmaster_operator.resources.protocol import Claimed
+from ringmaster_operator.settings import Settings
 from support.manifests import bead, listed
-from support.operators import OperatorProcess
+from support.operators import OperatorProcess, free_port
 from support.sessions import Session, fresh_id, make_worker, usage
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(900)]
@@ -188,3 +194,55 @@ async def test_the_api_server_is_killed_at_random_moments(
 
     log = await run_fleet(own_cluster, steady, rng, disturb)
     check(own_cluster, steady, log)
+
+
+class JumpingClock:
+    """A wall clock that can be set; the monotonic one goes on, as it does on a real machine."""
+
+    def __init__(self) -> None:
+        self.offset = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC).replace(microsecond=0) + self.offset
+
+
+@pytest.mark.parametrize("days", [1, -1])
+async def test_a_clock_that_jumps_a_day_takes_no_claim_and_loses_no_bead(
+    own_cluster: Any, tmp_path: Path, days: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # read from KUBECONFIG at import, which is long past
+    default = "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION"
+    monkeypatch.setattr(default, str(own_cluster.kubeconfig))
+    namespace = f"clock{days}"
+    own_cluster.kubectl("create", "namespace", namespace)
+    settings = Settings(namespace=namespace, api_port=free_port(), backoff_seconds=2)
+    clock = JumpingClock()
+    history = await History.open(f"sqlite:///{tmp_path}/history.db")
+    kube = await Kube.connect(str(own_cluster.kubeconfig))
+    operator = Operator(settings=settings, kube=kube, history=history, clock=Clock(now=clock.now))
+    serving = asyncio.create_task(operator.serve())
+    url = f"http://127.0.0.1:{settings.api_port}"
+    session = Session(url, await asyncio.to_thread(make_worker, own_cluster, namespace))
+    try:
+        texts = listed([bead("held"), bead("failing", priority="P3")])
+        await asyncio.to_thread(own_cluster.kubectl, "create", "-n", namespace, "-f-", stdin=texts)
+        held = await session.pull(wait=10)
+        failing = await session.pull(wait=10)
+        assert held is not None
+        assert failing is not None
+        await session.report(failing, "failed", reason="AgentError")
+        clock.offset = timedelta(days=days)
+        status, _ = await session.heartbeat(held)
+        assert status == 200
+        again = await session.pull(wait=20)
+        assert again is not None
+        assert (again.bead.name, again.attempt) == ("failing", 2)
+        for claimed in (held, again):
+            status, body = await session.report(claimed)
+            assert (status, body["next"]) == (200, "done")
+    finally:
+        await session.close()
+        operator.stop()
+        await serving
+        await kube.close()
+        await history.close()

@@ -18,6 +18,9 @@ from ringmaster_operator.resources.bead import Bead, BeadType, Desired, Phase
 MOST_NAMES = 100
 """As many as status.blockedBy holds."""
 
+LONGEST_BACKOFF = timedelta(days=1)
+"""No backoff is longer. One that seems to be was set before the clock was put back: it counts as over."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -174,7 +177,7 @@ class Judge:
         if until is not None and until > self.now:
             return Verdict(Readiness.DEFERRED, texts.deferred(until), wake_at=until)
         until = bead.status.retry_after
-        if until is not None and until > self.now:
+        if until is not None and self.now < until <= self.now + LONGEST_BACKOFF:
             return Verdict(Readiness.BACKOFF, texts.backoff(bead.status), wake_at=until)
         return None
 

@@ -47,6 +47,7 @@ class Room:
         self._wakes: list[tuple[datetime, str]] = []
         self._seeds: set[str] = set()
         self._dirty: set[str] = set()
+        self._advanced: datetime | None = None
 
     def put(self, name: str, bead: Bead | None) -> None:
         """Put, replace or (None) remove a bead."""
@@ -85,6 +86,9 @@ class Room:
 
     def advance(self, now: datetime) -> set[str]:
         """Work off what is marked and what time has brought; the names whose views changed."""
+        if self._advanced is not None and now < self._advanced:
+            self._dirty |= self.beads.keys()  # the clock was put back: what seemed over may not be
+        self._advanced = now
         while self._wakes and self._wakes[0][0] <= now:
             self._dirty.add(heapq.heappop(self._wakes)[1])
         if not self._dirty and not self._seeds:

@@ -33,9 +33,7 @@ Sink = Callable[[str, dict[str, Any]], None]
 class Watch:
     """Runs kopf and restarts it. `failed` holds the last reason while it is down."""
 
-    def __init__(
-        self, *, sink: Sink, loop: asyncio.AbstractEventLoop, namespace: str, kubeconfig: str | None = None
-    ) -> None:
+    def __init__(self, *, sink: Sink, loop: asyncio.AbstractEventLoop, namespace: str) -> None:
         self._sink = sink
         self._loop = loop
         self._namespace = namespace
