@@ -14,7 +14,7 @@ import pytest
 
 from support.fleet import SETTINGS, Fleet
 from support.operators import OperatorProcess
-from support.station import git
+from support.station import git, scenario, steps
 
 pytestmark = [pytest.mark.cluster, pytest.mark.tmux, pytest.mark.timeout(300)]
 
@@ -115,6 +115,25 @@ def test_a_branch_that_is_someone_elses(fleet: Fleet) -> None:
     assert (outcome["kind"], outcome["reason"]) == ("failed", "Repository")
     assert "branch ringmaster/branch exists already" in outcome["summary"]
     assert git(fleet.origin, "rev-parse", "ringmaster/branch") == before
+
+
+def test_the_longest_names_and_the_strangest_words_are_worked(fleet: Fleet) -> None:
+    name = "n" + "-very-long-" * 22 + "0123456789"
+    assert len(name) == 253
+    strange = "\u00e9\u4e2d\u6587\U0001f41d \u202eleft\u202c `$(touch pwned)` '\";--"
+    made = {"write": {"path": "made.txt", "text": "yes\n"}}
+    description = scenario(steps(made, {"done": f"{strange} \x07\x1b[31mred\x1b[0m"})) + strange
+    description += "x" * (65_536 - len(description))
+    spec = {"title": strange, "description": description, "acceptance": {"criteria": [strange]}}
+    fleet.apply(fleet.bead(name, **spec))
+    fleet.done(name)
+    status = fleet.status(name)
+    assert status["outcome"]["summary"].startswith("\u00e9\u4e2d\u6587\U0001f41d")
+    assert "\x1b" not in status["outcome"]["summary"]
+    assert len(status["branch"]) < 253
+    assert git(fleet.origin, "show", f"{status['branch']}:made.txt") == "yes\n"
+    assert git(fleet.origin, "ls-tree", "--name-only", status["branch"]).split() == ["README.md", "made.txt"]
+    assert "\x1b[31mred" not in fleet.screen("w-0")
 
 
 def test_a_full_disk_of_the_workspace(fleet: Fleet) -> None:
