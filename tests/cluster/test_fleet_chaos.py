@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.tmux, pytest.mark.long, pytest.ma
 
 TREE_KILLS = 20 if LONG else 4
 OPERATOR_KILLS = 30 if LONG else 3
+SERVER_KILLS = 5 if LONG else 2
 REPLICAS = 4 if LONG else 2
 WORK_SECONDS = 4.0 if LONG else 1.5
 FINISH_SECONDS = 900.0 if LONG else 240.0
@@ -86,6 +87,20 @@ def test_the_operator_is_killed_under_real_sessions(fleet: Fleet, rng: random.Ra
         time.sleep(rng.uniform(0.0, 3.0))
         fleet.operator.start(wait=rng.random() < 0.7)
     fleet.operator.wait_ready()
+    fleet.done(*names, seconds=FINISH_SECONDS)
+    assert fleet.workers() == before, "the same processes as before the first kill"
+    finish(fleet, names)
+
+
+def test_the_api_server_is_killed_under_real_sessions(fleet: Fleet, rng: random.Random) -> None:
+    names = backlog(fleet, 40 if LONG else 8)
+    fleet.until(lambda: len(fleet.workers()) == REPLICAS, "all sessions run")
+    before = fleet.workers()
+    for _ in range(SERVER_KILLS):
+        time.sleep(rng.uniform(0.0, 2.0))
+        fleet.cluster.kill("apiserver")
+        time.sleep(rng.uniform(0.0, 5.0))
+        fleet.cluster.restore()
     fleet.done(*names, seconds=FINISH_SECONDS)
     assert fleet.workers() == before, "the same processes as before the first kill"
     finish(fleet, names)
