@@ -117,7 +117,7 @@ class ClusterState:
         found: set[str] = set()
         query = {"fieldSelector": f"metadata.name={CONFIG_MAP}"}
         path = CONFIG_MAPS.path(self._namespace)
-        for body in (await self._kube.request("GET", path, query=query)).get("items", []):
+        for body in (await self._kube.request("GET", path, query=query))["items"] or []:
             namespace = body["metadata"]["namespace"]
             found.add(namespace)
             self._project(namespace, body)
