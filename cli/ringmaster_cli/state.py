@@ -3,6 +3,7 @@
 Under RINGMASTER_HOME/claims/<namespace>/<session>/ (0700, files 0600):
   wish        the id of a claim that was asked for and not yet answered: asked again, it is the same claim
   claim.json  the claim that is held, and how far the work on it has come
+  worktree    name of the worktree that was made last, to be removed where a crash prevented it
   spool/      reports that the operator has not acknowledged, each named by its report id
   refused/    reports that it refused, for people
 Every write is atomic and on the disk before it counts.
@@ -133,6 +134,7 @@ class State:
         self._claim = self.folder / "claim.json"
         self._wish = self.folder / "wish"
         self._spool = self.folder / "spool"
+        self._worktree = self.folder / "worktree"
         self._unsaved: dict[str, Spooled] = {}
         with told("the session's state"):
             for folder in [*reversed(self._spool.parents), self._spool]:
@@ -188,6 +190,20 @@ class State:
     def let_go(self) -> None:
         """The claim is over."""
         self._claim.unlink(missing_ok=True)
+
+    def works_in(self, worktree: str) -> None:
+        """Remember the worktree's name."""
+        write(self._worktree, worktree.encode())
+
+    def worked_in(self) -> str:
+        """The worktree that was made last; empty when it is known to be gone."""
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            return Path(self._worktree.read_text(encoding="utf-8")).name
+        return ""
+
+    def worktree_gone(self) -> None:
+        """The last worktree is not ours to remove any more."""
+        self._worktree.unlink(missing_ok=True)
 
     def spool(self, item: Spooled) -> str:
         """Put a report on disk, in place of an earlier one of the same id.

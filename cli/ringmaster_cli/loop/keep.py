@@ -6,7 +6,7 @@ import os
 from datetime import UTC, datetime
 
 from ringmaster_cli.loop.context import Context
-from ringmaster_cli.workspace import WorkspaceError, sweep
+from ringmaster_cli.workspace import WorkspaceError, drop, sweep
 
 KEEP_DAYS = 14.0
 KEEP_GIB = 20.0
@@ -27,3 +27,11 @@ def sweep_home(context: Context) -> None:
         context.say(f"cleaned up: {path}")
     for kept in swept.kept:
         context.say(f"kept: {kept}")
+
+
+def drop_worktree(context: Context) -> None:
+    """Remove the worktree that a process of this session left when it was killed. No agent runs any more."""
+    name = context.state.worked_in()
+    if name and (why := drop(context.settings.home, name)):
+        context.say(f"worktree {name} stays: {why}")
+    context.state.worktree_gone()

@@ -6,6 +6,7 @@ import shutil
 
 from ringmaster_cli.loop.context import Context
 from ringmaster_cli.loop.deliver import deliver, release
+from ringmaster_cli.loop.keep import drop_worktree
 from ringmaster_cli.loop.leftovers import end_leftovers
 from ringmaster_cli.state import Held
 
@@ -27,6 +28,7 @@ def clear_up(context: Context) -> None:
     finally:
         if held is not None:
             _drop_worktree(context, held)
+        drop_worktree(context)
     if not context.state.spooled() and not any((context.state.folder / "refused").glob("*")):
         shutil.rmtree(context.state.folder, ignore_errors=True)
 

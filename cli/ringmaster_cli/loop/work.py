@@ -120,6 +120,7 @@ class Iteration:
                 resumed_branch=self._claimed.resumed_branch,
                 on_line=self._context.say,
             )
+            self._context.state.works_in(self._space.path.name)
         self._recheck()
         return self._space
 

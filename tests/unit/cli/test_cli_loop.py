@@ -328,6 +328,23 @@ def test_work_that_was_being_pushed_when_the_worker_died_is_published_before_it_
     assert list((station.home / "worktrees").iterdir()) == []
 
 
+def test_a_worktree_that_was_not_removed_in_time_goes_at_the_next_start(station: Station[Desk]) -> None:
+    station.add(description=at_work(station))
+    with started(station, "worker", "run", "--once") as process:
+        until(lambda: working(station))
+        process.kill()
+        process.wait()
+    assert len(list((station.home / "worktrees").iterdir())) == 1
+    # As if it had been killed between the end of its claim and the removal of the worktree.
+    for pid in agents(station):
+        os.kill(pid, signal.SIGKILL)
+    (station.state / "claim.json").unlink()
+    station.desk.stop_when_empty = True
+    again = station.run("worker", "run")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert list((station.home / "worktrees").iterdir()) == []
+
+
 def test_a_killed_worker_leaves_no_agent_and_its_bead_goes_on(station: Station[Desk]) -> None:
     station.add(description=at_work(station), acceptance=VERIFY)
     with started(station, "worker", "run", "--once") as process:
