@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from support.manifests import bead, listed
 from support.operators import OperatorProcess
@@ -192,7 +193,7 @@ def test_a_cluster_that_is_not_there(tmp_path: Path, cluster: Any) -> None:
     assert done.returncode == 2
     assert "no usable kubeconfig" in done.stderr
     text = Path(cluster.kubeconfig).read_text()
-    server = next(line.split()[1] for line in text.splitlines() if line.strip().startswith("server:"))
+    server = yaml.safe_load(text)["clusters"][0]["cluster"]["server"]
     (tmp_path / "gone").write_text(text.replace(server, "https://127.0.0.1:1"))
     env["KUBECONFIG"] = str(tmp_path / "gone")
     away = subprocess.run([*PROGRAM, "worker", "list"], env=env, capture_output=True, text=True, check=False)
