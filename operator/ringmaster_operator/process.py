@@ -25,6 +25,7 @@ from ringmaster_operator.events import Events
 from ringmaster_operator.handlers.watch import Watch
 from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kube
+from ringmaster_operator.last_seen import LastSeen
 from ringmaster_operator.reconcilers.backups import BackupReconciler
 from ringmaster_operator.reconcilers.beads import BeadReconciler
 from ringmaster_operator.reconcilers.tmux_host import tmux_host
@@ -54,14 +55,14 @@ class Operator:
             events=self.events,
             changed=lambda: self.beads.refresh(),
         )
-        self.statuses = Statuses(
-            kube=kube, store=self.store, history=history, events=self.events, clock=clock
-        )
+        self.last_seen = LastSeen(history, clock)
+        self.statuses = Statuses(kube=kube, store=self.store, last_seen=self.last_seen, events=self.events)
         self.beads = BeadReconciler(
             store=self.store,
             board=self.board,
             kube=kube,
             statuses=self.statuses,
+            last_seen=self.last_seen,
             clock=clock,
             workers=settings.reconcile_workers,
             changed=lambda: self.desk.wake(),
@@ -120,7 +121,7 @@ class Operator:
             grace_seconds=settings.token_grace_seconds,
         )
         http = server.create(build(service=self.service, tokens=tokens, ready=self.ready))
-        tasks = [self._task(self.events.run(), "events")]
+        tasks = [self._task(self.events.run(), "events"), self._task(self.last_seen.run(), "last seen")]
         try:
             if not await self._until_stopped(self.state.fill()):
                 return
@@ -197,6 +198,7 @@ class Operator:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.last_seen.flush()
 
 
 async def run(settings: Settings, *, kubeconfig: str | None = None) -> None:

@@ -6,19 +6,15 @@ writer always gets Conflict, and every transition is noted once.
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from ringmaster_operator import metrics
-from ringmaster_operator.clock import Clock
 from ringmaster_operator.events import Events, Note
-from ringmaster_operator.history import History, HistoryUnavailable
 from ringmaster_operator.kube import BEADS, Body, Kube
+from ringmaster_operator.last_seen import LastSeen
 from ringmaster_operator.resources.base import ConditionStatus
 from ringmaster_operator.resources.bead import Bead, BeadStatus, Phase
 from ringmaster_operator.store import Store
-
-log = logging.getLogger(__name__)
 
 TROUBLE = frozenset({"DependencyMissing", "DependencyFailed", "DependencyCycle", "ParentBlocked"})
 
@@ -40,12 +36,11 @@ def difference(old: Body, new: Body) -> Body:
 class Statuses:
     """Writes bead statuses and what follows from them: history and events."""
 
-    def __init__(self, *, kube: Kube, store: Store, history: History, events: Events, clock: Clock) -> None:
+    def __init__(self, *, kube: Kube, store: Store, last_seen: LastSeen, events: Events) -> None:
         self._kube = kube
         self._store = store
-        self._history = history
+        self._last_seen = last_seen
         self._events = events
-        self._clock = clock
 
     async def write(self, bead: Bead, status: BeadStatus) -> Bead:
         """Patch what differs; the bead as it is then. Raises Conflict when it changed meanwhile."""
@@ -62,15 +57,8 @@ class Statuses:
         for note in notes(bead.status, written.status):
             self._events.tell("Bead", written.metadata, note)
         if bead.status.phase != written.status.phase:
-            await self.remember(written)
+            self._last_seen.note(written)
         return written
-
-    async def remember(self, bead: Bead, *, deleted: bool = False) -> None:
-        """Keep the bead as last seen; what history cannot take now is not worth stopping for."""
-        try:
-            await self._history.record_bead(bead=bead, deleted=deleted, now=self._clock.now())
-        except HistoryUnavailable as error:
-            log.warning("bead %s/%s not recorded: %s", *bead.key, error)
 
 
 def notes(old: BeadStatus, new: BeadStatus) -> list[Note]:

@@ -70,6 +70,15 @@ class Board:
         """The write is done or has failed."""
         self._room(key[0]).unreserve(key[1])
 
+    def reserved(self, key: Key) -> bool:
+        """Whether a claim of it is being written."""
+        return key[1] in self._room(key[0]).reserved
+
+    def claimable(self, key: Key) -> bool:
+        """Whether it could be claimed, as of the last refresh."""
+        view = self._room(key[0]).views.get(key[1])
+        return view is not None and view.ready
+
     def pick(self, worker: Worker, now: datetime, *, bead: str | None = None) -> Bead | None:
         """The best bead that this Worker may claim now (only the named one, if given); takes nothing."""
         if not _takes(worker):

@@ -10,12 +10,15 @@ from ringmaster_operator.board import lifecycle
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.kube import BEADS, Conflict, Kube, NotFound
+from ringmaster_operator.last_seen import LastSeen
 from ringmaster_operator.reconcilers.queue import WorkQueue
 from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.statuses import Statuses
 from ringmaster_operator.store import Key, Resource, Store
 
 QUIET_SECONDS = 0.01
+GRANT_SECONDS = 0.005
+RESERVED_SECONDS = 0.1
 
 
 class BeadReconciler:
@@ -31,6 +34,7 @@ class BeadReconciler:
         board: Board,
         kube: Kube,
         statuses: Statuses,
+        last_seen: LastSeen,
         clock: Clock,
         workers: int,
         changed: Callable[[], None],
@@ -39,12 +43,12 @@ class BeadReconciler:
         self._board = board
         self._kube = kube
         self._statuses = statuses
+        self._last_seen = last_seen
         self._clock = clock
         self._changed = changed
         self._pulse: asyncio.TimerHandle | None = None
         self._last = float("-inf")
         self._counted: dict[Key, tuple[str, str]] = {}
-        self._gone: dict[Key, list[Bead]] = {}
         self.queue: WorkQueue[Key] = WorkQueue("bead", self.reconcile, workers=workers)
         store.listen(self._listen)
 
@@ -63,8 +67,11 @@ class BeadReconciler:
     async def reconcile(self, key: Key) -> float | None:
         """One bead: status as the board and its own history of claims imply it."""
         self.refresh()
-        for gone in self._gone.pop(key, ()):
-            await self._statuses.remember(gone, deleted=True)
+        if self._board.claimable(key):
+            # A session that waits takes it now, and its one patch says all that this one would.
+            await asyncio.sleep(GRANT_SECONDS)
+        if self._board.reserved(key):
+            return RESERVED_SECONDS
         bead = self._store.bead(key)
         if bead is None:
             self.queue.forget(key)
@@ -98,7 +105,7 @@ class BeadReconciler:
             return
         self._count(key, new if isinstance(new, Bead) else None)
         if isinstance(old, Bead) and (new is None or new.metadata.uid != old.metadata.uid):
-            self._gone.setdefault(key, []).append(old)
+            self._last_seen.note(old, deleted=True)
         if isinstance(new, Bead):
             self._board.put(new)
             self.queue.add(key)
