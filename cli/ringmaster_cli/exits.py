@@ -31,7 +31,7 @@ MEANINGS = {
     Exit.REFUSED: "the operator or the cluster refused; asking again will not help",
     Exit.LOST: "the claim is not ours any more: its results are not wanted",
     Exit.UNREACHABLE: "the operator or the cluster could not be reached; try later",
-    Exit.STOP: "this session is to end: the operator (scale-down, new settings, deletion) or a signal says so",
+    Exit.STOP: "this session is to end: the operator (scale-down, changes, deletion) or a signal says so",
     Exit.WORK_FAILED: "the work could not start; report-result tells the operator why",
 }
 
