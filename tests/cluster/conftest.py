@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from support.operators import OperatorProcess
+from support.postgres import postgres_server
 from support.sessions import Session, make_worker, seeded
+
+__all__ = ["postgres_server"]
 
 #: Quick where the defaults are meant for people's days, so that a test sees a whole life in seconds.
 QUICK = {"RINGMASTER_BACKOFF_SECONDS": "0.2", "RINGMASTER_LEASE_SECONDS": "5"}

@@ -123,7 +123,7 @@ class Limits(Model):
     """Bounds of one bead; unset ones come from the project's settings."""
 
     max_iterations: Annotated[int, Whole(1, 100)] | None = None
-    """Runs of the agent inside one attempt before the bead escalates (default 5)."""
+    """Runs of the agent inside one attempt; a bead that needs more fails (default 5)."""
     max_attempts: Annotated[int, Whole(1, 20)] | None = None
     """Failed attempts before the bead fails (default 3)."""
     timeout_seconds: Annotated[int, Whole(1, 604800)] | None = None

@@ -14,8 +14,7 @@ from ringmaster_operator.history import History, HistoryUnavailable
 from ringmaster_operator.history.sqlite import SqliteBackend
 from ringmaster_operator.history.tables import SessionRow
 from ringmaster_operator.history.writer import Writer
-
-from .conftest import Postgres
+from support.postgres import Postgres
 
 
 def add(name: str) -> SessionRow:
