@@ -19,9 +19,12 @@ __all__ = ["postgres_server"]
 QUICK = {"RINGMASTER_BACKOFF_SECONDS": "0.2", "RINGMASTER_LEASE_SECONDS": "5"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_operator(cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """One operator for all namespaces of the session's cluster. Tests that kill theirs take own_cluster."""
+    """One operator for all namespaces, as long as a module runs: other modules bring operators of their own.
+
+    Tests that kill theirs take own_cluster.
+    """
     process = OperatorProcess(cluster.kubeconfig, "", tmp_path_factory.mktemp("op"), settings=dict(QUICK))
     process.start()
     yield process
