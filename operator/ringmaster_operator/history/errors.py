@@ -12,7 +12,9 @@ _DAMAGED = ("malformed", "not a database", "corrupt", "Could not decode")
 _SHORT_OF_SPACE = ("full", "No space", "disk I/O error")
 _STANDBY = "read-only transaction"
 """PostgreSQL's answer to a write during a failover."""
-_OURS = ("no such table", "no such column", "syntax error", "has no column")
+_SCHEMA = ("no such table", "no such column", "has no column")
+"""Statements come from the models, and the schema is checked at start: what is missing was lost since."""
+_OURS = ("syntax error",)
 
 
 class HistoryError(Exception):
@@ -58,7 +60,7 @@ def explained(error: BaseException, place: str) -> HistoryError | None:
     if "no such savepoint" in str(error.orig):
         error = _before(error)
     detail = " ".join(str(error.orig).split())
-    if any(word in detail for word in _DAMAGED):
+    if any(word in detail for word in (*_DAMAGED, *_SCHEMA)):
         return damaged(place, detail)
     if _STANDBY in detail or (
         isinstance(error, OperationalError | InterfaceError) and not any(word in detail for word in _OURS)
