@@ -55,7 +55,7 @@ async def test_a_late_report_with_an_old_fence_is_refused_and_recorded(
     slow, quick = sessions("fleet-0"), sessions("fleet-1")
     first = await slow.pull(wait=5)
     assert first is not None
-    second = await quick.pull(wait=20)  # the lease of 5 s runs out meanwhile
+    second = await quick.pull(wait=20)  # the lease runs out meanwhile
     assert second is not None
     assert (second.bead.name, second.fence, second.attempt) == ("a", 2, 1)
 
