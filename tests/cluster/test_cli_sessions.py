@@ -146,6 +146,7 @@ def test_a_worker_that_is_stopped_gives_its_bead_to_the_next(
     assert after["phase"] in ("Ready", "Pending")
     quick = {"spec": {"description": scenario(steps({"done": "quick"}))}}
     cluster.kubectl("patch", "-n", namespace, "bead/long", "--type=merge", "-p", json.dumps(quick))
+    cluster.kubectl("wait", "-n", namespace, "bead/long", "--for=condition=Ready", "--timeout=30s")
     again = station.run("worker", "run", "--once")
     assert again.returncode == 0, again.stdout + again.stderr
     assert status(cluster, namespace, "long")["phase"] == "Succeeded"
