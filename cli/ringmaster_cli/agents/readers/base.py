@@ -8,6 +8,7 @@ optional.
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -46,7 +47,7 @@ class Heard:
     """Whether the raw line belongs in the transcript: fragments of what comes whole later do not."""
 
 
-class Reader:
+class Reader(ABC):
     """Reads one run. Subclasses understand standard output; standard error is noise for all of them."""
 
     def __init__(self, context: Context) -> None:
@@ -55,9 +56,9 @@ class Reader:
         self.provider = context.provider
         self.model = context.model
 
+    @abstractmethod
     def line(self, text: str) -> Heard:
         """One line of standard output, without its end."""
-        raise NotImplementedError
 
     def error_line(self, text: str) -> Heard:
         """One line of standard error."""
