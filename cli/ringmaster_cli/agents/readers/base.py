@@ -68,7 +68,7 @@ class Reader(ABC):
         """The beginning of a line of size bytes that was too long to be held."""
         return Heard([f"({size:,} bytes on one line, not read) {one_line(head, 80)}"])
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most formats leave nothing pending
         """The stream has ended: whatever was pending counts now."""
 
     def noise(self, text: str) -> Heard:
