@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,11 +16,23 @@ import aiohttp
 from kubernetes.aio import client, config
 from kubernetes.aio.client.exceptions import ApiException
 
-from ringmaster_operator.resources.base import GROUP, VERSION
+from ringmaster_operator.kinds import BACKUP_SCHEDULES as BACKUP_SCHEDULES
+from ringmaster_operator.kinds import BEADS as BEADS
+from ringmaster_operator.kinds import CONFIG_MAPS as CONFIG_MAPS
+from ringmaster_operator.kinds import EVENTS as EVENTS
+from ringmaster_operator.kinds import LEASES as LEASES
+from ringmaster_operator.kinds import PODS as PODS
+from ringmaster_operator.kinds import SECRETS as SECRETS
+from ringmaster_operator.kinds import SERVICE_ACCOUNTS as SERVICE_ACCOUNTS
+from ringmaster_operator.kinds import TOKEN_REVIEWS as TOKEN_REVIEWS
+from ringmaster_operator.kinds import WORKERS as WORKERS
+from ringmaster_operator.kinds import Kind as Kind
 
 FIELD_MANAGER = "ringmaster-operator"
 PAGE = 500
 REQUEST_SECONDS = 30.0
+WATCH_SECONDS = 300
+"""How long the API server keeps one watch; then the next begins where it ended."""
 
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -54,42 +65,13 @@ class KubeUnavailable(KubeError):
     """No answer, or one that says to try later (429, 5xx). Whether a write took place is unknown."""
 
 
-@dataclass(frozen=True)
-class Kind:
-    """Where objects of one kind live."""
-
-    name: str
-    plural: str
-    group: str = ""
-    version: str = "v1"
-    namespaced: bool = True
-
-    @property
-    def api_version(self) -> str:
-        return f"{self.group}/{self.version}" if self.group else self.version
-
-    def path(self, namespace: str | None = None, name: str | None = None, *sub: str) -> str:
-        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        scope = f"/namespaces/{namespace}" if namespace and self.namespaced else ""
-        tail = "".join(f"/{part}" for part in (name, *sub) if part)
-        return f"{root}{scope}/{self.plural}{tail}"
-
-
-BEADS = Kind("Bead", "beads", GROUP, VERSION)
-WORKERS = Kind("Worker", "workers", GROUP, VERSION)
-BACKUP_SCHEDULES = Kind("BackupSchedule", "backupschedules", GROUP, VERSION)
-CONFIG_MAPS = Kind("ConfigMap", "configmaps")
-SECRETS = Kind("Secret", "secrets")
-SERVICE_ACCOUNTS = Kind("ServiceAccount", "serviceaccounts")
-EVENTS = Kind("Event", "events")
-TOKEN_REVIEWS = Kind("TokenReview", "tokenreviews", "authentication.k8s.io", namespaced=False)
-
-
 class Kube:
     """A connection pool to one cluster. Use `await Kube.connect()`, then close()."""
 
     def __init__(self, api: client.ApiClient) -> None:
         self._api = api
+        self.permit: Callable[[], None] = _permitted
+        """Called before everything but a GET; raises KubeUnavailable where this process may not write."""
         self.host = str(api.configuration.host)
 
     @classmethod
@@ -126,6 +108,8 @@ class Kube:
         accept: str = "application/json",
     ) -> Body:
         """One call; raises the KubeError that fits. Never retries: callers know what may be repeated."""
+        if method != "GET":
+            self.permit()
         method_, url, headers, data, _ = await self._api.param_serialize(
             method,
             path,
@@ -145,6 +129,34 @@ class Kube:
             raise _explained(response.status, raw.decode("utf-8", "replace"))
         parsed: Body = json.loads(raw) if raw else {}
         return parsed
+
+    async def stream(self, path: str, query: Mapping[str, str], *, silent: float) -> AsyncIterator[bytes]:
+        """A GET whose answer comes in pieces, as they come; silent: seconds without any that end it."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=silent)
+        method, url, headers, data, _ = await self._api.param_serialize(
+            "GET", path, query_params=list(query.items()), auth_settings=["BearerToken"]
+        )
+        try:
+            answer = await self._api.call_api(method, url, headers, data, _request_timeout=timeout)
+            if answer.status >= 400:
+                raise _explained(answer.status, (await answer.read()).decode("utf-8", "replace"))
+            async with answer.response:
+                async for piece in answer.response.content.iter_any():
+                    yield piece
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise KubeUnavailable(0, f"API server {self.host}: {error or type(error).__name__}") from error
+
+    async def watch(
+        self, kind: Kind, namespace: str | None, *, labels: str, version: str
+    ) -> AsyncIterator[Body]:
+        """Events after resourceVersion `version`, {type, object}; ends when the API server ends it."""
+        query = {"watch": "1", "resourceVersion": version, "timeoutSeconds": str(WATCH_SECONDS)}
+        query |= {"labelSelector": labels, "allowWatchBookmarks": "true"}
+        rest = b""
+        async for piece in self.stream(kind.path(namespace), query, silent=WATCH_SECONDS + REQUEST_SECONDS):
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                yield json.loads(line)
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Body:
         return await self.request("GET", kind.path(namespace, name))
@@ -171,14 +183,16 @@ class Kube:
     async def create(self, kind: Kind, namespace: str, body: Body) -> Body:
         return await self.request("POST", kind.path(namespace), body=body, query=_managed())
 
-    async def apply(self, kind: Kind, namespace: str, body: Body, *, manager: str = FIELD_MANAGER) -> Body:
-        """Server-side apply; takes over the fields that the body names."""
+    async def apply(
+        self, kind: Kind, namespace: str, body: Body, *, manager: str = FIELD_MANAGER, force: bool = True
+    ) -> Body:
+        """Server-side apply; takes over the fields that the body names, without force only free ones."""
         name = body["metadata"]["name"]
         return await self.request(
             "PATCH",
             kind.path(namespace, name),
             body={"apiVersion": kind.api_version, "kind": kind.name, **body},
-            query={"fieldManager": manager, "force": "true"},
+            query={"fieldManager": manager, "force": str(force).lower()},
             content_type=APPLY_PATCH,
         )
 
@@ -199,9 +213,16 @@ class Kube:
             patch = {**patch, "metadata": {**patch.get("metadata", {}), "resourceVersion": version}}
         return await self.request("PATCH", path, body=patch, query=_managed(), content_type=MERGE_PATCH)
 
-    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str | None = None) -> None:
-        """Background deletion; with uid, only that very object. What is gone already is fine."""
+    async def delete(
+        self, kind: Kind, namespace: str, name: str, *, uid: str | None = None, grace: int | None = None
+    ) -> None:
+        """Background deletion; with uid, only that very object. What is gone already is fine.
+
+        grace: seconds that a pod gets to end; its own when None.
+        """
         options: Body = {"propagationPolicy": "Background"}
+        if grace is not None:
+            options["gracePeriodSeconds"] = grace
         if uid:
             options["preconditions"] = {"uid": uid}
         try:
@@ -227,6 +248,10 @@ class Kube:
         answer = await self.request("POST", TOKEN_REVIEWS.path(), body=body)
         status: Body = answer.get("status", {})
         return status
+
+
+def _permitted() -> None:
+    """Without leader election everyone may."""
 
 
 def _managed() -> dict[str, str]:
