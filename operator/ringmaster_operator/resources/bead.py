@@ -14,6 +14,7 @@ from ringmaster_operator.resources.bead_status import (
     BeadStatus,
     Claim,
     Cost,
+    DecisionMade,
     Outcome,
     OutcomeKind,
     Phase,
@@ -26,6 +27,7 @@ from ringmaster_operator.resources.scalars import (
     Label,
     Money,
     Name,
+    Share,
     Time,
     Trigger,
     Whole,
@@ -43,6 +45,7 @@ __all__ = [
     "Claim",
     "Cost",
     "Decision",
+    "DecisionMade",
     "DecisionOption",
     "Desired",
     "Limits",
@@ -51,8 +54,10 @@ __all__ = [
     "Phase",
     "Reason",
     "Repository",
+    "RetryFrom",
     "Routing",
     "SecretRef",
+    "SteeringNote",
 ]
 
 _CREDENTIALS_IN_URL = re.compile("^[hH][tT][tT][pP][sS]?://[^/]*@")
@@ -70,6 +75,11 @@ class Desired(StrEnum):
     RUN = "Run"
     HOLD = "Hold"
     CANCEL = "Cancel"
+
+
+class RetryFrom(StrEnum):
+    WORK = "Work"
+    SCRATCH = "Scratch"
 
 
 class SecretRef(Model):
@@ -158,6 +168,18 @@ class DecisionOption(Model):
     holds=lambda s: s.answer is None or not s.options or s.answer in [o.name for o in s.options],
     field=".answer",
 )
+@rule(
+    "has(self.deadline) == has(self.default)",
+    "a deadline needs a default, the answer that holds when it has passed; and a default a deadline",
+    holds=lambda s: (s.deadline is None) == (s.default is None),
+    field=".deadline",
+)
+@rule(
+    "!has(self.default) || self.options.size() == 0 || self.options.exists(o, o.name == self.default)",
+    "default must be one of the options",
+    holds=lambda s: s.default is None or not s.options or s.default in [o.name for o in s.options],
+    field=".default",
+)
 class Decision(Model):
     """A question to a person. Setting answer resolves it."""
 
@@ -171,6 +193,21 @@ class Decision(Model):
     """What the asker would choose, and why."""
     answer: Annotated[str, block(8192, 1)] | None = None
     """The person's answer."""
+    answered_by: Annotated[str, line(128)] | None = None
+    """Who gave it."""
+    deadline: Time | None = None
+    """When the default becomes the answer, unless a person was faster."""
+    default: Annotated[str, block(8192, 1)] | None = None
+    """The answer from the deadline on."""
+
+
+class SteeringNote(Model):
+    """Words of a person to the agent that works on the bead."""
+
+    id: Annotated[str, line(64, 1)]
+    """Any text that no other note of the bead has; echoed in status.steeringDelivered."""
+    text: Annotated[str, block(4096, 1)]
+    """What the agent is told."""
 
 
 @transition(
@@ -208,6 +245,8 @@ class BeadSpec(Model):
     """Beads that must succeed first."""
     capabilities: Annotated[list[Label], Field(max_length=20), Unique()] = Field(default_factory=list)
     """What a Worker must be able to do."""
+    min_confidence: Share | None = None
+    """How sure that must be, 0 to 1; the project's threshold when unset (0.7)."""
     acceptance: Acceptance = Field(default_factory=Acceptance)
     """When the bead counts as done."""
     repository: Repository | None = None
@@ -226,6 +265,12 @@ class BeadSpec(Model):
     """The question, for type decision."""
     retry: Trigger | None = None
     """Change this text to run a failed or cancelled bead again; echoed in status.lastRetry."""
+    retry_from: RetryFrom = RetryFrom.WORK
+    """Where a retry begins: with the Work so far, or from Scratch, on a new branch."""
+    reopen: Trigger | None = None
+    """Change this text to work on a succeeded bead again; echoed in status.lastReopen."""
+    steering: Annotated[list[SteeringNote], Field(max_length=20), Unique("id")] = Field(default_factory=list)
+    """Told to the agent at its next turn or iteration."""
     ttl_seconds_after_finished: Annotated[int, Whole(0, 31_536_000)] | None = None
     """Seconds after which a finished bead is deleted; its history stays. Unset: never."""
 

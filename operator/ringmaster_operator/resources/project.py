@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 
 from ringmaster_operator.resources.base import Command, Model
 from ringmaster_operator.resources.bead import Limits, Repository
+from ringmaster_operator.resources.scalars import Label
 
 CONFIG_MAP = "ringmaster-project"
 CONFIG_KEY = "project.toml"
@@ -28,6 +29,21 @@ class ProjectBudget(Model):
     """Input and output tokens a day (UTC) of all Workers together."""
 
 
+class ConfidenceRules(Model):
+    """How outcomes become confidence, and what confidence decides."""
+
+    threshold: Annotated[float, Field(ge=0, le=1)] = 0.7
+    """Confidence that a bead asks of its Worker, for beads that set no spec.minConfidence."""
+    prior_strength: Annotated[float, Field(ge=0.1, le=1000)] = 8.0
+    """How many outcomes the declared confidence is worth."""
+    half_life_days: Annotated[float, Field(ge=0.01, le=3650)] = 30.0
+    """Days after which an outcome counts half: models, tools and repositories change."""
+    explore_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of claims that a Worker below the threshold may take while little is known of it; never P0."""
+    known_after: Annotated[float, Field(ge=0, le=1000)] = 5.0
+    """Outcomes, by their present weight, from which on a Worker counts as known."""
+
+
 class Project(Model):
     """Defaults of a namespace; a bead or Worker that says something itself wins."""
 
@@ -45,6 +61,13 @@ class Project(Model):
     """Daily limits."""
     concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Beads that may run at once in the namespace."""
+
+    capabilities: Annotated[
+        dict[Label, Annotated[str, StringConstraints(max_length=1024)]], Field(max_length=200)
+    ] = Field(default_factory=dict)
+    """The capabilities that the project knows, each with what it means."""
+    confidence: ConfidenceRules = Field(default_factory=ConfidenceRules)
+    """How outcomes become confidence."""
 
     @classmethod
     def from_toml(cls, text: str) -> Project:

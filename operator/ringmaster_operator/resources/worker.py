@@ -14,11 +14,14 @@ from ringmaster_operator.resources.rules import rule, transition
 from ringmaster_operator.resources.scalars import (
     AbsolutePath,
     Flag,
+    Label,
     Message,
     Money,
     Name,
     Natural,
+    Share,
     Time,
+    Trigger,
     Whole,
 )
 from ringmaster_operator.resources.worker_agent import (
@@ -30,6 +33,7 @@ from ringmaster_operator.resources.worker_agent import (
     KeyRef,
     LadderAction,
     LadderStep,
+    OnExceeded,
 )
 from ringmaster_operator.resources.worker_runtime import (
     OPEN,
@@ -48,6 +52,7 @@ __all__ = [
     "AgentSpec",
     "Autoscale",
     "Capability",
+    "CapabilityStatus",
     "EnvFrom",
     "EnvSource",
     "EnvVar",
@@ -55,6 +60,7 @@ __all__ = [
     "LadderAction",
     "LadderStep",
     "Mode",
+    "OnExceeded",
     "PodSettings",
     "Quantities",
     "Quantity",
@@ -93,12 +99,22 @@ class SessionState(StrEnum):
 
 
 class WorkerBudget(Model):
-    """Limits of all sessions together; at the limit they take no new bead until the day (UTC) ends."""
+    """Limits of all sessions together; at one they take no new bead until the day or month (UTC) ends."""
 
     usd_per_day: Money | None = None
     """US dollars."""
     tokens_per_day: Annotated[int, Whole(0, 1_000_000_000_000)] | None = None
     """Input and output tokens."""
+    usd_per_month: Money | None = None
+    """US dollars."""
+    tokens_per_month: Annotated[int, Whole(0, 1_000_000_000_000)] | None = None
+    """Input and output tokens."""
+    warn_percent: Annotated[int, Whole(1, 100)] = 80
+    """Share of a limit from which on there is a warning."""
+    on_exceeded: OnExceeded = OnExceeded.STOP_CLAIMS
+    """StopClaims: running iterations are finished. StopSessions: they end at their next turn."""
+    flat_rate: Flag = False
+    """The agent's plan is paid as a whole: tokens count, dollars do not."""
 
 
 @rule("self.min <= self.max", "min must not be above max", holds=lambda s: s.min <= s.max, field=".min")
@@ -209,6 +225,23 @@ class Spent(Model):
     """Input and output tokens."""
 
 
+class CapabilityStatus(Model):
+    """What is known of one declared capability."""
+
+    name: Label
+    """The capability."""
+    confidence: Share
+    """Learned from outcomes, 0 to 1; the declared one until there are some."""
+    override: Share | None = None
+    """The override that counts instead."""
+    successes: Natural = 0
+    """Outcomes for it."""
+    failures: Natural = 0
+    """Outcomes against it."""
+    last_reset: Trigger | None = None
+    """reset that was last obeyed."""
+
+
 class WorkerStatus(Model):
     """What Ringmaster says of it."""
 
@@ -230,6 +263,10 @@ class WorkerStatus(Model):
     """The sessions."""
     cost_today: Spent = Field(default_factory=Spent)
     """Spent today."""
+    capabilities: Annotated[list[CapabilityStatus], Field(max_length=50), Unique("name")] = Field(
+        default_factory=list
+    )
+    """What outcomes say of the declared capabilities."""
 
 
 @rule(

@@ -17,6 +17,7 @@ from ringmaster_operator.resources.scalars import (
     Label,
     Name,
     Share,
+    Trigger,
     Whole,
     block,
     line,
@@ -94,6 +95,15 @@ class Capability(Model):
     """The capability."""
     confidence: Share = 0.8
     """Prior belief, 0 to 1, until outcomes are known."""
+    override: Share | None = None
+    """Counts instead of what was learned, which is kept."""
+    reset: Trigger | None = None
+    """Change this text to forget what was learned; echoed in status."""
+
+
+class OnExceeded(StrEnum):
+    STOP_CLAIMS = "StopClaims"
+    STOP_SESSIONS = "StopSessions"
 
 
 class LadderAction(StrEnum):
