@@ -20,6 +20,7 @@ from ringmaster_operator.resources.bead_status import (
     Phase,
     Reason,
 )
+from ringmaster_operator.resources.decision import Decision, DecisionOption, SteeringNote
 from ringmaster_operator.resources.lists import LabelSelector, Unique
 from ringmaster_operator.resources.rules import rule, transition
 from ringmaster_operator.resources.scalars import (
@@ -142,6 +143,8 @@ class Limits(Model):
     """Dollars over all attempts; at the limit the bead stops and says so."""
     tokens: Annotated[int, Whole(0, 1_000_000_000_000)] | None = None
     """Input and output tokens over all attempts."""
+    max_wait_seconds: Annotated[int, Whole(0, 31_536_000)] | None = None
+    """Seconds of waiting ready that make it count one priority higher, to P1 (default 86400); 0: never."""
 
 
 class Routing(Model):
@@ -151,63 +154,6 @@ class Routing(Model):
     """Model to use instead of the Worker's."""
     worker_selector: LabelSelector = Field(default_factory=dict)
     """Labels that a Worker must carry."""
-
-
-class DecisionOption(Model):
-    """One possible answer."""
-
-    name: Annotated[str, line(128, 1)]
-    """The answer to give."""
-    consequence: Annotated[str, block(4096)] = ""
-    """What follows from it."""
-
-
-@rule(
-    "!has(self.answer) || self.options.size() == 0 || self.options.exists(o, o.name == self.answer)",
-    "answer must be one of the options",
-    holds=lambda s: s.answer is None or not s.options or s.answer in [o.name for o in s.options],
-    field=".answer",
-)
-@rule(
-    "has(self.deadline) == has(self.default)",
-    "a deadline needs a default, the answer that holds when it has passed; and a default a deadline",
-    holds=lambda s: (s.deadline is None) == (s.default is None),
-    field=".deadline",
-)
-@rule(
-    "!has(self.default) || self.options.size() == 0 || self.options.exists(o, o.name == self.default)",
-    "default must be one of the options",
-    holds=lambda s: s.default is None or not s.options or s.default in [o.name for o in s.options],
-    field=".default",
-)
-class Decision(Model):
-    """A question to a person. Setting answer resolves it."""
-
-    question: Annotated[str, block(8192, 1)]
-    """What is asked."""
-    options: Annotated[list[DecisionOption], Field(max_length=20), Unique("name")] = Field(
-        default_factory=list
-    )
-    """Possible answers; with none, any text is an answer."""
-    recommendation: Annotated[str, block(4096)] | None = None
-    """What the asker would choose, and why."""
-    answer: Annotated[str, block(8192, 1)] | None = None
-    """The person's answer."""
-    answered_by: Annotated[str, line(128)] | None = None
-    """Who gave it."""
-    deadline: Time | None = None
-    """When the default becomes the answer, unless a person was faster."""
-    default: Annotated[str, block(8192, 1)] | None = None
-    """The answer from the deadline on."""
-
-
-class SteeringNote(Model):
-    """Words of a person to the agent that works on the bead."""
-
-    id: Annotated[str, line(64, 1)]
-    """Any text that no other note of the bead has; echoed in status.steeringDelivered."""
-    text: Annotated[str, block(4096, 1)]
-    """What the agent is told."""
 
 
 @transition(
@@ -243,6 +189,8 @@ class BeadSpec(Model):
     """The epic or task that this belongs to; the parent is done when its children are."""
     depends_on: Annotated[list[Name], Field(max_length=100), Unique()] = Field(default_factory=list)
     """Beads that must succeed first."""
+    estimate_minutes: Annotated[int, Whole(1, 100_000)] | None = None
+    """How long it may take; weighs the chains of beads that wait for each other (default 60)."""
     capabilities: Annotated[list[Label], Field(max_length=20), Unique()] = Field(default_factory=list)
     """What a Worker must be able to do."""
     min_confidence: Share | None = None

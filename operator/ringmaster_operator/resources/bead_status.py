@@ -101,6 +101,17 @@ class Cost(Model):
     """Requests of models without a known price: usd is too low by these."""
 
 
+class DecisionMade(Model):
+    """The answer in force."""
+
+    answer: Annotated[str, StringConstraints(max_length=8192)]
+    """What holds."""
+    by: Annotated[str, StringConstraints(max_length=128)]
+    """Who gave it; "deadline" for the default."""
+    at: Time
+    """Since when."""
+
+
 class BeadStatus(Model):
     """What Ringmaster says of it."""
 
@@ -114,8 +125,12 @@ class BeadStatus(Model):
     """Own or inherited priority, whichever is more urgent."""
     inherited_from: Name | None = None
     """The waiting bead that lends its priority."""
+    inherited_path: Annotated[list[Name], Field(max_length=10)] = Field(default_factory=list)
+    """Beads by which it does, nearest first, the lender last; of a longer way the beginning."""
+    waiting_since: Time | None = None
+    """Since when only a free session has been missing; what spec.limits.maxWaitSeconds counts from."""
     score: Number | None = None
-    """Rank within its priority; higher goes first."""
+    """Rank within its priority, 0 to 1000, as of the last write; higher goes first."""
     blocked_by: Annotated[list[Name], Field(max_length=100)] = Field(default_factory=list)
     """Beads that this one waits for."""
     fence: Natural = 0
@@ -148,3 +163,13 @@ class BeadStatus(Model):
     """Not claimed before this time (backoff)."""
     last_retry: Trigger | None = None
     """spec.retry that was last obeyed."""
+    last_reopen: Trigger | None = None
+    """spec.reopen that was last obeyed."""
+    fresh_from: Natural = 0
+    """Work of claims up to this fence is not built on: it was started from scratch since."""
+    decision: DecisionMade | None = None
+    """The answer in force, for type decision."""
+    steering_delivered: Annotated[
+        list[Annotated[str, StringConstraints(max_length=64)]], Field(max_length=20)
+    ] = Field(default_factory=list)
+    """Ids of the notes in spec.steering that an agent was told."""

@@ -9,6 +9,8 @@ from pydantic import Field, StringConstraints
 
 from ringmaster_operator.resources.base import Command, Model
 from ringmaster_operator.resources.bead import Limits, Repository
+from ringmaster_operator.resources.budget import Budget
+from ringmaster_operator.resources.lists import Unique
 from ringmaster_operator.resources.scalars import Label
 
 CONFIG_MAP = "ringmaster-project"
@@ -18,6 +20,8 @@ PROFILE_LABEL = "ringmaster.dev/profile"
 DEFAULT_MAX_ITERATIONS = 5
 DEFAULT_MAX_ATTEMPTS = 3
 DEFAULT_TIMEOUT_SECONDS = 3600
+DEFAULT_MAX_WAIT_SECONDS = 86_400
+DEFAULT_ESTIMATE_MINUTES = 60
 
 
 class ProjectBudget(Model):
@@ -44,6 +48,17 @@ class ConfidenceRules(Model):
     """Outcomes, by their present weight, from which on a Worker counts as known."""
 
 
+class Fairness(Model):
+    """Turns among those who share the Workers, within each priority."""
+
+    label: Annotated[str, StringConstraints(min_length=1, max_length=317)]
+    """Label of beads that says whose they are; those without it are one more group."""
+    weights: Annotated[dict[str, Annotated[float, Field(ge=0.01, le=1000)]], Field(max_length=100)] = Field(
+        default_factory=dict
+    )
+    """Share of each of its values; 1 for those not named."""
+
+
 class Project(Model):
     """Defaults of a namespace; a bead or Worker that says something itself wins."""
 
@@ -59,8 +74,14 @@ class Project(Model):
     """House rules for every prompt."""
     budget: ProjectBudget = Field(default_factory=ProjectBudget)
     """Daily limits."""
+    budgets: Annotated[list[Budget], Field(max_length=100), Unique("name")] = Field(default_factory=list)
+    """Limits on parts of the work, each a table [[budgets]]."""
     concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Beads that may run at once in the namespace."""
+    repository_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Beads that may run at once in any one repository."""
+    fairness: Fairness | None = None
+    """How those who share the Workers take turns; without it they do not."""
 
     capabilities: Annotated[
         dict[Label, Annotated[str, StringConstraints(max_length=1024)]], Field(max_length=200)
