@@ -7,14 +7,19 @@ a report by its report id. Errors are problem+json (RFC 9457) with one of the co
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from ringmaster_operator.resources.base import Model
-from ringmaster_operator.resources.bead import DecisionOption, Outcome
-from ringmaster_operator.resources.lists import Unique
+from ringmaster_operator.resources.bead import Outcome, SteeringNote
+from ringmaster_operator.resources.question import Answered as Answered
+from ringmaster_operator.resources.question import Asked as Asked
+from ringmaster_operator.resources.question import AskRequest as AskRequest
+from ringmaster_operator.resources.question import Fence as Fence
+from ringmaster_operator.resources.question import Question as Question
 from ringmaster_operator.resources.scalars import Message, Name, ShortText, Time, clean, cut
+from ringmaster_operator.resources.work import Allowance as Allowance
 from ringmaster_operator.resources.work import BeadWork as BeadWork
 from ringmaster_operator.resources.work import Claimed as Claimed
 from ringmaster_operator.resources.work import DependencyResult as DependencyResult
@@ -30,7 +35,6 @@ ACCOUNT_PREFIX = "ringmaster-worker-"
 SessionName = Annotated[
     str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
 ]
-Fence = Annotated[int, Field(ge=1, le=2**53)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
 
 
@@ -121,6 +125,10 @@ class Progress(Model):
     tool_calls: Count = 0
     open_tool_calls: Count = 0
     output_tokens: Count = 0
+    tokens: Count = 0
+    """Input and output tokens."""
+    usd: Annotated[float, Field(ge=0)] | None = None
+    """US dollars, where the agent or the price table tells."""
     last_progress_at: Time | None = None
     note: Annotated[str, StringConstraints(max_length=512), cut(512)] = ""
     """What it does now, one line."""
@@ -133,12 +141,17 @@ class ClaimAnswer(Model):
     none: NoWork | None = None
 
 
+Steered = Annotated[list[Annotated[str, StringConstraints(max_length=64)]], Field(max_length=20)]
+"""Ids of the notes in steering that the agent was told."""
+
+
 class HeartbeatRequest(Model):
     """POST /api/v1/claims/{claim_id}/heartbeat."""
 
     fence: Fence
     iteration: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     progress: Progress = Field(default_factory=Progress)
+    steered: Steered = Field(default_factory=list)
 
 
 class Order(StrEnum):
@@ -157,6 +170,10 @@ class HeartbeatAnswer(Model):
     order: Order
     reason: Message = ""
     lease_seconds: float
+    allowance: Allowance | None = None
+    steering: list[SteeringNote] = Field(default_factory=list)
+    """Notes that no agent was told yet."""
+    answered: Answered | None = None
 
 
 class WorkAnswer(Model):
@@ -175,28 +192,6 @@ class VerifyResult(Model):
     seconds: float
     output: Annotated[str, StringConstraints(max_length=16384), BeforeValidator(clean)] = ""
     """The end of what it printed."""
-
-
-def _options(given: Any) -> Any:
-    """An agent's options as a decision bead takes them: names on one line, and each of them once."""
-    if not isinstance(given, list) or not all(isinstance(option, dict) for option in given):
-        return given
-    named: dict[str, Any] = {}
-    for option in given:
-        name = " ".join(clean(str(option.get("name", ""))).split())[:128]
-        consequence = clean(str(option.get("consequence") or ""))[:4096]
-        named.setdefault(name, {**option, "name": name, "consequence": consequence})
-    return list(named.values())
-
-
-class Question(Model):
-    """What the agent asks of a person."""
-
-    question: Annotated[str, StringConstraints(min_length=1, max_length=8192), cut(8192)]
-    options: Annotated[
-        list[DecisionOption], Field(max_length=20), Unique("name"), BeforeValidator(_options)
-    ] = Field(default_factory=list)
-    recommendation: Message | None = None
 
 
 class Reflexion(Model):
@@ -233,6 +228,7 @@ class ReportRequest(Model):
     finished_at: Time
     agent_session: ShortText = ""
     """The agent's own id of the conversation, to resume it."""
+    steered: Steered = Field(default_factory=list)
 
 
 class Next(StrEnum):

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from ringmaster_operator.resources.base import Model, Priority
-from ringmaster_operator.resources.bead import Acceptance, BeadType, Outcome, Repository
+from ringmaster_operator.resources.bead import Acceptance, BeadType, Outcome, Repository, SteeringNote
 from ringmaster_operator.resources.scalars import LongText, Message, Name, ShortText
 from ringmaster_operator.resources.worker import AgentSpec
 
@@ -75,6 +75,17 @@ class BeadWork(Model):
     history: list[PastIteration] = Field(default_factory=list)
     rules: list[str] = Field(default_factory=list)
     """House rules of project and Worker."""
+    steering: list[SteeringNote] = Field(default_factory=list)
+    """What people want to tell the agent, oldest first."""
+    fresh_from: int = 0
+    """Work of claims up to this fence is not built on: the bead was started from scratch since."""
+
+
+class Allowance(Model):
+    """What the iteration may use without asking again; None means that nobody counts it."""
+
+    usd: float | None = None
+    tokens: int | None = None
 
 
 class Claimed(Model):
@@ -91,3 +102,5 @@ class Claimed(Model):
     bead: BeadWork
     agent: AgentSpec
     """Settings of the Worker at this moment; the bead's routing applied."""
+    allowance: Allowance | None = None
+    """Where a budget stops sessions: the share of it that is set aside for this iteration."""
