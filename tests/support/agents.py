@@ -138,3 +138,8 @@ def marked(needle: str) -> list[int]:
             except OSError:
                 continue
     return found
+
+
+def shell(program: str) -> Sequence[str]:
+    """An agent that is a line of shell."""
+    return ["/bin/sh", "-c", program]

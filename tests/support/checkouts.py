@@ -12,7 +12,7 @@ from typing import Any
 from ringmaster_cli.workspace import Workspace
 from ringmaster_operator.resources.base import Priority
 from ringmaster_operator.resources.bead import Acceptance, BeadType, Repository
-from ringmaster_operator.resources.protocol import BeadWork
+from ringmaster_operator.resources.protocol import BeadWork, DependencyResult
 
 ENV = {
     "PATH": os.environ["PATH"],
@@ -111,3 +111,8 @@ class Bench:
         """The only mirror of that name."""
         (found,) = (self.home / "mirrors").glob(f"{name}.git")
         return found
+
+
+def result(name: str, commit: str | None, branch: str | None = None) -> DependencyResult:
+    """What a finished dependency left."""
+    return DependencyResult(name=name, title=name, commit=commit, branch=branch)

@@ -114,3 +114,10 @@ def git(where: Path, *args: str) -> str:
         env={"PATH": os.environ["PATH"], "HOME": str(where), "GIT_CONFIG_NOSYSTEM": "1"},
     )
     return done.stdout
+
+
+def one_line(text: str) -> str:
+    """The one line that the CLI has to say when it says no."""
+    assert text.startswith("ringmaster: ")
+    assert text.count("\n") == 1
+    return text

@@ -2,74 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.desk import Desk
+from support.loops import agents, at_work, said, started, until, working
 from support.station import PROGRAM, Station, git, scenario, steps
 
 WRITE = {"write": {"path": "made.txt", "text": "yes\n"}}
 VERIFY = {"verify": ["grep -q yes made.txt"]}
-
-
-def until(what: Callable[[], object], seconds: float = 40.0) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-
-
-@contextmanager
-def started(station: Station[Desk], *args: str) -> Iterator[subprocess.Popen[str]]:
-    process = station.start(*args)
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-
-
-def said(process: subprocess.Popen[str]) -> str:
-    return process.communicate(timeout=40)[0]
-
-
-def working(station: Station[Desk]) -> bool:
-    return (station.folder / "working").exists()
-
-
-def at_work(station: Station[Desk], *more: dict[str, object]) -> str:
-    """A scenario that shows when the agent is at work, and then takes long."""
-    touch = {"run": f"touch {station.folder}/working"}
-    return scenario(steps(WRITE, *more, touch, {"sleep": 60}, {"done": "late"}))
-
-
-def processes(marker: str) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                environment = (entry / "environ").read_bytes()
-            except OSError:
-                continue
-            if marker.encode() in environment:
-                found.append(int(entry.name))
-    return found
-
-
-def agents(station: Station[Desk]) -> list[int]:
-    """Processes that work under a claim in this station's home."""
-    return [pid for pid in processes("RINGMASTER_CLAIM=") if pid in processes(str(station.home))]
 
 
 def test_a_bead_from_pull_to_report(station: Station[Desk]) -> None:
@@ -231,155 +176,6 @@ def test_a_waiting_worker_stops_at_once(station: Station[Desk]) -> None:
     assert station.desk.calls == ["POST /api/v1/claims"]
 
 
-def test_a_lost_claim_ends_the_agent_and_publishes_nothing(station: Station[Desk]) -> None:
-    station.desk.lease_seconds = 0.6
-    station.add(description=at_work(station))
-    with started(station, "worker", "run", "--once") as process:
-        until(lambda: working(station))
-        station.desk.take_away()
-        words = said(process)
-        assert process.returncode == 5, words
-    assert "bead fix-it is not ours any more" in words
-    assert station.desk.reports == {}
-    assert git(station.origin, "branch", "--list", "ringmaster/*") == ""
-    assert agents(station) == []
-    assert not (station.state / "claim.json").exists()
-
-
-def test_a_claim_lost_while_the_agent_ended_publishes_nothing(station: Station[Desk]) -> None:
-    station.add(description=scenario(steps(WRITE, {"done": "made it"})), acceptance=VERIFY)
-
-    def lose(method: str, path: str) -> None:
-        # The last question before publishing is the second one: the first is asked before the start.
-        if "/work" in path and len([call for call in station.desk.calls if call.endswith("/work")]) == 2:
-            station.desk.take_away()
-
-    station.desk.fault = lose
-    done = station.run("worker", "run", "--once")
-    assert done.returncode == 5, done.stdout + done.stderr
-    assert git(station.origin, "branch", "--list", "ringmaster/*") == ""
-    assert station.desk.reports == {}
-    # Its report still reaches the operator, which refuses and records it.
-    station.desk.stop_when_empty = True
-    assert station.run("worker", "run").returncode == 0
-    assert [late.outcome.kind for late in station.desk.refused] == ["success"]
-
-
-def test_the_operator_restarts_while_the_result_is_reported(station: Station[Desk]) -> None:
-    station.add(description=scenario(steps(WRITE, {"done": "made it"})), acceptance=VERIFY)
-    down: list[str] = []
-
-    def fall(method: str, path: str) -> str | None:
-        if not path.endswith("/reports"):
-            return None
-        down.append(path)
-        return "act" if len(down) == 1 else "drop"  # committed, but its answer is lost in the crash
-
-    station.desk.fault = fall
-    with started(station, "worker", "run", "--once") as process:
-        until(lambda: len(down) > 1)
-        station.desk.stop()
-        time.sleep(1.0)
-        station.desk.fault = lambda method, path: None
-        station.desk.start()
-        words = said(process)
-        assert process.returncode == 0, words
-    assert [report.outcome.kind for report in station.desk.reports.values()] == ["success"]
-    assert "waiting for the operator" in words
-
-
-def test_a_finished_result_survives_the_death_of_the_worker(station: Station[Desk]) -> None:
-    station.add(description=scenario(steps(WRITE, {"done": "made it"})), acceptance=VERIFY)
-    station.desk.fault = lambda method, path: "drop" if path.endswith("/reports") else None
-    with started(station, "worker", "run", "--once") as process:
-        until(lambda: any(call.endswith("/reports") for call in station.desk.calls))
-        process.kill()
-    assert station.desk.reports == {}
-    station.desk.fault = lambda method, path: None
-    station.desk.stop_when_empty = True
-    again = station.run("worker", "run")
-    assert again.returncode == 0, again.stdout + again.stderr
-    (report,) = station.desk.reports.values()
-    assert (report.outcome.kind, report.pushed) == ("success", True)
-    assert station.desk.fence == 1
-
-
-def test_work_that_was_being_pushed_when_the_worker_died_is_published_before_it_is_reported(
-    station: Station[Desk],
-) -> None:
-    station.add(description=scenario(steps(WRITE, {"done": "made it"})), acceptance=VERIFY)
-    pushing, go = station.folder / "pushing", station.folder / "go"
-    hook = station.origin / "hooks" / "pre-receive"
-    hook.write_text(f"#!/bin/sh\ntouch {pushing}\nwhile [ ! -e {go} ]; do sleep 0.05; done\nexit 1\n")
-    hook.chmod(0o755)
-    with started(station, "worker", "run", "--once") as process:
-        until(pushing.exists)
-        process.kill()
-        process.wait()
-    hook.unlink()
-    go.touch()
-    assert station.desk.reports == {}
-    station.desk.stop_when_empty = True
-    again = station.run("worker", "run")
-    assert again.returncode == 0, again.stdout + again.stderr
-    (report,) = station.desk.reports.values()
-    assert (report.outcome.kind, report.pushed) == ("success", True)
-    assert report.commit == git(station.origin, "rev-parse", "ringmaster/fix-it").strip()
-    assert list((station.home / "worktrees").iterdir()) == []
-
-
-def test_a_worktree_that_was_not_removed_in_time_goes_at_the_next_start(station: Station[Desk]) -> None:
-    station.add(description=at_work(station))
-    with started(station, "worker", "run", "--once") as process:
-        until(lambda: working(station))
-        process.kill()
-        process.wait()
-    assert len(list((station.home / "worktrees").iterdir())) == 1
-    # As if it had been killed between the end of its claim and the removal of the worktree.
-    for pid in agents(station):
-        os.kill(pid, signal.SIGKILL)
-    (station.state / "claim.json").unlink()
-    station.desk.stop_when_empty = True
-    again = station.run("worker", "run")
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert list((station.home / "worktrees").iterdir()) == []
-
-
-def test_a_killed_worker_leaves_no_agent_and_its_bead_goes_on(station: Station[Desk]) -> None:
-    station.add(description=at_work(station), acceptance=VERIFY)
-    with started(station, "worker", "run", "--once") as process:
-        until(lambda: working(station))
-        process.kill()
-        process.wait()
-    assert agents(station)
-    # The person changes the bead meanwhile: what runs next is what the operator says now.
-    (grant,) = station.desk.grants.values()
-    quick = scenario(steps(WRITE, {"done": "made it"}))
-    changed = grant.claim.bead.model_copy(update={"description": quick})
-    grant.claim = grant.claim.model_copy(update={"bead": changed})
-    with started(station, "worker", "run", "--once") as process:
-        words = said(process)
-        assert process.returncode == 0, words
-    assert "going on with bead fix-it" in words
-    assert agents(station) == []
-    assert station.desk.fence == 1
-
-
-def test_a_bead_that_keeps_ending_its_worker_goes_back(station: Station[Desk]) -> None:
-    station.add(description=at_work(station))
-    for _ in range(2):
-        (station.folder / "working").unlink(missing_ok=True)
-        with started(station, "worker", "run", "--once") as process:
-            until(lambda: working(station))
-            process.kill()
-            process.wait()
-    station.desk.stop_when_empty = True
-    done = station.run("worker", "run")
-    assert done.returncode == 0
-    assert station.desk.released == [("fix-it", "iteration 1 ended the worker 2 times")]
-    assert agents(station) == []
-
-
 def test_nothing_to_do_says_so_once_and_does_not_ask_again_soon(station: Station[Desk]) -> None:
     station.desk.fault = lambda method, path: (200, {"none": {"verdict": "nothing", "reason": "none"}})
     with started(station, "worker", "run") as process:
@@ -388,16 +184,6 @@ def test_nothing_to_do_says_so_once_and_does_not_ask_again_soon(station: Station
         process.send_signal(signal.SIGTERM)
         words = said(process)
     assert words.count("waiting for work: none") == 1
-
-
-def test_a_fault_of_ours_gives_the_bead_back_and_shows_one_line(station: Station[Desk], desk: Desk) -> None:
-    station.add(description=scenario(steps(WRITE)))
-    desk.fault = lambda method, path: (200, {"order": "continue", "reason": ""}) if "/work" in path else None
-    done = station.run("worker", "run", "--once")
-    assert done.returncode == 1
-    assert done.stderr.startswith("ringmaster: internal fault: ")
-    assert len(done.stderr.splitlines()) == 1
-    assert [name for name, _ in desk.released] == ["fix-it"]
 
 
 def test_json_is_one_object_a_line(station: Station[Desk]) -> None:
