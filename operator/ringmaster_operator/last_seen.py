@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import History, HistoryUnavailable
@@ -31,6 +32,17 @@ class LastSeen:
         """Record it soon; never waits and never raises."""
         self._waiting[bead.metadata.uid] = (bead, deleted)
         self._due.set()
+
+    async def missed(self, beads: Iterable[Bead], *, namespace: str) -> None:
+        """Deletions that nobody was there to see: what is not among all beads of the namespace is gone."""
+        alive = {bead.metadata.uid for bead in beads}
+        try:
+            gone = await self._history.forget_beads(namespace=namespace, alive=alive, now=self._clock.now())
+        except HistoryUnavailable as error:
+            log.warning("deleted beads not recorded: %s", error)
+            return
+        if gone:
+            log.info("%d beads were deleted while no operator ran", gone)
 
     async def run(self) -> None:
         """Record until cancelled."""

@@ -125,6 +125,7 @@ class Operator:
         try:
             if not await self._until_stopped(self.state.fill()):
                 return
+            await self.last_seen.missed(self.store.beads(), namespace=settings.namespace)
             await self.service.recover()
             tasks.append(self._task(http.serve(sockets=[listener]), "http"))
             tasks.extend(self._background(url))

@@ -28,13 +28,13 @@ P = ParamSpec("P")
 _HINT = "give RINGMASTER_DATABASE_URL as sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
 
 
-def _backend(url: str) -> SqliteBackend | PostgresBackend:
+def _backend(url: str, *, exclusive: bool) -> SqliteBackend | PostgresBackend:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise HistoryError(f"the address of the history database is not a URL; {_HINT}") from error
     if parsed.get_backend_name() == "postgresql":
-        return PostgresBackend(parsed)
+        return PostgresBackend(parsed, exclusive=exclusive)
     if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
         shown = parsed.render_as_string(hide_password=True)
         raise HistoryError(f"the history cannot be kept in {shown}; {_HINT}")
@@ -75,13 +75,14 @@ class History:
         self._closed = False
 
     @classmethod
-    async def open(cls, url: str) -> History:
+    async def open(cls, url: str, *, exclusive: bool = False) -> History:
         """Open and, if need be, make or upgrade the database.
 
         `url` is sqlite:///PATH (~ is understood) or postgresql+psycopg://. Raises HistoryError: in use by
-        another process, damaged, of a newer version, not reachable; each says what to do.
+        another process, damaged, of a newer version, not reachable; each says what to do. With `exclusive`
+        whoever wrote to it before is cut off; a SQLite file has one writer always.
         """
-        return cls(await asyncio.to_thread(_backend, url))
+        return cls(await asyncio.to_thread(_backend, url, exclusive=exclusive))
 
     async def close(self) -> None:
         """Commit what is queued and let the database go; it may be called again."""
@@ -116,6 +117,7 @@ class History:
         return await asyncio.get_running_loop().run_in_executor(self._readers, reading)
 
     record_bead = _writes(recorder.record_bead)
+    forget_beads = _writes(recorder.forget_beads)
     record_event = _writes(recorder.record_event)
     start_attempt = _writes(recorder.start_attempt)
     end_attempt = _writes(recorder.end_attempt)

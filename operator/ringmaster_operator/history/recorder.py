@@ -5,6 +5,7 @@ Times come from the caller's clock. Rows are looked up before they are added: th
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +35,18 @@ def record_bead(db: Session, *, bead: Bead, deleted: bool = False, now: datetime
     for name, value in seen.items():
         setattr(row, name, value)
     row.deleted_at = (row.deleted_at or now) if deleted else None
+
+
+def forget_beads(db: Session, *, namespace: str, alive: Collection[str], now: datetime) -> int:
+    """Mark beads that are not among the `alive` uids as deleted; how many. An empty namespace means all."""
+    there = select(BeadRow).where(col(BeadRow.deleted_at).is_(None))
+    if namespace:
+        there = there.where(BeadRow.namespace == namespace)
+    # Compared here and not in the query: no database takes 10,000 uids as parameters.
+    gone = [row for row in db.exec(there) if row.uid not in alive]
+    for row in gone:
+        row.deleted_at = now
+    return len(gone)
 
 
 def record_event(

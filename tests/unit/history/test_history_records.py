@@ -51,6 +51,22 @@ async def test_a_bead_is_kept_as_last_seen(history: History) -> None:
     assert await history.read(rows) == [("Do it", "P2", "Ready", "Do it", NOON, end, gone)]
 
 
+async def test_beads_that_went_unseen_are_marked_once_and_only_in_their_namespace(history: History) -> None:
+    later = NOON + timedelta(hours=1)
+    for uid, namespace in (("stays", "n"), ("went", "n"), ("elsewhere", "m")):
+        made = bead(uid)
+        metadata = made.metadata.model_copy(update={"namespace": namespace})
+        await history.record_bead(bead=made.model_copy(update={"metadata": metadata}), now=NOON)
+    assert await history.forget_beads(namespace="n", alive={"stays"}, now=NOON) == 1
+    assert await history.forget_beads(namespace="n", alive={"stays"}, now=later) == 0
+    assert await history.forget_beads(namespace="", alive={"stays"}, now=later) == 1
+
+    def rows(db: Any) -> dict[str, Any]:
+        return {row.uid: row.deleted_at for row in db.exec(select(BeadRow))}
+
+    assert await history.read(rows) == {"stays": None, "went": NOON, "elsewhere": later}
+
+
 async def test_the_same_event_again_is_counted(history: History) -> None:
     async def event(message: str, now: datetime = NOON, uid: str = "u") -> None:
         await history.record_event(
