@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,8 +41,9 @@ def run(kubeconfig: Kubeconfig = "", tmux_host: TmuxHost = "") -> None:
         settings = Settings()
     except ValidationError as error:
         for fault in error.errors(include_url=False):
-            name = "_".join(str(part) for part in fault["loc"]).upper()
-            print(f"RINGMASTER_{name}: {fault['msg']}", file=sys.stderr)
+            name = "_".join(("RINGMASTER", *map(str, fault["loc"]))).upper()
+            message = fault["msg"].removeprefix("Value error, ")
+            print(f"{name}: {message}" if fault["loc"] else message, file=sys.stderr)
         raise SystemExit(BAD_SETTINGS) from None
     raise SystemExit(_serve(settings))
 
@@ -62,6 +64,28 @@ def _serve(settings: object) -> int:
         print(f"ringmaster-operator: {error}", file=sys.stderr)
         return FAILED
     return 0
+
+
+@app.command("apply")
+def apply_folder(
+    folder: Annotated[Path, typer.Argument(help="Folder with .yaml files.")], kubeconfig: Kubeconfig = ""
+) -> None:
+    """Apply the Beads, Workers and BackupSchedules of a folder, and wait until their kinds are there."""
+    from ringmaster_operator import applying
+    from ringmaster_operator.kube import Kube, KubeError
+
+    async def work() -> list[str]:
+        kube = await Kube.connect(kubeconfig or None)
+        try:
+            return await applying.apply(kube, applying.read(folder))
+        finally:
+            await kube.close()
+
+    try:
+        print("\n".join(asyncio.run(work())))
+    except (applying.ApplyError, KubeError) as error:
+        print(f"ringmaster-operator: {error}", file=sys.stderr)
+        raise SystemExit(FAILED) from None
 
 
 def entry() -> None:
