@@ -6,13 +6,16 @@ own, so each namespace is a room of its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
+from ringmaster_operator.board.capabilities import Registry
 from ringmaster_operator.board.facts import Key, Readiness, View
-from ringmaster_operator.board.matching import NEVER_WORKED, Needs, mismatch
+from ringmaster_operator.board.matching import NEVER_WORKED, Fits, Needs
 from ringmaster_operator.board.room import Room
+from ringmaster_operator.resources.base import Priority
 from ringmaster_operator.resources.bead import Bead, Desired
-from ringmaster_operator.resources.project import Project
+from ringmaster_operator.resources.project import ConfidenceRules, Project
 from ringmaster_operator.resources.worker import Worker
 
 __all__ = ["Board", "Key", "Readiness", "View"]
@@ -24,6 +27,8 @@ class Board:
     def __init__(self) -> None:
         self._rooms: dict[str, Room] = {}
         self._changed: set[Key] = set()
+        self.registry = Registry()
+        """What is known of the Workers' capabilities."""
 
     def put(self, bead: Bead) -> None:
         """Take in a bead as it is now."""
@@ -84,9 +89,9 @@ class Board:
         if not _takes(worker):
             return None
         room = self._advance(worker.metadata.namespace, now)
-        fits = _Fits(worker)
+        fits = self.fits(worker, now)
         for name in room.candidates():
-            if (bead is None or bead == name) and fits(room.needs[name]):
+            if (bead is None or bead == name) and room.suits(name, fits):
                 return room.beads[name]
         return None
 
@@ -95,8 +100,8 @@ class Board:
         if not _takes(worker):
             return 0
         room = self._room(worker.metadata.namespace)
-        fits = _Fits(worker)
-        return sum(1 for name in room.candidates() if fits(room.needs[name]))
+        fits = self.fits(worker, room.advanced)
+        return sum(1 for name in room.candidates() if room.suits(name, fits))
 
     def why_not(self, worker: Worker, name: str) -> str:
         """Why the Worker would not get that bead, as of the last refresh; empty when it would."""
@@ -112,7 +117,24 @@ class Board:
             return f"{name} is just being claimed by another session"
         if not _takes(worker):
             return f"Worker {worker.metadata.name} is suspended or being deleted"
-        return mismatch(worker, room.needs[name])
+        fits = self.fits(worker, room.advanced)
+        return fits.why_not(room.beads[name], room.needs[name], view.effective_priority)
+
+    def fits(self, worker: Worker, now: datetime) -> Fits:
+        """Which beads this Worker may take, by what is known of it at that time."""
+        rules = self.rules(worker.metadata.namespace)
+        return Fits(worker, rules, lambda model: self.registry.standings(worker, rules, now, model=model))
+
+    def rules(self, namespace: str) -> ConfidenceRules:
+        """The project's rules of confidence, or the defaults."""
+        project = self.project(namespace)
+        return project.confidence if project is not None else ConfidenceRules()
+
+    def waiting(self, namespace: str) -> Iterator[tuple[Bead, Needs, Priority]]:
+        """What may be claimed as of the last refresh, best first, with its effective priority."""
+        room = self._room(namespace)
+        for name in room.candidates():
+            yield room.beads[name], room.needs[name], room.views[name].effective_priority
 
     def _room(self, namespace: str) -> Room:
         room = self._rooms.get(namespace)
@@ -124,20 +146,6 @@ class Board:
         room = self._room(namespace)
         self._changed.update((namespace, name) for name in room.advance(now))
         return room
-
-
-class _Fits:
-    """Whether a Worker can take beads with given needs; one answer for all with the same."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-        self._known: dict[Needs, bool] = {}
-
-    def __call__(self, wanted: Needs) -> bool:
-        known = self._known.get(wanted)
-        if known is None:
-            known = self._known[wanted] = not mismatch(self._worker, wanted)
-        return known
 
 
 def _takes(worker: Worker) -> bool:

@@ -1,50 +1,176 @@
-"""May this Worker work this bead? Capabilities and selectors, nothing that changes from second to second."""
+"""May this Worker work this bead? Capabilities and selectors, nothing that changes from second to second.
+
+A Worker that is sure enough of all that a bead requires may take it. One of which little is known yet may
+take a bounded share of beads, so that it can show what it can do; which beads is decided by lot, the same on
+every look at the same attempt.
+"""
 
 from __future__ import annotations
 
-from ringmaster_operator.resources.bead import Bead, BeadType
-from ringmaster_operator.resources.worker import Worker
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
 
-MIN_CONFIDENCE = 0.7
-"""A capability below this is a hope, not a skill."""
+from ringmaster_operator.board.capabilities import Standings
+from ringmaster_operator.evidence import Evidence
+from ringmaster_operator.resources.base import Priority
+from ringmaster_operator.resources.bead import Bead, BeadType
+from ringmaster_operator.resources.project import ConfidenceRules
+from ringmaster_operator.resources.worker import Worker
 
 NEVER_WORKED = frozenset({BeadType.EPIC, BeadType.DECISION})
 
-Needs = tuple[frozenset[str], frozenset[tuple[str, str]], frozenset[tuple[str, str]]]
-"""Capabilities, labels that the Worker must carry, labels that the bead carries: beads with equal needs match
-the same Workers, so that one answer serves thousands."""
+
+class Needs(NamedTuple):
+    """What a bead asks of its Worker: beads with equal needs match the same Workers."""
+
+    capabilities: frozenset[str]
+    selector: frozenset[tuple[str, str]]
+    """Labels that the Worker must carry."""
+    labels: frozenset[tuple[str, str]]
+    """Labels that the bead carries."""
+    confidence: float | None
+    """Its own threshold; the project's when None."""
+    model: str | None
+    """Model that it wishes."""
+
+
+class Fit(StrEnum):
+    """Whether a Worker may take beads with certain needs."""
+
+    SURE = "sure"
+    LOT = "lot"
+    """Too little is known of it: only beads that the lot falls on."""
+    NO = "no"
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """One thing that a Worker lacks for a bead."""
+
+    reason: str
+    """CamelCase word of the Assignable condition."""
+    message: str
+    gap: float
+    """How far away it is, to find the nearest Worker: below 1 for a confidence that is too low."""
 
 
 def needs(bead: Bead) -> Needs:
     spec = bead.spec
-    return (
-        frozenset(spec.capabilities),
-        frozenset(spec.routing.worker_selector.items()),
-        frozenset(bead.metadata.labels.items()),
+    return Needs(
+        capabilities=frozenset(spec.capabilities),
+        selector=frozenset(spec.routing.worker_selector.items()),
+        labels=frozenset(bead.metadata.labels.items()),
+        confidence=spec.min_confidence,
+        model=spec.routing.model,
     )
 
 
-def mismatch(worker: Worker, wanted: Needs) -> str:
-    """Why this Worker cannot take a bead with these needs; empty when it can."""
-    capabilities, selector, labels = wanted
-    declared = {item.name for item in worker.spec.capabilities if item.confidence >= MIN_CONFIDENCE}
-    lacking = sorted(capabilities - declared)
+def shortfalls(
+    worker: Worker, wanted: Needs, standings: Standings, rules: ConfidenceRules
+) -> list[Shortfall]:
+    """All that keeps this Worker from being sure to take beads with these needs; empty when nothing does."""
+    name = worker.metadata.name
+    least = rules.threshold if wanted.confidence is None else wanted.confidence
+    found: list[Shortfall] = []
+    lacking = sorted(wanted.capabilities - standings.keys())
     if lacking:
-        return (
-            f"Worker {worker.metadata.name} does not declare {', '.join(lacking)}"
-            f" with a confidence of at least {MIN_CONFIDENCE}"
-        )
-    unmet = sorted(selector - worker.metadata.labels.items())
+        text = f"Worker {name} does not declare {', '.join(lacking)}"
+        found.append(Shortfall("CapabilityMissing", text, 1.0 * len(lacking)))
+    for capability in sorted(wanted.capabilities & standings.keys()):
+        known = standings[capability]
+        if known.confidence < least:
+            how = "an override" if known.override is not None else _experience(known.evidence)
+            text = f"Worker {name} can do {capability} with a confidence of {known.confidence:.2f} ({how})"
+            text += f" where {least:.2f} is asked for"
+            found.append(Shortfall("ConfidenceTooLow", text, least - known.confidence))
+    unmet = sorted(wanted.selector - worker.metadata.labels.items())
     if unmet:
-        return (
-            f"Worker {worker.metadata.name} lacks the labels {_pairs(unmet)} of spec.routing.workerSelector"
-        )
-    unlabelled = sorted(worker.spec.bead_selector.items() - labels)
+        text = f"Worker {name} lacks the labels {_pairs(unmet)} of spec.routing.workerSelector"
+        found.append(Shortfall("WorkerSelector", text, 2.0 * len(unmet)))
+    unlabelled = sorted(worker.spec.bead_selector.items() - wanted.labels)
     if unlabelled:
-        return (
-            f"the bead lacks the labels {_pairs(unlabelled)} of Worker {worker.metadata.name}'s beadSelector"
-        )
-    return ""
+        text = f"the bead lacks the labels {_pairs(unlabelled)} of Worker {name}'s beadSelector"
+        found.append(Shortfall("BeadSelector", text, 2.0 * len(unlabelled)))
+    return found
+
+
+def fit(wanted: Needs, standings: Standings, rules: ConfidenceRules, lacks: list[Shortfall]) -> Fit:
+    """What the shortfalls of a Worker come to."""
+    if not lacks:
+        return Fit.SURE
+    least = rules.threshold if wanted.confidence is None else wanted.confidence
+    low = [standings[name] for name in wanted.capabilities if name in standings]
+    unknown = all(
+        item.override is None and item.evidence.weight < rules.known_after
+        for item in low
+        if item.confidence < least
+    )
+    only_confidence = all(item.reason == "ConfidenceTooLow" for item in lacks)
+    return Fit.LOT if only_confidence and unknown and rules.explore_share > 0 else Fit.NO
+
+
+def drawn(bead: Bead, priority: Priority, rules: ConfidenceRules) -> bool:
+    """Whether the lot lets an unknown Worker take this attempt of the bead; never what is urgent."""
+    if priority is Priority.P0:
+        return False
+    ticket = f"{bead.metadata.uid}/{bead.status.fence}".encode()
+    number = int.from_bytes(hashlib.sha256(ticket).digest()[:8], "big")
+    return number < rules.explore_share * 2.0**64
+
+
+class Fits:
+    """Whether one Worker may take beads; one answer for all with the same needs."""
+
+    def __init__(
+        self, worker: Worker, rules: ConfidenceRules, standings: Callable[[str | None], Standings]
+    ) -> None:
+        self._worker = worker
+        self._rules = rules
+        self._standings = standings
+        self._known: dict[Needs, Fit] = {}
+        self._by_model: dict[str | None, Standings] = {}
+
+    def __call__(self, bead: Bead, wanted: Needs, priority: Priority) -> bool:
+        """priority is the effective one."""
+        found = self._known.get(wanted)
+        if found is None:
+            lacks = self.lacks(wanted)
+            found = self._known[wanted] = fit(wanted, self.standings(wanted), self._rules, lacks)
+        return found is Fit.SURE or (found is Fit.LOT and drawn(bead, priority, self._rules))
+
+    def standings(self, wanted: Needs) -> Standings:
+        """The Worker's capabilities, with the model that the bead wishes."""
+        model = wanted.model
+        if model not in self._by_model:
+            self._by_model[model] = self._standings(model)
+        return self._by_model[model]
+
+    def lacks(self, wanted: Needs) -> list[Shortfall]:
+        """All that it lacks."""
+        return shortfalls(self._worker, wanted, self.standings(wanted), self._rules)
+
+    def why_not(self, bead: Bead, wanted: Needs, priority: Priority) -> str:
+        """Why it may not take this bead, in words; empty when it may."""
+        return "" if self(bead, wanted, priority) else "; ".join(lack.message for lack in self.lacks(wanted))
+
+
+def nearest(fleet: Iterable[Fits], wanted: Needs) -> list[Shortfall]:
+    """What the Worker lacks that lacks least; empty when there is no Worker. The first of equals."""
+    best: list[Shortfall] = []
+    for fits in fleet:
+        lacks = fits.lacks(wanted)
+        if not best or sum(item.gap for item in lacks) < sum(item.gap for item in best):
+            best = lacks
+    return best
+
+
+def _experience(evidence: Evidence) -> str:
+    if not evidence.succeeded and not evidence.failed:
+        return "as declared"
+    return f"after {evidence.succeeded} successes and {evidence.failed} failures"
 
 
 def _pairs(labels: list[tuple[str, str]]) -> str:

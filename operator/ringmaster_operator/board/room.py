@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from ringmaster_operator.board.cycles import Ring, rings
 from ringmaster_operator.board.facts import Facts, Readiness, View, facts_of
 from ringmaster_operator.board.graph import GATE, Graph, is_gate
-from ringmaster_operator.board.matching import Needs, needs
+from ringmaster_operator.board.matching import Fits, Needs, needs
 from ringmaster_operator.board.ranking import RANK, Label, effective, score, spread
 from ringmaster_operator.board.readiness import Judge
 from ringmaster_operator.resources.bead import Bead, BeadType
@@ -116,6 +116,15 @@ class Room:
     def candidates(self) -> Iterator[str]:
         """Names that may be claimed now, best first."""
         return (rank[-1] for rank in self.queue if rank[-1] not in self.reserved)
+
+    def suits(self, name: str, fits: Fits) -> bool:
+        """Whether a Worker may take a bead that may be claimed."""
+        return fits(self.beads[name], self.needs[name], self.views[name].effective_priority)
+
+    @property
+    def advanced(self) -> datetime:
+        """Time of the last advance."""
+        return self._advanced or _START
 
     def _reshape(self, name: str, old: Facts | None, new: Facts | None) -> None:
         """The graph itself changes: mark the region below, before and after, and who looks at this bead."""

@@ -91,9 +91,10 @@ def test_capabilities_need_enough_confidence() -> None:
     board = board_of(bead("a", capabilities=["rust", "ui"]))
     sure, unsure = {"name": "rust", "confidence": 0.7}, {"name": "ui", "confidence": 0.69}
     assert board.pick(worker(capabilities=[sure]), NOON) is None
+    assert "does not declare ui" in board.why_not(worker(capabilities=[sure]), "a")
     weak = worker(capabilities=[sure, unsure])
     assert board.pick(weak, NOON) is None
-    assert "does not declare ui" in board.why_not(weak, "a")
+    assert "ui with a confidence of 0.69 (as declared)" in board.why_not(weak, "a")
     able = worker(capabilities=[sure, {"name": "ui"}])
     assert board.pick(able, NOON) is not None
     assert (board.why_not(able, "a"), board.claimable_count(able)) == ("", 1)
