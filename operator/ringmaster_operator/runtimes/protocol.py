@@ -23,7 +23,14 @@ ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 class SessionFault(Exception):
-    """The session cannot be started or stopped as asked; the text says why and what to do."""
+    """The session cannot be started or stopped as asked; the text says why and what to do.
+
+    reason: the same as one CamelCase word, where there is one.
+    """
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class RuntimeUnavailable(SessionFault):
@@ -64,16 +71,23 @@ class SessionSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class SessionInfo:
-    """What is there. exit_code is 128 + n after signal n, None while unknown; times are UTC."""
+    """What is there. exit_code is 128 + n after signal n, None while unknown; times are UTC.
+
+    run tells this run of the session from those before and after it. pid is the program's, where it is a
+    process of this machine. last_output_at is as of the last look at the output. reason is one CamelCase word
+    for what ended it or keeps it from running, where its surroundings and not its program did.
+    """
 
     namespace: str
     name: str
     worker: str
     state: SessionState
     fingerprint: str
+    run: str = ""
     pid: int | None = None
     started_at: datetime | None = None
     exit_code: int | None = None
+    reason: str = ""
     message: str = ""
     last_output_at: datetime | None = None
 
@@ -93,6 +107,10 @@ class StopResult:
 
 class Runtime(Protocol):
     """All calls are safe to repeat, and touch only sessions that this runtime's owner started."""
+
+    async def wait(self, seconds: float) -> None:
+        """Until something may have changed, or for so long at most."""
+        ...
 
     async def sessions(self) -> list[SessionInfo]:
         """All sessions of this owner, of every namespace, also those that ended."""

@@ -143,7 +143,7 @@ class RuntimeConformance:
         runtime = place.runtime()
         first = await runtime.start(spec("w-0"))
         again = await asyncio.gather(*(runtime.start(spec("w-0")) for _ in range(4)))
-        assert {info.pid for info in again} == {first.pid}
+        assert {info.run for info in again} == {first.run}
         assert len(await runtime.sessions()) == 1
 
     async def test_stop_is_idempotent(self, place: Place) -> None:
@@ -158,7 +158,7 @@ class RuntimeConformance:
         first = await runtime.start(spec("w-0"))
         with pytest.raises(SessionFault, match="stop it first"):
             await runtime.start(spec("w-0", fingerprint="f2"))
-        assert (await by_name(runtime))["w-0"].pid == first.pid
+        assert (await by_name(runtime))["w-0"].run == first.run
         await runtime.stop(first.key, grace_seconds=1)
         assert (await runtime.start(spec("w-0", fingerprint="f2"))).fingerprint == "f2"
 
@@ -266,8 +266,8 @@ class RuntimeConformance:
         info = await place.runtime().start(spec("w-0", fingerprint="abc"))
         later = place.runtime()
         found = (await by_name(later))["w-0"]
-        assert (found.pid, found.fingerprint, found.started_at) == (info.pid, "abc", info.started_at)
-        assert (await later.start(spec("w-0", fingerprint="abc"))).pid == info.pid
+        assert (found.run, found.fingerprint, found.started_at) == (info.run, "abc", info.started_at)
+        assert (await later.start(spec("w-0", fingerprint="abc"))).run == info.run
         await later.stop(found.key, grace_seconds=1)
         assert await place.runtime().sessions() == []
 
@@ -334,7 +334,7 @@ class RuntimeConformance:
         runtime = place.runtime()
         names = [f"w-{number}" for number in range(20)]
         infos = await asyncio.gather(*(runtime.start(spec(name)) for name in names))
-        assert len({info.pid for info in infos}) == 20
+        assert len({info.run for info in infos}) == 20
         assert set(await by_name(runtime)) == set(names)
         await asyncio.gather(*(runtime.stop((NAMESPACE, name), grace_seconds=2) for name in names))
         assert await runtime.sessions() == []
@@ -343,7 +343,7 @@ class RuntimeConformance:
         runtime = place.runtime()
         one = await runtime.start(spec("w-0"))
         two = await runtime.start(replace(spec("w-0"), namespace="play"))
-        assert one.pid != two.pid
+        assert one.run != two.run
         await runtime.stop(two.key, grace_seconds=1)
         assert [info.key for info in await runtime.sessions()] == [one.key]
 

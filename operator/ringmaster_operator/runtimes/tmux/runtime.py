@@ -60,6 +60,9 @@ class TmuxRuntime:
         self._log_bytes = log_bytes
         self._locks: defaultdict[Key, asyncio.Lock] = defaultdict(asyncio.Lock)
 
+    async def wait(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
     async def sessions(self) -> list[SessionInfo]:
         return await asyncio.to_thread(self._sessions)
 
@@ -152,6 +155,7 @@ class TmuxRuntime:
             worker=row.worker,
             state=state,
             fingerprint=row.fingerprint,
+            run=row.run,
             pid=None if row.dead else row.pid,
             started_at=row.created,
             exit_code=code,
@@ -170,6 +174,7 @@ class TmuxRuntime:
             worker=marked[0].worker,
             state=SessionState.LOST,
             fingerprint=marked[0].fingerprint,
+            run=marked[0].run,
             started_at=marked[1],
             message="its tmux session is gone: killed from outside, or the machine was restarted",
             last_output_at=files.last_output_at(),

@@ -1,0 +1,1 @@
+"""Sessions in pods, one pod a session."""
