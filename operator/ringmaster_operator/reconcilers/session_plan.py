@@ -10,13 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from ringmaster_operator.reconcilers.session_memory import Memory, after_crash
 from ringmaster_operator.resources.worker import Mode, Session, SessionState, StopMode, Worker
 from ringmaster_operator.runtimes.protocol import SessionInfo
 from ringmaster_operator.runtimes.protocol import SessionState as Found
 
-FIRST_RESTART = timedelta(seconds=1)
-FIRST_RETRY = timedelta(seconds=30)
-LONGEST_RESTART = timedelta(minutes=10)
 QUIET = timedelta(minutes=10)
 """A session that ran this long starts with a clean slate at its next crash."""
 LOOP_RESTARTS = 5
@@ -39,21 +37,11 @@ class Busy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Memory:
-    """What is remembered of a session's crashes, over restarts of the operator."""
-
-    restarts: int = 0
-    next_start_at: datetime | None = None
-    last_error: str = ""
-    fingerprint: str = ""
-    """Of the settings that it crashed with: with others it is tried at once. Empty: not known any more."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Facts:
     """Everything the plan depends on; all mappings are by session name.
 
     startable is False while no session can be started (a Secret is missing): what runs goes on as it is.
+    resumable: whether a session that ended finds its bead again when it is started anew.
     """
 
     infos: Mapping[str, SessionInfo]
@@ -63,14 +51,16 @@ class Facts:
     fingerprint: str
     startable: bool
     now: datetime
+    resumable: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """End a session. abandon: its bead, if any, goes to someone else."""
+    """End a session. abandon: its bead, if any, goes to someone else, who is told why."""
 
     name: str
     abandon: bool
+    why: str = ""
 
 
 @dataclass(kw_only=True)
@@ -88,18 +78,6 @@ class SessionPlan:
 
     def wake(self, at: datetime) -> None:
         self.wake_at = at if self.wake_at is None else min(self.wake_at, at)
-
-
-def after_crash(
-    memory: Memory | None, message: str, *, fingerprint: str, now: datetime, hopeless: bool = False
-) -> Memory:
-    """One crash more: the pause doubles from 1 s (30 s when the program cannot even be run) to 10 min."""
-    restarts = (memory.restarts if memory else 0) + 1
-    first = FIRST_RETRY if hopeless else FIRST_RESTART
-    pause = min(first * 2 ** min(restarts - 1, 16), LONGEST_RESTART)
-    return Memory(
-        restarts=restarts, next_start_at=now + pause, last_error=message[:1024], fingerprint=fingerprint
-    )
 
 
 def wanted_sessions(worker: Worker, facts: Facts) -> int:
@@ -195,12 +173,24 @@ def _crash(
     facts: Facts, plan: SessionPlan, info: SessionInfo, shown: Session | None, memory: Memory | None
 ) -> None:
     hopeless = info.state is Found.UNSTARTABLE
-    fresh = after_crash(memory, info.message, fingerprint=info.fingerprint, now=facts.now, hopeless=hopeless)
+    fresh = after_crash(
+        memory,
+        info.message,
+        fingerprint=info.fingerprint,
+        now=facts.now,
+        hopeless=hopeless,
+        reason=info.reason,
+    )
     due = fresh.next_start_at or facts.now
     plan.memories[info.name] = plan.crashed[info.name] = fresh
-    plan.stop.append(Stop(name=info.name, abandon=due - facts.now > RESUMABLE))
+    abandon = not facts.resumable or due - facts.now > RESUMABLE
+    plan.stop.append(Stop(name=info.name, abandon=abandon, why=_why(info) if abandon else ""))
     plan.wake(due)
     plan.sessions.append(_entry(facts, info.name, SessionState.CRASHED, shown, memory=fresh))
+
+
+def _why(info: SessionInfo) -> str:
+    return f"session {info.name} ended: {f'{info.reason}: ' if info.reason else ''}{info.message}"
 
 
 def _unwanted(worker: Worker, facts: Facts, plan: SessionPlan, name: str, shown: Session | None) -> None:
@@ -253,13 +243,15 @@ def _running(facts: Facts, name: str, shown: Session | None, memory: Memory | No
     starting = facts.infos[name].state is Found.STARTING
     idle = SessionState.STARTING if starting else SessionState.IDLE
     state = SessionState.WORKING if name in facts.busy else idle
-    return _entry(facts, name, state, shown, memory=memory and replace(memory, last_error=""))
+    return _entry(facts, name, state, shown, memory=memory and replace(memory, last_error="", reason=""))
 
 
 def _entry(
     facts: Facts, name: str, state: SessionState, shown: Session | None, *, memory: Memory | None
 ) -> Session:
     info, busy = facts.infos.get(name), facts.busy.get(name)
+    runs = info is not None and info.state in RUNS
+    trouble = info if info is not None and runs and info.reason else None
     bead, iteration = (busy.bead, busy.iteration) if busy else (None, None)
     same = shown is not None and (shown.state, shown.bead, shown.iteration) == (state, bead, iteration)
     return Session(
@@ -267,10 +259,11 @@ def _entry(
         state=state,
         bead=bead,
         iteration=iteration,
-        started_at=info.started_at if info is not None and info.state in RUNS else None,
+        started_at=info.started_at if info is not None and runs else None,
         last_progress_at=shown.last_progress_at if same and shown is not None else facts.now,
         restarts=memory.restarts if memory else 0,
-        message=memory.last_error if memory else "",
+        reason=trouble.reason if trouble else memory.reason if memory else "",
+        message=trouble.message if trouble else memory.last_error if memory else "",
     )
 
 

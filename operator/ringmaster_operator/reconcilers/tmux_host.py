@@ -13,9 +13,10 @@ from ringmaster_operator.clock import Clock
 from ringmaster_operator.events import Events
 from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kube
-from ringmaster_operator.reconcilers.worker_launch import Launcher
+from ringmaster_operator.reconcilers.tmux_launch import TmuxLauncher
 from ringmaster_operator.reconcilers.worker_sessions import Ended
 from ringmaster_operator.reconcilers.workers import WorkerReconciler
+from ringmaster_operator.resources.worker import RuntimeKind, Worker
 from ringmaster_operator.runtimes.tmux.runtime import TmuxRuntime
 from ringmaster_operator.settings import STATE, Settings
 from ringmaster_operator.store import Store
@@ -47,13 +48,19 @@ def tmux_host(
         events=events,
         clock=clock,
         runtime=tmux_runtime(settings),
-        launcher=Launcher(kube=kube, clock=clock, state_directory=settings.state_directory, url=url),
-        host=settings.tmux_host,
+        launcher=TmuxLauncher(kube=kube, clock=clock, state_directory=settings.state_directory, url=url),
+        mine=lambda worker: _on_host(worker, settings.tmux_host),
+        name="workers",
         namespace=settings.namespace,
         workers=settings.reconcile_workers,
         ended=ended,
         changed=changed,
     )
+
+
+def _on_host(worker: Worker, host: str) -> bool:
+    named = worker.spec.tmux.host if worker.spec.tmux else "local"
+    return worker.spec.runtime is RuntimeKind.TMUX and named == host
 
 
 def tmux_runtime(settings: Settings) -> TmuxRuntime:

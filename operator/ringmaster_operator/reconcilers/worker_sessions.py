@@ -13,14 +13,9 @@ from dataclasses import replace
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.events import Events, Note
 from ringmaster_operator.history import History
-from ringmaster_operator.reconcilers.session_plan import (
-    LOOP_RESTARTS,
-    RUNS,
-    Memory,
-    SessionPlan,
-    after_crash,
-)
-from ringmaster_operator.reconcilers.worker_launch import Launch, Launcher
+from ringmaster_operator.reconcilers.launching import Launch, Launcher
+from ringmaster_operator.reconcilers.session_memory import Memory, after_crash
+from ringmaster_operator.reconcilers.session_plan import LOOP_RESTARTS, RUNS, SessionPlan
 from ringmaster_operator.resources.worker import Worker
 from ringmaster_operator.runtimes.protocol import Runtime, SessionFault, SessionInfo
 from ringmaster_operator.store import Key
@@ -84,7 +79,10 @@ class WorkerSessions:
         for name, memory in plan.crashed.items():
             self._tell(worker, name, memory)
         await asyncio.gather(
-            *(self._stop(worker.key, order.name, worker if order.abandon else None) for order in plan.stop)
+            *(
+                self._stop(worker.key, order.name, worker if order.abandon else None, why=order.why)
+                for order in plan.stop
+            )
         )
         if launch is not None:
             await asyncio.gather(*(self._start(worker, launch, name) for name in plan.start))
@@ -102,13 +100,13 @@ class WorkerSessions:
             await self._runtime.discard((key[0], name))
         await self._history.forget_sessions(namespace=key[0], worker=key[1])
 
-    async def _stop(self, key: Key, name: str, abandoned_by: Worker | None) -> None:
+    async def _stop(self, key: Key, name: str, abandoned_by: Worker | None, *, why: str = "") -> None:
         await self._runtime.stop((key[0], name), grace_seconds=STOP_SECONDS)
         log.info("session %s/%s stopped", key[0], name)
         if abandoned_by is not None:
             if said := await self._launcher.tidy(abandoned_by, name):
                 log.info("session %s/%s: %s", key[0], name, said)
-            await self._ended(*key, name, f"session {name} was stopped")
+            await self._ended(*key, name, why or f"session {name} was stopped")
 
     async def _start(self, worker: Worker, launch: Launch, name: str) -> None:
         try:
@@ -116,7 +114,12 @@ class WorkerSessions:
         except SessionFault as error:
             known = self._memories.get(worker.key, {}).get(name)
             memory = after_crash(
-                known, str(error), fingerprint=launch.fingerprint, now=self._clock.now(), hopeless=True
+                known,
+                str(error),
+                fingerprint=launch.fingerprint,
+                now=self._clock.now(),
+                hopeless=True,
+                reason=error.reason,
             )
             await self._remember(worker.key, name, memory)
             self._tell(worker, name, memory)
@@ -139,7 +142,7 @@ class WorkerSessions:
         self._memories.setdefault(key, {})[name] = memory
 
     def _tell(self, worker: Worker, name: str, memory: Memory) -> None:
-        reason = "CrashLoop" if memory.restarts >= LOOP_RESTARTS else "SessionCrashed"
+        reason = "CrashLoop" if memory.restarts >= LOOP_RESTARTS else memory.reason or "SessionCrashed"
         pause = (memory.next_start_at - self._clock.now()).total_seconds() if memory.next_start_at else 0
         text = (
             f"{name}: {memory.last_error}; crash {memory.restarts} in a row, again in {max(0, pause):.0f} s"
@@ -148,7 +151,7 @@ class WorkerSessions:
         log.warning("session %s/%s: %s", worker.metadata.namespace, name, text)
 
     async def _explained(self, info: SessionInfo) -> SessionInfo:
-        if info.state in RUNS:
+        if info.state in RUNS or info.reason:
             return info
         lines = (await self._runtime.logs(info.key, lines=5)).strip().splitlines()
         last = "".join(letter for letter in (lines[-1] if lines else "") if letter.isprintable())

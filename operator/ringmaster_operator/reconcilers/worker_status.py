@@ -9,8 +9,8 @@ from datetime import datetime
 from ringmaster_operator.reconcilers.session_plan import looping
 from ringmaster_operator.resources.base import Condition, ConditionStatus
 from ringmaster_operator.resources.worker import Session, SessionState, Spent, Worker, WorkerStatus
+from ringmaster_operator.runtimes.pod.manifest import WORKER_LABEL
 
-WORKER_LABEL = "ringmaster.dev/worker"
 RUNNING = frozenset({SessionState.STARTING, SessionState.IDLE, SessionState.WORKING, SessionState.DRAINING})
 
 
@@ -64,17 +64,21 @@ def _available(
     sessions: Sequence[Session], up: Sequence[Session], wanted: int, obstacle: Obstacle | None
 ) -> tuple[bool, str, str]:
     loops = looping(sessions)
+    ready = any(item.state is not SessionState.STARTING for item in up)
+    stuck = next((item for item in up if item.state is SessionState.STARTING and item.reason), None)
     if obstacle is not None and len(up) < wanted:
         return bool(up), obstacle.reason, obstacle.message
     if loops:
         first = loops[0]
         text = f"{first.name} crashed {first.restarts} times in a row: {first.message}"
         return bool(up), "CrashLoop", text
-    if up or not wanted:
-        return True, "SessionsRun" if up else "NoneWanted", ""
+    if stuck is not None:
+        return ready, stuck.reason, f"{stuck.name}: {stuck.message}"
+    if ready or not wanted:
+        return True, "SessionsRun" if ready else "NoneWanted", ""
     crashed = next((item for item in sessions if item.state is SessionState.CRASHED), None)
     if crashed is not None:
-        return False, "SessionCrashed", f"{crashed.name}: {crashed.message}"
+        return False, crashed.reason or "SessionCrashed", f"{crashed.name}: {crashed.message}"
     return False, "Starting", "no session runs yet"
 
 

@@ -1,4 +1,4 @@
-"""Workers with runtime Tmux: their sessions on this host, and their status."""
+"""Workers of one runtime: their sessions, and their status."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ringmaster_operator.clock import Clock
 from ringmaster_operator.events import Events, Note
 from ringmaster_operator.history import History
 from ringmaster_operator.kube import WORKERS, Body, Conflict, Kube, NotFound
+from ringmaster_operator.reconcilers.launching import Launch, Launcher, LaunchError
 from ringmaster_operator.reconcilers.queue import WorkQueue
 from ringmaster_operator.reconcilers.session_plan import Facts, SessionPlan, plan_sessions
 from ringmaster_operator.reconcilers.worker_holders import Holders
-from ringmaster_operator.reconcilers.worker_launch import Launch, Launcher, LaunchError
 from ringmaster_operator.reconcilers.worker_sessions import Ended, WorkerSessions
 from ringmaster_operator.reconcilers.worker_status import Obstacle, worker_status
 from ringmaster_operator.resources.bead import Bead
-from ringmaster_operator.resources.worker import Mode, RuntimeKind, Session, Spent, Worker
+from ringmaster_operator.resources.worker import Mode, Session, Spent, Worker
 from ringmaster_operator.runtimes.protocol import Runtime, SessionFault, SessionInfo
 from ringmaster_operator.statuses import difference
 from ringmaster_operator.store import Key, Resource, Store
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 FINALIZER = "ringmaster.dev/sessions"
 ROUNDS = 4
+TROUBLE_SECONDS = 5.0
+"""To the next look at sessions that cannot be looked at."""
 OBSTACLE_LOOK = timedelta(seconds=15)
 """How soon it is noticed that what was missing is there."""
 SECRET_LOOK = timedelta(minutes=5)
@@ -39,7 +41,7 @@ SECRET_LOOK = timedelta(minutes=5)
 
 
 class WorkerReconciler:
-    """Keeps the sessions of this tmux host's Workers as their specs want them.
+    """Keeps the sessions of the Workers that are `mine` as their specs want them.
 
     ended is told of sessions whose bead may go to another, changed of every status that was written.
     """
@@ -55,7 +57,8 @@ class WorkerReconciler:
         clock: Clock,
         runtime: Runtime,
         launcher: Launcher,
-        host: str,
+        mine: Callable[[Worker], bool],
+        name: str,
         namespace: str,
         workers: int,
         ended: Ended,
@@ -69,7 +72,7 @@ class WorkerReconciler:
         self._clock = clock
         self._runtime = runtime
         self._launcher = launcher
-        self._host = host
+        self._mine = mine
         self._namespace = namespace
         self._changed = changed
         self._sessions = WorkerSessions(
@@ -77,7 +80,7 @@ class WorkerReconciler:
         )
         self._seen: dict[Key, list[tuple[object, ...]]] = {}
         self._holders = Holders()
-        self.queue: WorkQueue[Key] = WorkQueue("worker", self.reconcile, workers=workers)
+        self.queue: WorkQueue[Key] = WorkQueue(name, self.reconcile, workers=workers)
         store.listen(self._listen)
         for bead in store.beads():
             self._holders.note(bead.key, bead)
@@ -85,7 +88,7 @@ class WorkerReconciler:
             self.queue.add(worker.key)
 
     async def poll(self, seconds: float) -> None:
-        """Look at the local sessions again and again; costs the API server nothing."""
+        """Look at the sessions again and again; costs the API server nothing."""
         trouble = ""
         while True:
             try:
@@ -95,7 +98,8 @@ class WorkerReconciler:
                 if str(error) != trouble:
                     log.error("%s", error)
                 trouble = str(error)
-            await asyncio.sleep(seconds)
+                await asyncio.sleep(TROUBLE_SECONDS)
+            await self._runtime.wait(seconds)
 
     async def reconcile(self, key: Key) -> float | None:
         """One Worker: plan, apply, look again until nothing is to be done; then the status."""
@@ -132,14 +136,15 @@ class WorkerReconciler:
         if worker.metadata.deletion_timestamp is None:
             try:
                 launch = await self._launcher.launch(worker)
-                wake.append(await self._launcher.token(worker))
+                if (renew := await self._launcher.token(worker)) is not None:
+                    wake.append(renew)
             except LaunchError as error:
                 obstacle = Obstacle(error.reason, str(error))
                 if not any(item.message == str(error) for item in worker.status.conditions):
                     note = Note(error.reason, str(error), warning=True)
                     self._events.tell("Worker", worker.metadata, note)
                 wake.append(now + OBSTACLE_LOOK)
-            if worker.spec.agent.env_from or any(v.value_from for v in worker.spec.agent.env):
+            if self._launcher.look_again(worker):
                 wake.append(now + SECRET_LOOK)
         plan = await self._work_off(worker, launch)
         if not plan.sessions and worker.metadata.deletion_timestamp is not None:
@@ -173,6 +178,7 @@ class WorkerReconciler:
             fingerprint=launch.fingerprint if launch else "",
             startable=launch is not None,
             now=self._clock.now(),
+            resumable=self._launcher.resumable,
         )
 
     async def _write(self, worker: Worker, plan: SessionPlan, obstacle: Obstacle | None) -> str:
@@ -235,22 +241,18 @@ class WorkerReconciler:
             return
         infos = await self._sessions.infos(key)
         if infos:
-            log.info("Worker %s/%s is not of this host any more: its sessions end", *key)
+            log.info("Worker %s/%s is not served here any more: its sessions end", *key)
         await self._sessions.end(key, infos)
         if gone and infos:
             await self._sessions.discard(key, infos)
             self._launcher.forget(key)
-
-    def _mine(self, worker: Worker) -> bool:
-        host = worker.spec.tmux.host if worker.spec.tmux else "local"
-        return worker.spec.runtime is RuntimeKind.TMUX and host == self._host
 
     def _compare(self, infos: list[SessionInfo]) -> None:
         """Mark the Workers whose sessions are not as they were."""
         found: defaultdict[Key, list[tuple[object, ...]]] = defaultdict(list)
         for info in infos:
             if self._namespace in ("", info.namespace):
-                facts = (info.name, info.state, info.pid, info.fingerprint)
+                facts = (info.name, info.state, info.run, info.fingerprint, info.reason, info.message)
                 found[info.namespace, info.worker].append(facts)
         for key in found.keys() | self._seen.keys():
             if found.get(key) != self._seen.get(key):

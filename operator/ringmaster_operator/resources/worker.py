@@ -212,6 +212,8 @@ class Session(Model):
     """Command that shows the session to a person."""
     restarts: Natural = 0
     """Restarts in a row after crashes."""
+    reason: Annotated[str, StringConstraints(max_length=64)] = ""
+    """The same in one word, where the session's surroundings are to blame: OOMKilled, Evicted."""
     message: Message = ""
     """What is wrong, if anything."""
 

@@ -10,17 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ringmaster_operator.reconcilers.session_memory import LONGEST_RESTART, Memory, after_crash
 from ringmaster_operator.reconcilers.session_plan import (
     IDLE_PAUSE,
-    LONGEST_RESTART,
     QUIET,
     RUNS,
     Busy,
     Facts,
-    Memory,
     SessionPlan,
     Stop,
-    after_crash,
     plan_sessions,
 )
 from ringmaster_operator.reconcilers.worker_status import Obstacle, worker_status
@@ -159,9 +157,36 @@ def test_a_crash_is_remembered_and_soon_started_again(state: Found) -> None:
 
 
 def test_a_bead_is_given_away_when_the_pause_is_long() -> None:
-    info = found("w-0", Found.EXITED, exit_code=1)
+    info = found("w-0", Found.EXITED, exit_code=1, message="exit code 1")
     plan = plan_sessions(worker(replicas=1), facts(info, memories={"w-0": Memory(restarts=6)}))
-    assert plan.stop == [Stop(name="w-0", abandon=True)]
+    assert plan.stop == [Stop(name="w-0", abandon=True, why="session w-0 ended: exit code 1")]
+
+
+def test_a_session_that_cannot_resume_gives_its_bead_away_at_once_and_says_why() -> None:
+    info = found("w-0", Found.LOST, reason="Drained", message="the node is emptied")
+    plan = plan_sessions(worker(replicas=1), facts(info, resumable=False))
+    why = "session w-0 ended: Drained: the node is emptied"
+    assert plan.stop == [Stop(name="w-0", abandon=True, why=why)]
+    assert (plan.sessions[0].state, plan.sessions[0].reason) == (SessionState.CRASHED, "Drained")
+
+
+def test_a_session_that_cannot_start_says_why_and_is_left_to_try() -> None:
+    info = found("w-0", Found.STARTING, reason="ImagePullFailed", message="no such image")
+    plan = plan_sessions(worker(replicas=1), facts(info))
+    assert (plan.start, plan.stop) == ([], [])
+    told = plan.sessions[0]
+    assert (told.state, told.reason, told.message) == (
+        SessionState.STARTING,
+        "ImagePullFailed",
+        "no such image",
+    )
+    status = worker_status(
+        worker(replicas=1), sessions=plan.sessions, wanted=1, spent=Spent(), over_budget="", obstacle=None,
+        now=NOW,
+    )  # fmt: skip
+    available = next(item for item in status.conditions if item.type == "Available")
+    assert (available.status, available.reason) == (ConditionStatus.FALSE, "ImagePullFailed")
+    assert available.message == "w-0: no such image"
 
 
 def test_pauses_double_up_to_ten_minutes() -> None:

@@ -35,6 +35,8 @@ RUNS = (SessionState.STARTING, SessionState.RUNNING)
 FAILS_AT_ONCE = 1.5
 """Seconds within which it is seen that a program could not be run."""
 LEFTOVER_SECONDS = 2.0
+TOGETHER_SECONDS = 0.05
+"""Changes that come within this time are looked at together."""
 PATIENCE = 15.0
 """Seconds beyond its grace after which a pod is deleted without asking its node."""
 LAST_WORDS_SECONDS = 3.0
@@ -78,7 +80,8 @@ class PodRuntime:
         await self._pods.run()
 
     async def wait(self, seconds: float) -> None:
-        await self._pods.changed(seconds)
+        if await self._pods.changed(seconds):
+            await asyncio.sleep(TOGETHER_SECONDS)
 
     async def sessions(self) -> list[SessionInfo]:
         await self._pods.ready()

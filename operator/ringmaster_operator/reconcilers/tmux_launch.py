@@ -9,20 +9,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import hashlib
-import json
 import os
 import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from ringmaster_operator import metrics
 from ringmaster_operator.clock import Clock
-from ringmaster_operator.kube import SECRETS, SERVICE_ACCOUNTS, Forbidden, Kube, NotFound
-from ringmaster_operator.reconcilers.worker_status import WORKER_LABEL
-from ringmaster_operator.resources.base import API_VERSION
+from ringmaster_operator.kube import SECRETS, Forbidden, Kube, NotFound
+from ringmaster_operator.reconcilers.launching import LaunchError, ensure_account, fingerprint
 from ringmaster_operator.resources.protocol import ACCOUNT_PREFIX, AUDIENCE
 from ringmaster_operator.resources.worker import Mode, Worker
 from ringmaster_operator.runtimes.protocol import SessionSpec
@@ -37,16 +32,8 @@ SECRET_SECONDS = 60.0
 """How long a Secret that was read is taken as it was."""
 
 
-class LaunchError(Exception):
-    """No session can be started; reason is a CamelCase word, the text says what to do."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
 @dataclass(frozen=True, kw_only=True)
-class Launch:
+class TmuxLaunch:
     """What all sessions of a Worker share."""
 
     namespace: str
@@ -70,8 +57,10 @@ class Launch:
         )
 
 
-class Launcher:
+class TmuxLauncher:
     """Makes Launches. url is what sessions call; state_directory holds tokens and, by default, the home."""
+
+    resumable = True
 
     def __init__(self, *, kube: Kube, clock: Clock, state_directory: Path, url: str) -> None:
         self._kube = kube
@@ -86,7 +75,7 @@ class Launcher:
         chosen = worker.spec.tmux.working_directory if worker.spec.tmux else None
         return Path(chosen).expanduser() if chosen else self._state / "home"
 
-    async def launch(self, worker: Worker) -> Launch:
+    async def launch(self, worker: Worker) -> TmuxLaunch:
         """Raises LaunchError, and KubeError when the API server does not answer."""
         agent = await self._agent_env(worker)
         home = self.home(worker)
@@ -100,14 +89,14 @@ class Launcher:
             command.append("--once")
         env = {**agent, **self._own_env(worker)}
         place = (worker.spec.tmux.socket_name if worker.spec.tmux else None) or ""
-        return Launch(
+        return TmuxLaunch(
             namespace=namespace,
             worker=name,
             command=tuple(command),
             env=env,
             home=home,
             place=place,
-            fingerprint=_fingerprint([command, sorted(env.items()), str(home), place, worker.metadata.uid]),
+            fingerprint=fingerprint([command, sorted(env.items()), str(home), place, worker.metadata.uid]),
         )
 
     async def tidy(self, worker: Worker, name: str) -> str:
@@ -140,7 +129,7 @@ class Launcher:
         if known is not None and known[0] == worker.metadata.uid and known[1] > now:
             return known[1]
         namespace, name = worker.key
-        await self._account(worker)
+        await ensure_account(self._kube, worker)
         answer = await self._kube.token_request(
             namespace, ACCOUNT_PREFIX + name, audience=AUDIENCE, seconds=TOKEN_SECONDS
         )
@@ -153,6 +142,11 @@ class Launcher:
         renew = now + max((expires - now) / 2, timedelta(seconds=1))
         self._renewals[worker.key] = (worker.metadata.uid, renew)
         return renew
+
+    def look_again(self, worker: Worker) -> bool:
+        """Secrets are read here, and may be others tomorrow."""
+        agent = worker.spec.agent
+        return bool(agent.env_from) or any(item.value_from for item in agent.env)
 
     def forget(self, key: Key) -> None:
         """The Worker is gone."""
@@ -170,27 +164,6 @@ class Launcher:
 
     def _token_file(self, key: Key) -> Path:
         return self._state / "tokens" / key[0] / key[1]
-
-    async def _account(self, worker: Worker) -> None:
-        """The Worker's service account, which goes when the Worker does."""
-        namespace, name = worker.key
-        owner: dict[str, Any] = {
-            "apiVersion": API_VERSION,
-            "kind": "Worker",
-            "name": name,
-            "uid": worker.metadata.uid,
-            "controller": True,
-        }
-        body = {
-            "metadata": {
-                "name": ACCOUNT_PREFIX + name,
-                "labels": {WORKER_LABEL: name},
-                "ownerReferences": [owner],
-            },
-            "automountServiceAccountToken": False,
-        }
-        metrics.api_writes.labels("ServiceAccount").inc()
-        await self._kube.apply(SERVICE_ACCOUNTS, namespace, body)
 
     async def _agent_env(self, worker: Worker) -> dict[str, str]:
         namespace, agent = worker.metadata.namespace, worker.spec.agent
@@ -235,10 +208,6 @@ class Launcher:
 def _usable(name: str, value: str) -> bool:
     """Keys of a Secret that are no variable names are left out, as Kubernetes does."""
     return name.isascii() and name.isidentifier() and "\0" not in value
-
-
-def _fingerprint(parts: object) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 def _write_token(path: Path, token: str) -> None:
