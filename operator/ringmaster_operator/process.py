@@ -6,10 +6,10 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Coroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
-from ringmaster_operator import server
-from ringmaster_operator.api.app import build
+from ringmaster_operator.api.app import build, waiting
 from ringmaster_operator.api.tokens import Tokens
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.lifecycle import Backoff
@@ -26,9 +26,13 @@ from ringmaster_operator.handlers.watch import Watch
 from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kube
 from ringmaster_operator.last_seen import LastSeen
+from ringmaster_operator.leader import Leader, candidate
 from ringmaster_operator.reconcilers.backups import BackupReconciler
 from ringmaster_operator.reconcilers.beads import BeadReconciler
+from ringmaster_operator.reconcilers.pod_host import LOOK_SECONDS, pod_host, pod_runtime
 from ringmaster_operator.reconcilers.tmux_host import tmux_host
+from ringmaster_operator.reconcilers.workers import WorkerReconciler
+from ringmaster_operator.server import Front
 from ringmaster_operator.settings import Settings
 from ringmaster_operator.statuses import Statuses
 from ringmaster_operator.store import Store
@@ -108,33 +112,33 @@ class Operator:
     def stop(self) -> None:
         self._stop.set()
 
-    async def serve(self) -> None:
-        """Run until stopped; raises ServerError when the address is taken."""
+    async def serve(self, front: Front | None = None) -> None:
+        """Run until stopped, at the given front or one of its own (ServerError when the address is taken)."""
         settings = self.settings
-        listener = server.bind(settings.api_host, settings.api_port)
-        host, port = listener.getsockname()[:2]
-        url = settings.public_url or f"http://{host}:{port}"
+        front = front or Front(settings.api_host, settings.api_port, waiting(self.ready))
+        front.app = waiting(self.ready)
+        url = settings.public_url or front.url
         tokens = Tokens(
             kube=self.kube,
             clock=self.clock,
             cache_seconds=settings.token_cache_seconds,
             grace_seconds=settings.token_grace_seconds,
         )
-        http = server.create(build(service=self.service, tokens=tokens, ready=self.ready))
+        http = front.start()
+        http.add_done_callback(lambda _: self._stop.set())
         tasks = [self._task(self.events.run(), "events"), self._task(self.last_seen.run(), "last seen")]
         try:
             if not await self._until_stopped(self.state.fill()):
                 return
             await self.last_seen.missed(self.store.beads(), namespace=settings.namespace)
             await self.service.recover()
-            tasks.append(self._task(http.serve(sockets=[listener]), "http"))
             tasks.extend(self._background(url))
+            front.app = build(service=self.service, tokens=tokens, ready=self.ready)
             log.info("serving workers at %s", url)
             await self._stop.wait()
         finally:
-            await self._end(tasks, http)
-            listener.close()
-        for task in tasks:
+            await self._end(tasks, front)
+        for task in (*tasks, http):
             if task.done() and not task.cancelled() and task.exception() is not None:
                 raise RuntimeError(f"{task.get_name()} ended unexpectedly") from task.exception()
 
@@ -143,6 +147,7 @@ class Operator:
         self.watch = Watch(sink=self.state.take, loop=loop, namespace=self.settings.namespace)
         self.watch.start()
         tasks = self._tmux_host(url) if self.settings.tmux_host else []
+        tasks += self._pod_host(url) if self.settings.pods else []
         return [
             *tasks,
             self._task(self.beads.queue.run(), "beads"),
@@ -153,22 +158,33 @@ class Operator:
         ]
 
     def _tmux_host(self, url: str) -> list[asyncio.Task[None]]:
-        workers = tmux_host(
-            settings=self.settings,
-            url=url,
-            store=self.store,
-            board=self.board,
-            kube=self.kube,
-            history=self.history,
-            events=self.events,
-            clock=self.clock,
-            ended=self.service.session_ended,
-            changed=self.desk.wake,
-        )
+        workers = tmux_host(**self._host(url))
+        return self._sessions_of(workers, self.settings.tmux_poll_seconds)
+
+    def _pod_host(self, url: str) -> list[asyncio.Task[None]]:
+        runtime = pod_runtime(self.settings, kube=self.kube, clock=self.clock)
+        workers = pod_host(**self._host(url), runtime=runtime)
+        return [*self._sessions_of(workers, LOOK_SECONDS), self._task(runtime.run(), "pods")]
+
+    def _sessions_of(self, workers: WorkerReconciler, seconds: float) -> list[asyncio.Task[None]]:
         return [
             self._task(workers.queue.run(), "workers"),
-            self._task(workers.poll(self.settings.tmux_poll_seconds), "tmux"),
+            self._task(workers.poll(seconds), "sessions"),
         ]
+
+    def _host(self, url: str) -> dict[str, Any]:
+        return {
+            "settings": self.settings,
+            "url": url,
+            "store": self.store,
+            "board": self.board,
+            "kube": self.kube,
+            "history": self.history,
+            "events": self.events,
+            "clock": self.clock,
+            "ended": self.service.session_ended,
+            "changed": self.desk.wake,
+        }
 
     def _task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
@@ -188,12 +204,9 @@ class Operator:
         await asyncio.wait({task})
         return False
 
-    async def _end(self, tasks: list[asyncio.Task[None]], http: server.Server) -> None:
+    async def _end(self, tasks: list[asyncio.Task[None]], front: Front) -> None:
         self.desk.close()
-        http.should_exit = True
-        for task in tasks:
-            if task.get_name() == "http":
-                await asyncio.wait({task}, timeout=server.GRACE_SECONDS + 1)
+        await front.close()
         if self.watch is not None:
             await self.watch.stop()
         for task in tasks:
@@ -203,18 +216,54 @@ class Operator:
 
 
 async def run(settings: Settings, *, kubeconfig: str | None = None) -> None:
-    """Open what is outside, serve until SIGTERM or SIGINT, close it again."""
+    """Open what is outside, serve until SIGTERM or SIGINT, close it again; with an election, once it is won.
+
+    A Lease that is lost ends the process itself, with exit code LOST.
+    """
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
     clock = Clock()
-    history = await History.open(settings.database_url)
-    try:
+    async with AsyncExitStack() as opened:
+        front, leader = None, None
+        if settings.leader_election:
+            leader = await candidate(settings, clock, kubeconfig)
+            opened.push_async_callback(leader.close)
+            front = Front(settings.api_host, settings.api_port, waiting(leader.waiting))
+            opened.push_async_callback(front.close)
+            if not await _turn(leader, front, ended):
+                return
+            opened.push_async_callback(leader.release)
+            holding = asyncio.create_task(leader.hold(), name="leader")
+            opened.callback(holding.cancel)
+        history = await History.open(settings.database_url, exclusive=leader is not None)
+        opened.push_async_callback(history.close)
         kube = await Kube.connect(kubeconfig)
-        try:
-            operator = Operator(settings=settings, kube=kube, history=history, clock=clock)
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, operator.stop)
-            await operator.serve()
-        finally:
-            await kube.close()
-    finally:
-        await history.close()
+        opened.push_async_callback(kube.close)
+        if leader is not None:
+            kube.permit = leader.check
+        operator = Operator(settings=settings, kube=kube, history=history, clock=clock)
+        stopping = asyncio.create_task(_forward(ended, operator))
+        opened.callback(stopping.cancel)
+        await operator.serve(front)
+
+
+async def _turn(leader: Leader, front: Front, ended: asyncio.Event) -> bool:
+    """Whether this process leads now; False when it was stopped before, or can't be reached."""
+    waits = {
+        asyncio.create_task(leader.acquire()),
+        asyncio.create_task(ended.wait()),
+        front.start(),
+    }
+    done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending - {front.start()}:
+        task.cancel()
+    for task in done:
+        await task
+    return not leader.waiting()
+
+
+async def _forward(ended: asyncio.Event, operator: Operator) -> None:
+    await ended.wait()
+    operator.stop()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 GRACE_SECONDS = 3
 KEEP_ALIVE_SECONDS = 75
@@ -53,3 +54,36 @@ def create(app: ASGIApp) -> Server:
         backlog=BACKLOG,
     )
     return Server(config)
+
+
+class Front:
+    """The address and its server, from the first moment on: `app` is what answers now.
+
+    A probe must be answered while there is nothing to serve yet: by an operator that waits for the API
+    server, or for its turn to lead. Raises ServerError where the address is taken.
+    """
+
+    def __init__(self, host: str, port: int, app: ASGIApp) -> None:
+        self.app = app
+        self._listener = bind(host, port)
+        self._server = create(self)
+        self._task: asyncio.Task[None] | None = None
+        found = self._listener.getsockname()
+        self.url = f"http://{found[0]}:{found[1]}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+    def start(self) -> asyncio.Task[None]:
+        """Answer, until closed; again is the same task."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._server.serve(sockets=[self._listener]), name="http")
+        return self._task
+
+    async def close(self) -> None:
+        """Let the calls end that are under way, for some seconds at most."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=GRACE_SECONDS + 1)
+            self._task.cancel()
+        self._listener.close()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 STATE = Path("~/.local/state/ringmaster")
@@ -42,8 +42,22 @@ class Settings(BaseSettings):
     """Seconds that a reviewed token is trusted without asking the API server again."""
     token_grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 600.0
     """Seconds that it is still trusted while the API server does not answer, so that reports come in."""
+    leader_election: bool = False
+    """Wait for a Lease before working, so that several replicas may run. Needs PostgreSQL."""
+    leader_lease_name: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")] = "ringmaster"
+    """Name of the Lease; operators of different namespaces need different ones."""
+    leader_lease_namespace: str = ""
+    """Namespace of the Lease; the pod's own when empty, else RINGMASTER_NAMESPACE."""
+    leader_lease_seconds: Annotated[float, Field(ge=3, le=120)] = 10.0
+    """Seconds without a renewal until another replica takes over."""
+    leader_renew_seconds: Annotated[float, Field(ge=2, le=110)] = 7.0
+    """Seconds without a renewal until the leader ends; less than the former, so that no two ever write."""
+    leader_retry_seconds: Annotated[float, Field(ge=0.2, le=60)] = 2.0
+    """Seconds between renewals, and between the looks of a replica that waits."""
     reconcile_workers: Annotated[int, Field(ge=1, le=64)] = 8
     """Objects that are reconciled at the same time."""
+    pods: bool = False
+    """Run the sessions of Workers of runtime Pod. Off until RINGMASTER_PUBLIC_URL says what pods can call."""
     tmux_host: Annotated[str, Field(pattern=r"^([A-Za-z0-9][-A-Za-z0-9_.]{0,62})?$")] = ""
     """Name of the tmux host that this process is; none when empty."""
     tmux_poll_seconds: Annotated[float, Field(ge=0.5, le=60)] = 5.0
@@ -52,3 +66,17 @@ class Settings(BaseSettings):
     """human for terminals, json for collectors."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severe level that is logged."""
+
+    @model_validator(mode="after")
+    def _can_lead(self) -> Self:
+        if not self.leader_retry_seconds < self.leader_renew_seconds < self.leader_lease_seconds:
+            raise ValueError(
+                "RINGMASTER_LEADER_RETRY_SECONDS must be less than RINGMASTER_LEADER_RENEW_SECONDS, and that"
+                " less than RINGMASTER_LEADER_LEASE_SECONDS"
+            )
+        if self.leader_election and self.database_url.startswith("sqlite"):
+            raise ValueError(
+                "RINGMASTER_LEADER_ELECTION needs PostgreSQL in RINGMASTER_DATABASE_URL: SQLite is a file"
+                " that one process opens, run one operator with it"
+            )
+        return self

@@ -21,6 +21,7 @@ from ringmaster_operator.resources.protocol import (
     HeartbeatAnswer,
     HeartbeatRequest,
     Problem,
+    ProblemCode,
     ReleaseRequest,
     ReportAnswer,
     ReportRequest,
@@ -50,6 +51,18 @@ def build(*, service: ClaimService, tokens: Tokens, ready: Callable[[], str]) ->
         # The models build their validators late; FastAPI's annotations then look lost to pydantic.
         warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
         app.openapi()
+    return app
+
+
+def waiting(waits: Callable[[], str]) -> FastAPI:
+    """What answers before there is anything to serve: probes, and for all else what is waited for."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(_probes(waits))
+
+    @app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    async def later(path: str) -> Response:
+        return problems.problem(ProblemCode.UNAVAILABLE, 503, waits() or "starting")
+
     return app
 
 
