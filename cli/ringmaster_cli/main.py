@@ -14,6 +14,7 @@ import typer
 
 from ringmaster_cli.commands import steps, worker
 from ringmaster_cli.exits import MEANINGS, CliError, Exit
+from ringmaster_cli.image import command as image
 
 EPILOG = "Exit codes: " + ", ".join(f"{code.value} {code.name.lower()}" for code in Exit)
 
@@ -55,6 +56,7 @@ def exit_codes() -> None:
 
 steps.register(app)
 app.add_typer(worker.app, name="worker")
+app.add_typer(image.app, name="image")
 
 
 def run() -> None:
