@@ -24,6 +24,10 @@ _PHASES = {
 """All other reasons are Pending: nothing is wrong, it is just not its turn."""
 
 
+ASSIGNABLE = "Assignable"
+"""There, and False, while a bead is ready and nobody can take it."""
+
+
 def dress(bead: Bead, status: BeadStatus, *, readiness: Readiness, message: str, now: datetime) -> BeadStatus:
     """The status with phase, conditions and observedGeneration that follow from the rest of it."""
     if status.phase in FINISHED:
@@ -44,8 +48,24 @@ def dress(bead: Bead, status: BeadStatus, *, readiness: Readiness, message: str,
         for kind, holds, reason, text in facts
     ]
     others = [item for item in status.conditions if item.type not in {fact[0] for fact in facts}]
+    if readiness is not Readiness.READY:
+        others = [item for item in others if item.type != ASSIGNABLE]
     update = {"phase": phase, "observed_generation": generation, "conditions": [*conditions, *others]}
     return status.model_copy(update=update)
+
+
+def assigned(bead: Bead, missing: tuple[str, str] | None, *, now: datetime) -> BeadStatus:
+    """The status of a ready bead with reason and message why nobody can take it; None: somebody can."""
+    before = {item.type: item for item in bead.status.conditions}
+    told = before.pop(ASSIGNABLE, None)
+    conditions = list(before.values())
+    if missing is not None:
+        reason, message = missing
+        judged = bead.metadata.generation
+        conditions.append(
+            _condition(told, ASSIGNABLE, False, reason=reason, message=message, generation=judged, now=now)
+        )
+    return bead.status.model_copy(update={"conditions": conditions})
 
 
 def _condition(

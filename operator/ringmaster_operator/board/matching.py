@@ -8,7 +8,7 @@ every look at the same attempt.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -135,11 +135,16 @@ class Fits:
 
     def __call__(self, bead: Bead, wanted: Needs, priority: Priority) -> bool:
         """priority is the effective one."""
+        found = self.fit(wanted)
+        return found is Fit.SURE or (found is Fit.LOT and drawn(bead, priority, self._rules))
+
+    def fit(self, wanted: Needs) -> Fit:
+        """What can be said of all beads with these needs."""
         found = self._known.get(wanted)
         if found is None:
             lacks = self.lacks(wanted)
             found = self._known[wanted] = fit(wanted, self.standings(wanted), self._rules, lacks)
-        return found is Fit.SURE or (found is Fit.LOT and drawn(bead, priority, self._rules))
+        return found
 
     def standings(self, wanted: Needs) -> Standings:
         """The Worker's capabilities, with the model that the bead wishes."""
@@ -155,16 +160,6 @@ class Fits:
     def why_not(self, bead: Bead, wanted: Needs, priority: Priority) -> str:
         """Why it may not take this bead, in words; empty when it may."""
         return "" if self(bead, wanted, priority) else "; ".join(lack.message for lack in self.lacks(wanted))
-
-
-def nearest(fleet: Iterable[Fits], wanted: Needs) -> list[Shortfall]:
-    """What the Worker lacks that lacks least; empty when there is no Worker. The first of equals."""
-    best: list[Shortfall] = []
-    for fits in fleet:
-        lacks = fits.lacks(wanted)
-        if not best or sum(item.gap for item in lacks) < sum(item.gap for item in best):
-            best = lacks
-    return best
 
 
 def _experience(evidence: Evidence) -> str:

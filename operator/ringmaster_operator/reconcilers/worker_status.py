@@ -57,6 +57,7 @@ def worker_status(
         selector=f"{WORKER_LABEL}={worker.metadata.name}",
         sessions=list(sessions),
         cost_today=spent,
+        capabilities=worker.status.capabilities,  # another reconciler's: carried along
     )
 
 

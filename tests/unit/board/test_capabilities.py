@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.capabilities import Registry, subject_of, verdicts
-from ringmaster_operator.board.matching import nearest
 from ringmaster_operator.evidence import RECENT, Evidence, posterior
 from ringmaster_operator.resources.bead import Outcome, OutcomeKind, Reason
 from ringmaster_operator.resources.project import ConfidenceRules, Project
@@ -198,19 +197,3 @@ def test_what_is_known_to_be_bad_is_not_explored() -> None:
     assert board.pick(able, NOON) is not None
     learned(board, able, "rust", *[False] * 5)
     assert board.pick(able, NOON) is None
-
-
-def test_the_nearest_worker_lacks_least() -> None:
-    board = board_of(bead("a", capabilities=["rust", "ui"], routing={"worker_selector": {"gpu": "yes"}}))
-    _, wanted, _ = next(board.waiting(NS))
-    able = [{"name": "rust"}]
-    fleet = [
-        worker("none"),
-        worker(
-            "low", labels={"gpu": "yes"}, capabilities=[{"name": "rust"}, {"name": "ui", "confidence": 0.2}]
-        ),
-        worker("lower", capabilities=[*able, {"name": "ui", "confidence": 0.1}]),
-    ]
-    found = nearest([board.fits(item, NOON) for item in fleet], wanted)
-    assert [(item.reason, "Worker low " in item.message) for item in found] == [("ConfidenceTooLow", True)]
-    assert nearest([], wanted) == []
