@@ -21,7 +21,7 @@ APPS = {"ringmaster": worker_app, "ringmaster-operator": operator_app}
 ASSIGNMENT = re.compile(r"[A-Z_]+=\S*")
 WITHOUT_HELP = ("hack/agents", "hack/scripted-agent")
 SHELL = frozenset(
-    {"git", "kubectl", "sqlite3", "export", "eval", "time", "ringmaster", "ringmaster-operator"}
+    {"git", "kubectl", "podman", "sqlite3", "export", "eval", "time", "ringmaster", "ringmaster-operator"}
 )
 
 
