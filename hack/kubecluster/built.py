@@ -1,24 +1,34 @@
 """A control plane on this machine from programs that hack/cluster built: etcd, API server, controllers.
 
-It listens on 127.0.0.1 alone. There is no node: pods stay Pending, and whoever tests says how they end.
+It listens on 127.0.0.1 alone. There is no node here: pods stay Pending, and whoever tests says how they end.
 """
 
 from __future__ import annotations
 
+import http.client
 import random
 import socket
 import ssl
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from kubecluster import golang, keys, parts
-from kubecluster.files import HERE, ClusterError, last_lines, say, write_private
+from kubecluster import keys, parts, programs
+from kubecluster.files import HERE, ClusterError, Refusal, last_lines, say, write_private
 
-PROGRAMS = {"etcd": "etcd", "apiserver": "kube-apiserver", "controller-manager": "kube-controller-manager"}
+PROGRAMS = {
+    "etcd": "etcd",
+    "apiserver": "kube-apiserver",
+    "controller-manager": "kube-controller-manager",
+    "scheduler": "kube-scheduler",
+    "containerd": "containerd",
+    "kubelet": "kubelet",
+    "kube-proxy": "kube-proxy",
+}
 #: Below the range that the system gives to outgoing connections: while a part is down, a client that keeps
 #: calling a port of that range would one day be connected to itself.
 PORT_RANGE = range(20000, 32000)
@@ -33,15 +43,21 @@ class ControlPlane:
     name: str
     folder: Path
     ports: dict[str, int]
+    level: ClassVar[str] = "control-plane"
+    #: The parts in the order of their start.
+    order: ClassVar[tuple[str, ...]] = ("etcd", "apiserver", "controller-manager")
+    #: The parts that call the API server, each as a user of its own.
+    users: ClassVar[dict[str, str]] = {"controller-manager": keys.CONTROLLERS}
 
     @classmethod
     def create(cls, name: str, folder: Path) -> dict[str, Any]:
         """Prepare a new cluster's folder and return what is to be remembered of it."""
         keys.make(folder)
-        ports = _free_ports(["etcd", "etcd-peer", "apiserver", "controller-manager"])
-        config = keys.kubeconfig(folder, name=name, port=ports["apiserver"], user=keys.CONTROLLERS)
-        write_private(folder / "controllers.kubeconfig", config)
-        return {"version": golang.kubernetes_version(), "ports": ports}
+        ports = _free_ports(["etcd", "etcd-peer", "apiserver", *cls.users])
+        for part, user in cls.users.items():
+            config = keys.kubeconfig(folder, name=name, port=ports["apiserver"], user=user)
+            write_private(folder / f"{part}.kubeconfig", config)
+        return {"version": programs.kubernetes_version(), "ports": ports}
 
     @property
     def audit_log(self) -> Path:
@@ -52,10 +68,14 @@ class ControlPlane:
 
     def flags(self, part: str) -> list[str]:
         """The command line of a part."""
-        flags = {"etcd": self._etcd, "apiserver": self._apiserver, "controller-manager": self._controllers}[
-            part
-        ]()
-        return [f"--{flag}={value}" for flag, value in flags.items()]
+        return [f"--{flag}={value}" for flag, value in self._flags()[part].items()]
+
+    def _flags(self) -> dict[str, dict[str, object]]:
+        return {
+            "etcd": self._etcd(),
+            "apiserver": self._apiserver(),
+            "controller-manager": self._controllers(),
+        }
 
     def _etcd(self) -> dict[str, object]:
         # Both listeners take nobody without the cluster's own certificate: etcd asks for no other proof.
@@ -106,9 +126,9 @@ class ControlPlane:
         return {
             "bind-address": "127.0.0.1",
             "secure-port": self.ports["controller-manager"],
-            "kubeconfig": "controllers.kubeconfig",
-            "authentication-kubeconfig": "controllers.kubeconfig",
-            "authorization-kubeconfig": "controllers.kubeconfig",
+            "kubeconfig": "controller-manager.kubeconfig",
+            "authentication-kubeconfig": "controller-manager.kubeconfig",
+            "authorization-kubeconfig": "controller-manager.kubeconfig",
             "use-service-account-credentials": "true",
             "service-account-private-key-file": "service-accounts.key",
             "root-ca-file": "ca.crt",
@@ -120,25 +140,27 @@ class ControlPlane:
 
     def running(self) -> dict[str, int | None]:
         """Each part's process id, or None where it is down."""
-        return {part: parts.pid_of(self.folder, part) for part in parts.START_ORDER}
+        return {part: parts.pid_of(self.folder, part) for part in self.order}
 
     def start(self, *, patience: float) -> None:
         """Start the parts that are down and wait until the cluster works; leaves running ones alone."""
-        programs = golang.programs()
         deadline = time.monotonic() + patience
-        for part in parts.START_ORDER:
+        for part in self.order:
             if parts.pid_of(self.folder, part) is None:
-                parts.start(self.folder, part, programs / PROGRAMS[part], self.flags(part))
+                self._start_part(part)
             if part == "apiserver":  # the controllers give up soon on one that is not there yet
-                self._await("/readyz", needs=("etcd", "apiserver"), deadline=deadline)
-        self._await(FIRST_ACCOUNT, needs=parts.START_ORDER, deadline=deadline)
+                self._await(lambda: self.answers("/readyz"), needs=("etcd", "apiserver"), deadline=deadline)
+        self._await(self._works, needs=self.order, deadline=deadline)
         # The last step: others take its presence as the sign of a cluster that is ready.
         config = keys.kubeconfig(self.folder, name=self.name, port=self.ports["apiserver"], user=keys.ADMIN)
         write_private(self.folder / "kubeconfig", config)
 
-    def _await(self, path: str, *, needs: tuple[str, ...], deadline: float) -> None:
+    def _start_part(self, part: str) -> None:
+        parts.start(self.folder, part, programs.path_of(PROGRAMS[part]), self.flags(part))
+
+    def _await(self, works: Callable[[], bool], *, needs: tuple[str, ...], deadline: float) -> None:
         grace = time.monotonic() + 1  # a part bears its name from exec on
-        while not self.answers(path):
+        while not works():
             now, down = time.monotonic(), [part for part in needs if parts.pid_of(self.folder, part) is None]
             if down and now > grace:
                 raise self._fault(down[0], "ended right after its start")
@@ -156,10 +178,18 @@ class ControlPlane:
 
     def ready(self) -> bool:
         """Whether all parts run and work together."""
-        return all(self.running().values()) and self.answers("/readyz") and self.answers(FIRST_ACCOUNT)
+        return all(self.running().values()) and self.answers("/readyz") and self._works()
+
+    def _works(self) -> bool:
+        """Whether all parts work together, once the API server is ready."""
+        return self.answers(FIRST_ACCOUNT)
 
     def answers(self, path: str) -> bool:
         """Whether the API server answers a GET of this path with success."""
+        return self.fetch(path) is not None
+
+    def fetch(self, path: str) -> bytes | None:
+        """What the API server answers to a GET of this path, or None without a success."""
         trust = ssl.create_default_context(cafile=str(self.folder / "ca.crt"))
         request = urllib.request.Request(self._url("apiserver") + path)
         request.add_header("Authorization", f"Bearer {keys.token(self.folder, keys.ADMIN)}")
@@ -167,19 +197,22 @@ class ControlPlane:
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
         )
         try:
-            with direct.open(request, timeout=5):
-                return True
-        except (urllib.error.URLError, OSError):
-            return False
+            with direct.open(request, timeout=5) as answer:
+                content: bytes = answer.read()
+                return content
+        except (urllib.error.URLError, http.client.HTTPException, OSError):
+            return None
 
     def kill(self, part: str) -> None:
         """End one part as a crash would; `up` brings it back on the same port and data."""
+        if part not in self.order:
+            raise Refusal(f"cluster {self.name} has no {part}: it has {', '.join(self.order)}")
         if not parts.kill(self.folder, part):
             say(f"{part} of cluster {self.name} is not running")
 
     def stop(self) -> None:
         """End all parts at once, the last started first; their data are not needed any more."""
-        for part in reversed(parts.START_ORDER):
+        for part in reversed(self.order):
             parts.kill(self.folder, part)
 
 

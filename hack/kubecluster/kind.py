@@ -100,6 +100,11 @@ class KindCluster:
         """End one part as a crash would; the node's kubelet brings it back."""
         _run(["docker", "exec", self.node, "pkill", "-KILL", "-x", PROCESSES[part][:15]])
 
+    def load(self, archive: Path) -> list[str]:
+        """Make an archive's images known to the node; kind tells no names."""
+        _kind("load", "image-archive", str(archive), "--name", self.kind_name)
+        return [f"the images of {archive}"]
+
     def stop(self) -> None:
         """Delete the cluster in kind, if it is there."""
         _kind("delete", "cluster", "--name", self.kind_name, "--kubeconfig", str(self.folder / ".kubeconfig"))

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from kubecluster import golang, kind
+from kubecluster import golang, kind, namespaces, programs
 from kubecluster.built import ControlPlane
 from kubecluster.files import (
     ClusterError,
+    Refusal,
     clusters_dir,
     lock,
     private_dir,
@@ -24,6 +26,9 @@ from kubecluster.files import (
     say,
     write_private,
 )
+from kubecluster.node import NodeCluster
+
+LEVELS = {"control-plane": ControlPlane, "node": NodeCluster}
 
 
 class Cluster(Protocol):
@@ -63,7 +68,12 @@ def _record(folder: Path) -> dict[str, Any] | None:
 def _open(name: str, record: dict[str, Any]) -> Cluster:
     if record["provider"] == "kind":
         return kind.KindCluster(name, folder_of(name))
-    return ControlPlane(name, folder_of(name), record["ports"])
+    return LEVELS[_level(record)](name, folder_of(name), record["ports"])
+
+
+def _level(record: dict[str, Any]) -> str:
+    level: str = "node" if record["provider"] == "kind" else record.get("level", "control-plane")
+    return level
 
 
 def _existing(name: str) -> tuple[dict[str, Any], Cluster]:
@@ -78,26 +88,33 @@ def _locked(name: str) -> AbstractContextManager[int]:
     return lock(clusters_dir() / f"{name}.lock", waiting)
 
 
-def up(name: str, *, patience: float) -> None:
+def up(name: str, *, level: str | None, patience: float) -> None:
     """Bring the cluster up: make it if it is new, start again the parts of it that are down."""
-    provider = prepare(name)  # before the lock: a build takes minutes
+    provider, level = prepare(name, level=level)  # before the lock: a build takes minutes
     started = time.monotonic()
     with _locked(name):
         record = _record(folder_of(name))
         if record is None:
-            record = _make(name, provider, patience)
+            record = _make(name, provider, level, patience)
         else:
             _start_again(name, record, patience)
     say(f"cluster {name} is up after {time.monotonic() - started:.1f} s ({provider}, {record['version']})")
 
 
-def prepare(name: str) -> str:
-    """Get the programs that the cluster needs, and return its provider. Minutes the first time."""
-    provider: str = (_record(folder_of(name)) or {}).get("provider") or _choose()
+def prepare(name: str, *, level: str | None) -> tuple[str, str]:
+    """Get the programs that the cluster needs, and return its provider and level. Minutes the first time.
+
+    Without a level it is the one that the cluster has; a new one is a control plane alone.
+    """
+    record = _record(folder_of(name))
+    if record and level not in (None, _level(record)) and record["provider"] == "built":
+        raise Refusal(f"cluster {name} is a {_level(record)}: run `hack/cluster down --name {name}` first")
+    provider = record["provider"] if record else _choose()
+    level = _level(record) if record else level or "control-plane"
     if provider == "built":
-        golang.programs()
+        golang.build(programs.LEVELS[level])
     golang.kubectl()
-    return provider
+    return provider, level
 
 
 def _choose() -> str:
@@ -110,13 +127,13 @@ def _choose() -> str:
     return "built"
 
 
-def _make(name: str, provider: str, patience: float) -> dict[str, Any]:
+def _make(name: str, provider: str, level: str, patience: float) -> dict[str, Any]:
     folder = folder_of(name)
     remove(folder)  # what an interrupted start may have left
     private_dir(folder)
-    record: dict[str, Any] = {"provider": provider}
+    record: dict[str, Any] = {"provider": provider, "level": level}
     try:
-        record |= (kind.KindCluster if provider == "kind" else ControlPlane).create(name, folder)
+        record |= (kind.KindCluster if provider == "kind" else LEVELS[level]).create(name, folder)
         write_private(folder / "cluster.json", json.dumps(record))
         _open(name, record).start(patience=patience)
     except BaseException as error:
@@ -131,10 +148,10 @@ def _make(name: str, provider: str, patience: float) -> dict[str, Any]:
 
 
 def _start_again(name: str, record: dict[str, Any], patience: float) -> None:
-    if record["provider"] == "built" and record["version"] != golang.kubernetes_version():
+    if record["provider"] == "built" and record["version"] != programs.kubernetes_version():
         raise ClusterError(
             f"cluster {name} was made for Kubernetes {record['version']}, and this is for "
-            f"{golang.kubernetes_version()}: run `hack/cluster down --name {name}` first"
+            f"{programs.kubernetes_version()}: run `hack/cluster down --name {name}` first"
         )
     _open(name, record).start(patience=patience)
 
@@ -156,13 +173,33 @@ def kill(name: str, part: str) -> None:
         _existing(name)[1].kill(part)
 
 
+def load(name: str, archives: Sequence[Path]) -> None:
+    """Make the images of OCI or Docker archives known to the cluster's nodes."""
+    with _locked(name):
+        cluster = _existing(name)[1]
+        if not isinstance(cluster, NodeCluster | kind.KindCluster):
+            raise Refusal(f"cluster {name} has no node: images are of no use to it")
+        for archive in archives:
+            if not archive.is_file():
+                raise ClusterError(f"there is no image archive {archive}")
+            for image in cluster.load(archive):
+                say(f"cluster {name} has {image}")
+
+
+def enter(name: str) -> None:
+    """Take this process into the cluster's network, where it has one of its own."""
+    cluster = _existing(name)[1]
+    if isinstance(cluster, NodeCluster):
+        namespaces.enter_network(cluster.machine)
+
+
 def status(name: str) -> dict[str, Any]:
     """What runs, and where its files are."""
     record, cluster = _existing(name)
     return {
         "name": name,
         "provider": record["provider"],
-        "level": "control-plane" if record["provider"] == "built" else "node",
+        "level": _level(record),
         "version": record["version"],
         "ready": cluster.ready(),
         "parts": cluster.running(),

@@ -1,4 +1,4 @@
-"""The running parts of a control plane: found by their command lines, so no pid file can be stale.
+"""The running parts of a cluster: found by their command lines, so no pid file can be stale.
 
 Each part runs with a zeroth argument that names its cluster's folder. That holds however the process that
 started it ended, and no other program's process id can be taken for it.
@@ -10,11 +10,10 @@ import os
 import select
 import signal
 import subprocess
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kubecluster.files import ClusterError
-
-START_ORDER = ("etcd", "apiserver", "controller-manager")
 
 
 def _label(folder: Path, part: str) -> str:
@@ -37,13 +36,24 @@ def _zeroth_argument(process: Path) -> bytes:
         return b""
 
 
-def start(folder: Path, part: str, program: Path, flags: list[str]) -> None:
-    """Start a part in a session of its own; it writes to `<part>.log` and outlives this process."""
+def start(
+    folder: Path,
+    part: str,
+    program: Path,
+    arguments: Sequence[str],
+    *,
+    inside: Callable[[], None] | None = None,
+    pass_fds: Sequence[int] = (),
+) -> None:
+    """Start a part in a session of its own; it writes to `<part>.log` and outlives this process.
+
+    `inside` runs in the new process first: it enters the namespaces that the part is to live in.
+    """
     handle = os.open(folder / f"{part}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(handle, "ab") as log:
         subprocess.Popen(
-            [_label(folder, part), *flags], executable=program, cwd=folder,
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            [_label(folder, part), *arguments], executable=program, cwd=folder, pass_fds=pass_fds,
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=inside,
         )  # fmt: skip
 
 

@@ -234,8 +234,8 @@ def test_its_own_kubeconfig_names_the_cluster(tool: Tool) -> None:
         (["up", "--name", "../a"], "cannot be a cluster's name"),
         (["up", "--name", "given"], "cannot be a cluster's name"),
         (["up", "--name", "a", "--kubeconfig", "b"], "not both"),
-        (["up", "--level", "node"], "no node yet"),
-        (["kill", "scheduler"], "invalid choice"),
+        (["up", "--level", "nodes"], "invalid choice"),
+        (["kill", "dns"], "invalid choice"),
     ],
 )
 def test_bad_usage_is_refused_before_anything_starts(tool: Tool, arguments: list[str], told: str) -> None:
