@@ -12,9 +12,11 @@ from typing import Any
 from ringmaster_operator.api.app import build, waiting
 from ringmaster_operator.api.tokens import Tokens
 from ringmaster_operator.board.board import Board
+from ringmaster_operator.board.budgets import Amount
 from ringmaster_operator.board.lifecycle import Backoff
 from ringmaster_operator.claims.briefing import Briefing
 from ringmaster_operator.claims.desk import Desk
+from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Leases
 from ringmaster_operator.claims.questions import Questions
 from ringmaster_operator.claims.reports import Reports
@@ -27,9 +29,11 @@ from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kube
 from ringmaster_operator.last_seen import LastSeen
 from ringmaster_operator.leader import Leader, candidate
+from ringmaster_operator.learning import Learning
 from ringmaster_operator.reconcilers.backups import BackupReconciler
 from ringmaster_operator.reconcilers.beads import BeadReconciler
 from ringmaster_operator.reconcilers.pod_host import LOOK_SECONDS, pod_host, pod_runtime
+from ringmaster_operator.reconcilers.skills import Skills
 from ringmaster_operator.reconcilers.tmux_host import tmux_host
 from ringmaster_operator.reconcilers.workers import WorkerReconciler
 from ringmaster_operator.server import Front
@@ -50,6 +54,7 @@ class Operator:
         self.clock = clock
         self.store = Store()
         self.board = Board()
+        self.learning = Learning(board=self.board, history=history, clock=clock)
         self.events = Events(kube, history, clock)
         self.state = ClusterState(
             kube=kube,
@@ -57,7 +62,7 @@ class Operator:
             board=self.board,
             namespace=settings.namespace,
             events=self.events,
-            changed=lambda: self.beads.refresh(),
+            changed=self._settings_changed,
         )
         self.last_seen = LastSeen(history, clock)
         self.statuses = Statuses(kube=kube, store=self.store, last_seen=self.last_seen, events=self.events)
@@ -72,6 +77,16 @@ class Operator:
             changed=lambda: self.desk.wake(),
         )
         self.backups = BackupReconciler(store=self.store, kube=kube, events=self.events, clock=clock)
+        self.skills = Skills(
+            store=self.store,
+            board=self.board,
+            kube=kube,
+            statuses=self.statuses,
+            learning=self.learning,
+            clock=clock,
+            workers=settings.reconcile_workers,
+            wake=lambda: self.desk.wake(),
+        )
         self._wire_claims()
         self._stop = asyncio.Event()
         self.watch: Watch | None = None
@@ -79,7 +94,15 @@ class Operator:
     def _wire_claims(self) -> None:
         settings, clock = self.settings, self.clock
         backoff = Backoff(base_seconds=settings.backoff_seconds, limit_seconds=settings.backoff_limit_seconds)
-        leases = Leases(settings.lease_seconds)
+        self.funds = Funds(
+            store=self.store,
+            board=self.board,
+            history=self.history,
+            events=self.events,
+            clock=clock,
+            estimate=Amount(settings.estimate_usd, settings.estimate_tokens),
+        )
+        leases = Leases(settings.lease_seconds, ended=self.funds.free)
         shared: dict[str, Any] = {
             "store": self.store,
             "board": self.board,
@@ -88,15 +111,21 @@ class Operator:
             "statuses": self.statuses,
             "leases": leases,
             "clock": clock,
+            "funds": self.funds,
         }
         briefing = Briefing(
-            store=self.store, board=self.board, history=self.history, lease_seconds=settings.lease_seconds
+            store=self.store,
+            board=self.board,
+            history=self.history,
+            funds=self.funds,
+            lease_seconds=settings.lease_seconds,
         )
         self.desk = Desk(briefing=briefing, refresh=self.beads.refresh, **shared)
         self.reports = Reports(
             briefing=briefing,
             questions=Questions(kube=self.kube, store=self.store),
             backoff=backoff,
+            learning=self.learning,
             **shared,
         )
         self.service = ClaimService(
@@ -108,6 +137,10 @@ class Operator:
         if self.state.trouble:
             return self.state.trouble
         return self.watch.failed if self.watch else "the watch is not started"
+
+    def _settings_changed(self) -> None:
+        self.skills.rules_changed()
+        self.beads.refresh()
 
     def stop(self) -> None:
         self._stop.set()
@@ -131,6 +164,8 @@ class Operator:
             if not await self._until_stopped(self.state.fill()):
                 return
             await self.last_seen.missed(self.store.beads(), namespace=settings.namespace)
+            await self.learning.load()
+            await self.funds.load()
             await self.service.recover()
             tasks.extend(self._background(url))
             front.app = build(service=self.service, tokens=tokens, ready=self.ready)
@@ -152,6 +187,7 @@ class Operator:
             *tasks,
             self._task(self.beads.queue.run(), "beads"),
             self._task(self.backups.queue.run(), "backups"),
+            self._task(self.skills.run(), "skills"),
             self._task(self.reports.run(), "outbox"),
             self._task(self.service.expire(), "leases"),
             self._task(self.state.sweep(self.settings.sweep_seconds), "sweep"),
@@ -182,6 +218,7 @@ class Operator:
             "history": self.history,
             "events": self.events,
             "clock": self.clock,
+            "standing": self.funds.standing,
             "ended": self.service.session_ended,
             "changed": self.desk.wake,
         }

@@ -36,6 +36,10 @@ class Settings(BaseSettings):
     """Seconds before the first retry of a failed bead; doubles with every attempt."""
     backoff_limit_seconds: Annotated[float, Field(ge=0, le=86400)] = 3600.0
     """Where the doubling ends, in seconds."""
+    estimate_usd: Annotated[float, Field(ge=0, le=10_000)] = 1.0
+    """Dollars that are set aside for an iteration until some of its kind are known."""
+    estimate_tokens: Annotated[int, Field(ge=0, le=1_000_000_000)] = 200_000
+    """Tokens, likewise."""
     sweep_seconds: Annotated[float, Field(ge=5, le=86400)] = 300.0
     """Seconds between lists of names that find what a broken watch lost. A read, never a write."""
     token_cache_seconds: Annotated[float, Field(ge=0, le=600)] = 60.0

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from ringmaster_operator.board.budgets import payer
 from ringmaster_operator.resources.bead import Bead, Limits, Repository
+from ringmaster_operator.resources.budget import Budget, Period
 from ringmaster_operator.resources.project import (
     DEFAULT_MAX_ATTEMPTS,
     DEFAULT_MAX_ITERATIONS,
@@ -30,16 +32,20 @@ class EffectiveLimits:
 
 
 def resolve(bead: Bead, parents: Sequence[Bead], project: Project | None) -> EffectiveLimits:
-    """Each limit by itself: the bead's, else the nearest parent's that sets it, else the project's."""
+    """Each limit by itself: the bead's, else the nearest parent's that sets it, else the project's.
+
+    Budgets of the project per bead are not defaults: none of these can raise them.
+    """
     chain: list[Limits] = [item.spec.limits for item in (bead, *parents)]
     if project is not None:
         chain.append(project.limits)
+    budgets = [item for item in project.budgets if _each_bead(item, bead)] if project is not None else []
     return EffectiveLimits(
         max_iterations=_first(item.max_iterations for item in chain) or DEFAULT_MAX_ITERATIONS,
         max_attempts=_first(item.max_attempts for item in chain) or DEFAULT_MAX_ATTEMPTS,
         timeout_seconds=_first(item.timeout_seconds for item in chain) or DEFAULT_TIMEOUT_SECONDS,
-        cost_usd=_first(item.cost_usd for item in chain),
-        tokens=_first(item.tokens for item in chain),
+        cost_usd=_lowest(_first(item.cost_usd for item in chain), (item.usd for item in budgets)),
+        tokens=_lowest(_first(item.tokens for item in chain), (item.tokens for item in budgets)),
     )
 
 
@@ -54,6 +60,21 @@ def repository_of(
             project.repository if project is not None else None,
         )
     )
+
+
+def _each_bead(budget: Budget, bead: Bead) -> bool:
+    """Whether a budget limits each bead by itself, this one too."""
+    who = payer("", bead)
+    return (
+        budget.per is Period.BEAD
+        and budget.user in (None, who.user)
+        and frozenset(budget.labels.items()) <= who.labels
+    )
+
+
+def _lowest(own: T | None, others: Iterable[T | None]) -> T | None:
+    known = [value for value in (own, *others) if value is not None]
+    return min(known, default=None)  # type: ignore[type-var]
 
 
 def _first(values: Iterable[T | None]) -> T | None:

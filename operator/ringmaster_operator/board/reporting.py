@@ -31,6 +31,7 @@ from ringmaster_operator.resources.bead import (
     Phase,
     Reason,
 )
+from ringmaster_operator.resources.costs import bill
 from ringmaster_operator.resources.protocol import Next, Question, ReportRequest, Usage
 
 UNCOUNTED = frozenset({Reason.INFRASTRUCTURE, Reason.PROVIDER, Reason.CREDENTIALS, Reason.REPOSITORY})
@@ -211,17 +212,11 @@ def _taken_in(status: BeadStatus, report: ReportRequest) -> BeadStatus:
 
 def add(cost: Cost, usage: Usage) -> Cost:
     """Cost with an iteration's usage: our price where known, else the agent's, else counted as unpriced."""
-    usd, unpriced = 0.0, 0
-    for item in usage.requests:
-        price = item.computed_usd if item.computed_usd is not None else item.reported_usd
-        usd += price or 0.0
-        unpriced += item.requests if price is None else 0
-    if usage.reported_usd is not None and (unpriced or not usage.requests):
-        usd, unpriced = max(usd, usage.reported_usd), 0
+    total = bill(usage)
     return Cost(
-        usd=round(cost.usd + usd, 6),
-        input_tokens=cost.input_tokens + sum(item.input_tokens for item in usage.requests),
-        cached_input_tokens=cost.cached_input_tokens + sum(item.cache_read_tokens for item in usage.requests),
-        output_tokens=cost.output_tokens + sum(item.output_tokens for item in usage.requests),
-        unpriced_requests=cost.unpriced_requests + unpriced,
+        usd=round(cost.usd + total.usd, 6),
+        input_tokens=cost.input_tokens + total.input_tokens,
+        cached_input_tokens=cost.cached_input_tokens + total.cached_input_tokens,
+        output_tokens=cost.output_tokens + total.output_tokens,
+        unpriced_requests=cost.unpriced_requests + total.unpriced,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ringmaster_operator.board.limits as limits
 from ringmaster_operator.board.board import Board
+from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.history import History
 from ringmaster_operator.resources.bead import Bead, BeadType
 from ringmaster_operator.resources.project import Project
@@ -23,11 +24,14 @@ MAX_HISTORY = 20
 class Briefing:
     """Builds the Claimed answer of a claim from the store, the board and the history."""
 
-    def __init__(self, *, store: Store, board: Board, history: History, lease_seconds: float) -> None:
+    def __init__(
+        self, *, store: Store, board: Board, history: History, funds: Funds, lease_seconds: float
+    ) -> None:
         self._store = store
         self._board = board
         self._history = history
         self._lease_seconds = lease_seconds
+        self._funds = funds
 
     def parents(self, bead: Bead) -> list[Bead]:
         """Parent, grandparent and so on; a cycle ends the walk."""
@@ -60,6 +64,7 @@ class Briefing:
             resumed_branch=bead.status.branch,
             bead=await self._work(bead, worker),
             agent=_agent(bead, worker),
+            allowance=self._funds.allowance(claim.id),
         )
 
     async def _work(self, bead: Bead, worker: Worker | None) -> BeadWork:

@@ -14,15 +14,14 @@ from collections.abc import Awaitable, Callable
 from ringmaster_operator import metrics
 from ringmaster_operator.board import lifecycle
 from ringmaster_operator.board.board import Board
-from ringmaster_operator.board.budgets import project_within_budget, worker_within_budget
 from ringmaster_operator.claims.briefing import Briefing
+from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Leases
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import History, HistoryUnavailable
 from ringmaster_operator.kube import BEADS, Conflict, Kube, KubeError, KubeUnavailable, NotFound
 from ringmaster_operator.resources.bead import Bead
-from ringmaster_operator.resources.project import ProjectBudget
 from ringmaster_operator.resources.protocol import (
     ClaimAnswer,
     Claimed,
@@ -31,7 +30,7 @@ from ringmaster_operator.resources.protocol import (
     ProblemCode,
     Verdict,
 )
-from ringmaster_operator.resources.worker import SessionState, Worker, WorkerBudget
+from ringmaster_operator.resources.worker import SessionState, Worker
 from ringmaster_operator.statuses import Statuses
 from ringmaster_operator.store import Store
 
@@ -54,6 +53,7 @@ class Desk:
         statuses: Statuses,
         leases: Leases,
         briefing: Briefing,
+        funds: Funds,
         clock: Clock,
         refresh: Callable[[], None],
     ) -> None:
@@ -64,6 +64,7 @@ class Desk:
         self._statuses = statuses
         self._leases = leases
         self._briefing = briefing
+        self._funds = funds
         self._clock = clock
         self._refresh = refresh
         self._changed = asyncio.Event()
@@ -128,17 +129,15 @@ class Desk:
         """Grant the best bead that there is; else say in words why there is none."""
         while True:
             worker = self._worker(namespace, request)
-            exceeded = await self._over_budget(worker)
-            if exceeded:
-                return exceeded, None
             if self._callers.get(request.claim_id) is not token:
                 return "a newer call with this claim id took over", None
             self._refresh()
-            bead = self._board.pick(worker, self._clock.now(), bead=request.bead)
+            bead, reason = self._choose(worker, request)
             if bead is None:
-                return "no bead is ready that this Worker could take", None
+                return reason, None
             # From the choice to here nothing yielded: no one else can have picked it.
             self._board.reserve(bead.key, request.claim_id)
+            self._funds.reserve(request.claim_id, worker, bead)
             task = asyncio.ensure_future(self._grant(bead, worker, request, alive))
             self._granting[request.claim_id] = task
             task.add_done_callback(lambda done: self._granted(request.claim_id, done))
@@ -147,21 +146,20 @@ class Desk:
             if answer is not None:
                 return "", answer
 
-    async def _over_budget(self, worker: Worker) -> str:
-        """What limit is reached, in words; empty while there is none."""
-        namespace, now = worker.metadata.namespace, self._clock.now()
-        if worker.spec.budget != WorkerBudget():
-            spent = await self._history.spent_today(namespace=namespace, worker=worker.metadata.name, now=now)
-            within, message = worker_within_budget(worker, spent.usd, spent.tokens)
-            if not within:
-                return message
-        project = self._board.project(namespace)
-        if project is not None and project.budget != ProjectBudget():
-            spent = await self._history.spent_today(namespace=namespace, worker=None, now=now)
-            within, message = project_within_budget(project, spent.usd, spent.tokens)
-            if not within:
-                return message
-        return ""
+    def _choose(self, worker: Worker, request: ClaimRequest) -> tuple[Bead | None, str]:
+        """The best bead that a budget pays for; else why there is none."""
+        refused: list[str] = []
+        refusal = self._funds.refusals(worker)
+
+        def admits(bead: Bead) -> bool:
+            why = refusal(bead)
+            refused.extend([why] if why else [])
+            return not why
+
+        bead = self._board.pick(worker, self._clock.now(), bead=request.bead, admits=admits)
+        if bead is not None:
+            return bead, ""
+        return None, refused[0] if refused else "no bead is ready that this Worker could take"
 
     def _granted(self, claim_id: str, task: asyncio.Task[ClaimAnswer | None]) -> None:
         self._granting.pop(claim_id, None)
@@ -177,11 +175,13 @@ class Desk:
             with metrics.claim_seconds.time():
                 won = await self._take(bead, request)
         except BaseException:
+            self._funds.free(request.claim_id)
             self.wake()  # someone else may want the bead that was reserved
             raise
         finally:
             self._board.unreserve(bead.key)
         if won is None:
+            self._funds.free(request.claim_id)
             metrics.claims.labels("conflict").inc()
             return None
         metrics.claims.labels("granted").inc()

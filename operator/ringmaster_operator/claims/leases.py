@@ -7,7 +7,7 @@ restart of the operator every claim gets one full lease of grace, because nobody
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ringmaster_operator import metrics
@@ -39,8 +39,10 @@ class Lease:
 class Leases:
     """All held claims, by claim id and by bead uid."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, ended: Callable[[str], None]) -> None:
+        """`ended` is told the id of every claim that is over."""
         self.seconds = seconds
+        self._told = ended
         self._by_claim: dict[str, Lease] = {}
         self._by_uid: dict[str, str] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
@@ -89,6 +91,7 @@ class Leases:
     def end(self, claim_id: str) -> None:
         """The claim is over for good: no echo of an old status makes a lease of it again."""
         self._ended[claim_id] = None
+        self._told(claim_id)
         while len(self._ended) > REMEMBERED:
             self._ended.popitem(last=False)
         lease = self._by_claim.pop(claim_id, None)

@@ -13,14 +13,18 @@ import logging
 from ringmaster_operator import metrics
 from ringmaster_operator.board import lifecycle
 from ringmaster_operator.board.board import Board
+from ringmaster_operator.board.budgets import Amount
 from ringmaster_operator.board.lifecycle import Backoff
 from ringmaster_operator.claims.briefing import Briefing
+from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Lease, Leases
 from ringmaster_operator.claims.questions import Questions
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.clock import Clock
+from ringmaster_operator.evidence import Verdict
 from ringmaster_operator.history import History, HistoryUnavailable, ReportConflict, StoredReport
 from ringmaster_operator.kube import BEADS, Conflict, Kube, KubeError, NotFound
+from ringmaster_operator.learning import Learning
 from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.resources.protocol import Next, ProblemCode, ReportAnswer, ReportRequest
 from ringmaster_operator.statuses import Statuses
@@ -46,8 +50,10 @@ class Reports:
         leases: Leases,
         briefing: Briefing,
         questions: Questions,
+        funds: Funds,
         clock: Clock,
         backoff: Backoff,
+        learning: Learning,
     ) -> None:
         self._store = store
         self._board = board
@@ -57,8 +63,10 @@ class Reports:
         self._leases = leases
         self._briefing = briefing
         self._questions = questions
+        self._funds = funds
         self._clock = clock
         self._backoff = backoff
+        self._learning = learning
         self._busy: dict[str, asyncio.Lock] = {}
         self._open: set[str] = set()
         self._due = asyncio.Event()
@@ -76,6 +84,7 @@ class Reports:
             if lease.closing or self._leases.get(lease.claim_id) is not lease:
                 raise Refused(ProblemCode.CLAIM_ENDED, "this claim has ended; the report came too late")
             lease.closing = True
+            request = self._funds.priced(lease, request)
             bead = self._store.bead(lease.key)
             if bead is not None and bead.metadata.uid != lease.uid:
                 bead = None
@@ -141,6 +150,9 @@ class Reports:
             moved = lifecycle.reported(bead, request, limits, now, backoff=self._backoff, desired=desired)
             counted = moved.status.attempts == bead.status.attempts
             answer = ReportAnswer(next=moved.next, reason=moved.reason, iteration=moved.status.iteration)
+            if answer.next is Next.ITERATE and (why := self._funds.may_go_on(lease, request)):
+                answer = ReportAnswer(next=Next.STOP, reason=why, iteration=moved.status.iteration)
+        verdicts = self._verdicts(lease, bead, request, answer=answer, counted=counted)
         try:
             committed = await self._history.commit_report(
                 bead_uid=lease.uid,
@@ -150,6 +162,9 @@ class Reports:
                 request=request,
                 answer=answer,
                 counted=counted,
+                account=self._funds.account(lease),
+                verdicts=verdicts,
+                rules=self._board.rules(lease.key[0]),
                 now=now,
             )
         except ReportConflict as error:
@@ -158,7 +173,20 @@ class Reports:
             detail = f"the history cannot take the report now, keep it and send it again: {error}"
             raise Refused(ProblemCode.UNAVAILABLE, detail) from error
         _count(request)
-        return committed
+        amount = Amount(committed.usd, committed.tokens)
+        self._funds.settle(lease, amount, goes_on=committed.answer.next is Next.ITERATE)
+        if verdicts:
+            await self._learning.learned((lease.key[0], lease.worker))
+        return committed.answer
+
+    def _verdicts(
+        self, lease: Lease, bead: Bead | None, request: ReportRequest, *, answer: ReportAnswer, counted: bool
+    ) -> list[Verdict]:
+        worker = self._store.worker((lease.key[0], lease.worker))
+        if bead is None or worker is None:
+            return []
+        outcome = request.outcome
+        return self._learning.verdicts(bead, worker, outcome, after=answer.next, counted=counted)
 
     def _settle(self, lease: Lease, answer: ReportAnswer) -> None:
         if answer.next is Next.ITERATE:
@@ -200,7 +228,10 @@ class Reports:
                 await self._questions.ask(bead, moved.question, report.request)
             if moved.next is Next.ITERATE and report.answer.next is not Next.ITERATE:
                 status = lifecycle.released(
-                    bead, message=report.answer.reason, now=report.received_at, backoff=self._backoff
+                    bead.model_copy(update={"status": status}),
+                    message=report.answer.reason,
+                    now=report.received_at,
+                    backoff=self._backoff,
                 )
             promised = bead.model_copy(update={"status": status})
             status = lifecycle.derive(promised, self._board.view(key), self._clock.now())

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from ringmaster_operator import metrics
 from ringmaster_operator.board import lifecycle
 from ringmaster_operator.board.board import Board
+from ringmaster_operator.board.budgets import Amount
 from ringmaster_operator.board.lifecycle import Backoff
 from ringmaster_operator.claims.briefing import Briefing
 from ringmaster_operator.claims.desk import Desk
+from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Lease, Leases
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.claims.reports import Reports
@@ -64,6 +66,7 @@ class ClaimService:
         briefing: Briefing,
         desk: Desk,
         reports: Reports,
+        funds: Funds,
         clock: Clock,
         backoff: Backoff,
     ) -> None:
@@ -76,6 +79,7 @@ class ClaimService:
         self._briefing = briefing
         self._desk = desk
         self._reports = reports
+        self._funds = funds
         self._clock = clock
         self._backoff = backoff
         self._look = asyncio.Event()
@@ -97,8 +101,16 @@ class ClaimService:
         lease = await self._lease(caller, claim_id, request.fence)
         self._leases.renew(lease, self._clock.monotonic())
         lease.progress = request.progress
+        spent = self._funds.heard(lease)
         order, reason = self._order(lease)
-        return HeartbeatAnswer(order=order, reason=reason, lease_seconds=self._leases.seconds)
+        if spent and order in (Order.CONTINUE, Order.FINISH):
+            order, reason = Order.RELEASE, spent
+        return HeartbeatAnswer(
+            order=order,
+            reason=reason,
+            lease_seconds=self._leases.seconds,
+            allowance=self._funds.allowance(claim_id),
+        )
 
     async def work(self, caller: Caller, claim_id: str, fence: int) -> WorkAnswer:
         """GET /claims/{id}/work: the bead as it is now."""
@@ -153,6 +165,7 @@ class ClaimService:
             lease = self._leases.hold(bead, self._clock.monotonic())
             if lease is not None:
                 held.add(lease.claim_id)
+                self._funds.recover(lease)
                 if await self._history.find_claim(claim_id=lease.claim_id) is None:
                     await self._desk.record(bead, self._store.worker((lease.key[0], lease.worker)))
         for attempt in await self._history.open_attempts():
@@ -188,6 +201,8 @@ class ClaimService:
             return
         lease.closing = True
         try:
+            if lost:
+                await self._funds.lost(lease)
             await self._end_attempt(lease.uid, lease.fence, message)
             await self._write_back(lease, message, lost)
         except BaseException:
@@ -245,15 +260,17 @@ class ClaimService:
         metrics.reports_refused.inc()
         try:
             attempt = await self._history.find_claim(claim_id=claim_id)
-            await self._history.refuse_report(
+            usd, tokens = await self._history.refuse_report(
                 bead_uid=attempt.bead_uid if attempt else "",
                 bead=attempt.bead if attempt else "",
                 claim_id=claim_id,
                 namespace=caller.namespace,
                 request=request,
                 reason=why,
+                worker=caller.worker,
                 now=self._clock.now(),
             )
+            self._funds.late(caller.namespace, caller.worker, Amount(usd, tokens))
         except HistoryUnavailable as error:
             raise Refused(ProblemCode.UNAVAILABLE, f"the history cannot be written: {error}") from error
 

@@ -15,13 +15,18 @@ from ringmaster_operator.history.errors import (
 from ringmaster_operator.history.history import History
 from ringmaster_operator.history.records import (
     AttemptSummary,
+    CapabilityChange,
     StoredAttempt,
     StoredReport,
     StoredSession,
 )
+from ringmaster_operator.history.spending import Account, StoredSpending, heard_source
 
 __all__ = [
+    "Account",
     "AttemptSummary",
+    "CapabilityChange",
+    "Committed",
     "History",
     "HistoryCorrupt",
     "HistoryError",
@@ -32,4 +37,6 @@ __all__ = [
     "StoredAttempt",
     "StoredReport",
     "StoredSession",
+    "StoredSpending",
+    "heard_source",
 ]

@@ -17,7 +17,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
 
-from ringmaster_operator.history import queries, recorder, reports
+from ringmaster_operator.history import capabilities, queries, recorder, reports, spending
 from ringmaster_operator.history.errors import HistoryError, damaged, explained, unavailable
 from ringmaster_operator.history.postgres import READERS, PostgresBackend
 from ringmaster_operator.history.sqlite import SqliteBackend
@@ -123,9 +123,12 @@ class History:
     end_attempt = _writes(recorder.end_attempt)
     commit_report = _writes(reports.commit_report)
     refuse_report = _writes(reports.refuse_report)
+    book = _writes(spending.book)
     mark_applied = _writes(reports.mark_applied)
     save_session = _writes(recorder.save_session)
     forget_sessions = _writes(recorder.forget_sessions)
+    reset_capability = _writes(capabilities.reset_capability)
+    note_override = _writes(capabilities.note_override)
 
     find_report = _reads(queries.find_report)
     unapplied_reports = _reads(queries.unapplied_reports)
@@ -133,8 +136,11 @@ class History:
     open_attempts = _reads(queries.open_attempts)
     iterations_of = _reads(queries.iterations_of)
     agent_session_of = _reads(queries.agent_session_of)
-    spent_today = _reads(queries.spent_today)
+    spent_today = _reads(spending.spent_today)
+    spent_since = _reads(spending.spent_since)
     session = _reads(queries.session)
     outcome_counts = _reads(queries.outcome_counts)
     attempts_of = _reads(queries.attempts_of)
     attempts_in = _reads(queries.attempts_in)
+    evidence_of = _reads(capabilities.evidence_of)
+    capability_changes = _reads(capabilities.capability_changes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, func
@@ -19,7 +18,6 @@ from ringmaster_operator.resources.protocol import (
     ReportRequest,
     VerifyResult,
 )
-from ringmaster_operator.resources.worker import Spent
 
 _LESSON = 2000
 """Characters of a lesson: it goes into the next prompt."""
@@ -119,24 +117,6 @@ def agent_session_of(db: Session, *, bead_uid: str) -> str | None:
 def _usd() -> ColumnElement[Any]:
     """A request's price: from the table, else the agent's own figure."""
     return func.coalesce(col(UsageRow.computed_usd), col(UsageRow.reported_usd))
-
-
-def spent_today(db: Session, *, namespace: str, worker: str | None = None, now: datetime) -> Spent:
-    """Dollars and tokens of the UTC day of `now`, by one Worker or by all of the namespace."""
-    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    end = day + timedelta(days=1)
-    sums = select(func.sum(_usd()), func.sum(col(UsageRow.input_tokens) + col(UsageRow.output_tokens))).where(
-        UsageRow.namespace == namespace, UsageRow.at >= day, UsageRow.at < end
-    )
-    lumps = select(func.sum(IterationRow.lump_usd)).where(
-        IterationRow.namespace == namespace, IterationRow.at >= day, IterationRow.at < end
-    )
-    if worker is not None:
-        sums = sums.where(UsageRow.worker == worker)
-        lumps = lumps.where(IterationRow.worker == worker)
-    usd, tokens = db.exec(sums).one()
-    lump = db.exec(lumps).one()
-    return Spent(usd=float(usd or 0) + float(lump or 0), tokens=int(tokens or 0))
 
 
 def session(db: Session, *, namespace: str, worker: str, name: str) -> StoredSession | None:

@@ -24,6 +24,15 @@ class StoredReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """A report that is kept: its answer, and what it adds to the sums (nothing when it was kept before)."""
+
+    answer: ReportAnswer
+    usd: float = 0.0
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAttempt:
     """A claim, as recorded."""
 
@@ -71,3 +80,26 @@ class StoredSession:
     next_start_at: datetime | None
     started_at: datetime | None
     last_error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapabilityChange:
+    """One change of what is known of a Worker's capability."""
+
+    id: int
+    namespace: str
+    worker: str
+    profile: str
+    model: str
+    capability: str
+    at: datetime
+    cause: str
+    """outcome, reset or override."""
+    success: bool | None
+    weight: float
+    confidence: float
+    """What was learned, after the change."""
+    override: float | None
+    bead: str | None
+    report_id: str | None
+    person: str

@@ -6,15 +6,22 @@ crash between this commit and the API server leaves undone is finished from it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlmodel import Session, select
 
+from ringmaster_operator.evidence import Verdict
+from ringmaster_operator.history.capabilities import learn
 from ringmaster_operator.history.errors import ReportConflict
 from ringmaster_operator.history.recorder import attempt_of
+from ringmaster_operator.history.records import Committed
+from ringmaster_operator.history.spending import Account, book, booked_of
 from ringmaster_operator.history.tables import AttemptRow, IterationRow, ReportRow
 from ringmaster_operator.history.usage import keep_usage
 from ringmaster_operator.resources.bead import Outcome
+from ringmaster_operator.resources.costs import bill
+from ringmaster_operator.resources.project import ConfidenceRules
 from ringmaster_operator.resources.protocol import Next, ReportAnswer, ReportRequest
 
 _INT32 = 2**31 - 1
@@ -30,9 +37,14 @@ def commit_report(
     request: ReportRequest,
     answer: ReportAnswer,
     counted: bool = True,
+    verdicts: Sequence[Verdict] = (),
+    rules: ConfidenceRules | None = None,
+    account: Account | None = None,
     now: datetime,
-) -> ReportAnswer:
-    """Keep report, iteration, usage and, unless it iterates, the attempt's end. Returns the first answer.
+) -> Committed:
+    """Keep report, iteration, usage and, unless it iterates, the attempt's end. Gives the first answer.
+
+    verdicts are what it says of capabilities, by the rules of its project.
 
     Raises ReportConflict when another claim has used the report id.
     """
@@ -42,7 +54,7 @@ def commit_report(
             raise ReportConflict(
                 f"report id {request.report_id} belongs to another claim; make a fresh id for every report"
             )
-        return ReportAnswer.read(known.answer)
+        return Committed(answer=ReportAnswer.read(known.answer))
     db.add(
         ReportRow(
             report_id=request.report_id,
@@ -65,13 +77,36 @@ def commit_report(
     iteration = _iteration(attempt, request, now)
     db.add(iteration)
     db.flush()
-    iteration.lump_usd = keep_usage(db, attempt=attempt, iteration=iteration, usage=request.usage)
+    added = keep_usage(db, attempt=attempt, iteration=iteration, usage=request.usage)
+    iteration.lump_usd = added.lump_usd
+    book(
+        db,
+        source=request.report_id,
+        claim_id=claim_id,
+        bead_uid=bead_uid,
+        namespace=namespace,
+        bead=bead,
+        worker=attempt.worker,
+        account=account or Account(),
+        usd=added.usd,
+        tokens=added.tokens,
+        now=now,
+    )
     attempt.branch, attempt.commit = request.branch or attempt.branch, request.commit or attempt.commit
     if answer.next is Next.ITERATE:
         attempt.iteration = answer.iteration
     elif attempt.ended_at is None:
         _end(attempt, request.outcome, counted=counted, now=now)
-    return answer
+    if verdicts:
+        learn(
+            db,
+            attempt=attempt,
+            report_id=request.report_id,
+            verdicts=verdicts,
+            rules=rules or ConfidenceRules(),
+            now=now,
+        )
+    return Committed(answer=answer, usd=added.usd, tokens=added.tokens)
 
 
 def _end(attempt: AttemptRow, outcome: Outcome, *, counted: bool, now: datetime) -> None:
@@ -131,12 +166,17 @@ def refuse_report(
     claim_id: str,
     request: ReportRequest,
     reason: str,
+    worker: str = "",
+    account: Account | None = None,
     now: datetime,
-) -> None:
-    """Keep a report that was not accepted, and why; once per report id and claim."""
+) -> tuple[float, int]:
+    """Keep a report that was not accepted, and why; once per report id and claim.
+
+    What it used is spent all the same: returns the dollars and tokens that were not booked before.
+    """
     key = f"{request.report_id}/refused/{claim_id}"  # a report id has no slash
     if db.exec(select(ReportRow.id).where(ReportRow.report_id == key)).first() is not None:
-        return
+        return 0.0, 0
     db.add(
         ReportRow(
             report_id=key,
@@ -152,6 +192,25 @@ def refuse_report(
             refusal=reason,
         )
     )
+    heard = booked_of(db, claim_id=claim_id, iteration=request.iteration)
+    if not bead_uid or heard is None:
+        return 0.0, 0
+    total = bill(request.usage)
+    usd, tokens = max(0.0, total.usd - heard[0]), max(0, total.tokens - heard[1])
+    book(
+        db,
+        source=key,
+        claim_id=claim_id,
+        bead_uid=bead_uid,
+        namespace=namespace,
+        bead=bead,
+        worker=worker,
+        account=account or Account(),
+        usd=usd,
+        tokens=tokens,
+        now=now,
+    )
+    return usd, tokens
 
 
 def mark_applied(db: Session, *, report_id: str) -> None:

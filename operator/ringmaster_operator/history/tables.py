@@ -195,6 +195,33 @@ class UsageRow(Table, table=True):
     at: datetime = Field(sa_type=UtcTime)
 
 
+class SpendingRow(Table, table=True):
+    """What one report added to the sums, and whom it counts for: what budgets are added up from."""
+
+    __tablename__ = "spending"
+    __table_args__ = (
+        UniqueConstraint("source"),
+        Index(None, "at"),
+        Index(None, "claim_id"),
+        Index(None, "namespace", "at"),
+    )
+
+    id: int = Field(default=None, primary_key=True, sa_type=Identity)
+    source: str = Field(sa_type=Words)
+    """The report's id; or what else tells that it is booked already."""
+    claim_id: str
+    bead_uid: str
+    namespace: str
+    bead: str
+    worker: str
+    requested_by: str = Field(default="", sa_type=Words)
+    labels: str = Field(default="", sa_type=Words)
+    """The bead's labels as it was worked: key=value, a line each."""
+    usd: float
+    tokens: int = Field(sa_type=BigInteger)
+    at: datetime = Field(sa_type=UtcTime)
+
+
 class SessionRow(Table, table=True):
     """What a runtime must remember of a session over restarts of the operator."""
 

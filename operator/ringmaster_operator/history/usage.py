@@ -6,6 +6,7 @@ within the attempt, and of two readings the larger is kept.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import insert
@@ -13,30 +14,29 @@ from sqlmodel import Session, col, select
 
 from ringmaster_operator.history.columns import clean
 from ringmaster_operator.history.tables import AttemptRow, IterationRow, UsageRow
+from ringmaster_operator.resources.costs import bill, readings
 from ringmaster_operator.resources.protocol import ModelUsage, Usage
 
 
-def _size(reading: ModelUsage | UsageRow) -> tuple[int, float]:
-    return (
-        reading.input_tokens + reading.output_tokens,
-        reading.computed_usd or reading.reported_usd or 0.0,
-    )
+@dataclass(frozen=True)
+class Added:
+    """What a report adds to the sums: repeated readings of earlier ones add nothing."""
+
+    usd: float
+    tokens: int
+    lump_usd: float
+    """The part of usd that no single request carries."""
 
 
-def keep_usage(db: Session, *, attempt: AttemptRow, iteration: IterationRow, usage: Usage) -> float:
-    """Store the readings; returns the USD of the agent's own total that no single request carries."""
-    readings: dict[str, ModelUsage] = {}
-    for reading in usage.requests:
-        position = clean(reading.position)
-        other = readings.get(position)
-        if other is None or _size(reading) > _size(other):
-            readings[position] = reading
+def keep_usage(db: Session, *, attempt: AttemptRow, iteration: IterationRow, usage: Usage) -> Added:
+    """Store the readings."""
+    cleaned = [row.model_copy(update={"position": clean(row.position)}) for row in usage.requests]
+    usage = usage.model_copy(update={"requests": cleaned})
+    told = readings(usage)
     known = {
         row.position: row
         for row in db.exec(
-            select(UsageRow).where(
-                UsageRow.attempt_id == attempt.id, col(UsageRow.position).in_(list(readings))
-            )
+            select(UsageRow).where(UsageRow.attempt_id == attempt.id, col(UsageRow.position).in_(list(told)))
         )
     }
     common = {
@@ -47,14 +47,25 @@ def keep_usage(db: Session, *, attempt: AttemptRow, iteration: IterationRow, usa
         "at": iteration.at,
     }
     fresh: list[dict[str, Any]] = []
-    for position, reading in readings.items():
-        figures = reading.model_dump() | {"position": position, "price_version": usage.price_version}
+    usd, tokens = 0.0, 0
+    for position, reading in told.items():
+        figures = reading.model_dump() | {"price_version": usage.price_version}
         row = known.get(position)
+        before = (0, 0.0) if row is None else _size(row)
         if row is None:
             fresh.append(common | figures)
-        elif _size(reading) > _size(row):
+        elif _size(reading) > before:
             row.sqlmodel_update(figures)
+        else:
+            continue
+        tokens += _size(reading)[0] - before[0]
+        usd += _size(reading)[1] - before[1]
     if fresh:  # thousands in one report must not hold up the writer: no objects for them
         db.connection().execute(insert(UsageRow), fresh)
-    priced = any(r.computed_usd is not None or r.reported_usd is not None for r in readings.values())
-    return 0.0 if priced else usage.reported_usd or 0.0
+    lump = bill(usage).lump_usd
+    return Added(usd=max(0.0, usd) + lump, tokens=max(0, tokens), lump_usd=lump)
+
+
+def _size(reading: ModelUsage | UsageRow) -> tuple[int, float]:
+    price = reading.computed_usd if reading.computed_usd is not None else reading.reported_usd
+    return reading.input_tokens + reading.output_tokens, price or 0.0

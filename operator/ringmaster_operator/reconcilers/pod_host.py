@@ -11,7 +11,7 @@ from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kube
 from ringmaster_operator.reconcilers.pod_launch import PodLauncher
 from ringmaster_operator.reconcilers.worker_sessions import Ended
-from ringmaster_operator.reconcilers.workers import WorkerReconciler
+from ringmaster_operator.reconcilers.workers import Standing, WorkerReconciler
 from ringmaster_operator.resources.worker import RuntimeKind
 from ringmaster_operator.runtimes.pod.runtime import PodRuntime
 from ringmaster_operator.settings import Settings
@@ -34,6 +34,7 @@ def pod_host(
     clock: Clock,
     ended: Ended,
     changed: Callable[[], None],
+    standing: Standing,
 ) -> WorkerReconciler:
     """The reconciler of all Workers of runtime Pod; url is what their sessions call.
 
@@ -54,6 +55,7 @@ def pod_host(
         workers=settings.reconcile_workers,
         ended=ended,
         changed=changed,
+        standing=standing,
     )
 
 

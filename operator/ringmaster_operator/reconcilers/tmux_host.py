@@ -15,7 +15,7 @@ from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kube
 from ringmaster_operator.reconcilers.tmux_launch import TmuxLauncher
 from ringmaster_operator.reconcilers.worker_sessions import Ended
-from ringmaster_operator.reconcilers.workers import WorkerReconciler
+from ringmaster_operator.reconcilers.workers import Standing, WorkerReconciler
 from ringmaster_operator.resources.worker import RuntimeKind, Worker
 from ringmaster_operator.runtimes.tmux.runtime import TmuxRuntime
 from ringmaster_operator.settings import STATE, Settings
@@ -34,6 +34,7 @@ def tmux_host(
     clock: Clock,
     ended: Ended,
     changed: Callable[[], None],
+    standing: Standing,
 ) -> WorkerReconciler:
     """The reconciler of the Workers of host settings.tmux_host; url is what their sessions call.
 
@@ -55,6 +56,7 @@ def tmux_host(
         workers=settings.reconcile_workers,
         ended=ended,
         changed=changed,
+        standing=standing,
     )
 
 

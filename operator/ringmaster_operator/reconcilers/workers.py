@@ -11,7 +11,6 @@ from datetime import timedelta
 
 from ringmaster_operator import metrics
 from ringmaster_operator.board.board import Board
-from ringmaster_operator.board.budgets import project_within_budget, worker_within_budget
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.events import Events, Note
 from ringmaster_operator.history import History
@@ -21,7 +20,7 @@ from ringmaster_operator.reconcilers.queue import WorkQueue
 from ringmaster_operator.reconcilers.session_plan import Facts, SessionPlan, plan_sessions
 from ringmaster_operator.reconcilers.worker_holders import Holders
 from ringmaster_operator.reconcilers.worker_sessions import Ended, WorkerSessions
-from ringmaster_operator.reconcilers.worker_status import Obstacle, worker_status
+from ringmaster_operator.reconcilers.worker_status import Obstacle, stuck, worker_status
 from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.resources.worker import Mode, Session, Spent, Worker
 from ringmaster_operator.runtimes.protocol import Runtime, SessionFault, SessionInfo
@@ -38,6 +37,9 @@ OBSTACLE_LOOK = timedelta(seconds=15)
 """How soon it is noticed that what was missing is there."""
 SECRET_LOOK = timedelta(minutes=5)
 """How soon a changed Secret is noticed."""
+
+Standing = Callable[[Worker], tuple[Spent, str]]
+"""What a Worker has spent today, and what limit is reached, in words."""
 
 
 class WorkerReconciler:
@@ -63,6 +65,7 @@ class WorkerReconciler:
         workers: int,
         ended: Ended,
         changed: Callable[[], None],
+        standing: Standing,
     ) -> None:
         self._store = store
         self._board = board
@@ -75,6 +78,7 @@ class WorkerReconciler:
         self._mine = mine
         self._namespace = namespace
         self._changed = changed
+        self._standing = standing
         self._sessions = WorkerSessions(
             runtime=runtime, launcher=launcher, history=history, events=events, clock=clock, ended=ended
         )
@@ -183,7 +187,7 @@ class WorkerReconciler:
 
     async def _write(self, worker: Worker, plan: SessionPlan, obstacle: Obstacle | None) -> str:
         """Patch the status where it differs; returns what budget is spent, if any. Raises Conflict."""
-        spent, over = await self._spent(worker)
+        spent, over = self._standing(worker)
         status = worker_status(
             worker,
             sessions=[self._shown(worker.key, item) for item in plan.sessions],
@@ -200,22 +204,13 @@ class WorkerReconciler:
             body = await self._kube.patch_status(WORKERS, *worker.key, patch, version=version)
             self._store.observe(body)
             self._changed()
+            for note in stuck(worker.status.sessions, status.sessions):
+                self._events.tell("Worker", worker.metadata, note)
         return over
 
     def _shown(self, key: Key, session: Session) -> Session:
         command = self._runtime.attach_command((key[0], session.name))
         return session.model_copy(update={"attach": shlex.join(command)})
-
-    async def _spent(self, worker: Worker) -> tuple[Spent, str]:
-        namespace, name = worker.key
-        now = self._clock.now()
-        spent = await self._history.spent_today(namespace=namespace, worker=name, now=now)
-        within, message = worker_within_budget(worker, spent.usd, spent.tokens)
-        project = self._board.project(namespace)
-        if within and project is not None:
-            everyone = await self._history.spent_today(namespace=namespace, worker=None, now=now)
-            within, message = project_within_budget(project, everyone.usd, everyone.tokens)
-        return spent, message
 
     async def _release(self, worker: Worker) -> None:
         """Nothing runs any more: clean up, and let the Worker go."""

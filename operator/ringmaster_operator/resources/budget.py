@@ -34,9 +34,9 @@ class Each(StrEnum):
     holds=lambda s: s.usd is not None or s.tokens is not None,
 )
 @rule(
-    "self.per != 'Bead' || !has(self.each)",
-    "each is for per Day and Month: with per Bead every bead has its own",
-    holds=lambda s: s.per is not Period.BEAD or s.each is None,
+    "self.per != 'Bead' || !(has(self.each) || has(self.worker))",
+    "each and worker are for per Day and Month: with per Bead every bead has its own, whoever works it",
+    holds=lambda s: s.per is not Period.BEAD or (s.each is None and s.worker is None),
 )
 class Budget(Model):
     """A limit on what a part of the work uses; what it counts fits all of worker, user and labels."""

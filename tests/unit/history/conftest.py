@@ -87,8 +87,9 @@ class Work:
         now: datetime = NOON,
         reason: str = "",
         counted: bool = True,
+        **more: Any,
     ) -> ReportAnswer:
-        return await self.history.commit_report(
+        committed = await self.history.commit_report(
             bead_uid=self.uid,
             namespace=self.namespace,
             bead=self.bead,
@@ -99,7 +100,9 @@ class Work:
             ),
             counted=counted,
             now=now,
+            **more,
         )
+        return committed.answer
 
 
 @pytest.fixture

@@ -168,7 +168,7 @@ async def test_the_day_is_utc_and_the_operators(history: History, work: Make) ->
         ([{}], 2.0, 2.0),
         ([{"computed_usd": 0.5}], 2.0, 0.5),
         ([{"computed_usd": 0.5, "reported_usd": 9.0}], None, 0.5),
-        ([{"reported_usd": 0.75}, {}], 2.0, 0.75),
+        ([{"reported_usd": 0.75}, {}], 2.0, 2.0),
     ],
     ids=["total-only", "unpriced", "priced", "both", "reported"],
 )

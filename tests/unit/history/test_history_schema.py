@@ -26,8 +26,8 @@ REBUILD = '''
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "next"
+down_revision = "HEAD"
 
 def upgrade():
     with op.batch_alter_table("attempt") as table:
@@ -38,8 +38,8 @@ BREAK = '''
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "next"
+down_revision = "HEAD"
 
 def upgrade():
     op.create_table("half", sa.Column("id", sa.Integer()))
@@ -61,7 +61,7 @@ def raw(url: str, run: Callable[[Connection], Any]) -> Any:
 def next_version(monkeypatch: pytest.MonkeyPatch, folder: Path, migration: str) -> None:
     """As if a newer Ringmaster with one more migration were installed."""
     shutil.copytree(Path(migrate.__file__).with_name("migrations"), folder)
-    (folder / "versions" / "0002_next.py").write_text(migration)
+    (folder / "versions" / "next.py").write_text(migration.replace("HEAD", migrate.head()))
     monkeypatch.setattr(migrate, "_script", lambda: ScriptDirectory(folder))
 
 
@@ -121,8 +121,8 @@ async def test_an_upgrade_that_fails_leaves_everything_as_it_was(
 
 async def test_a_newer_schema_is_refused(database_url: str) -> None:
     await fill(database_url)
-    raw(database_url, lambda c: c.execute(text("UPDATE alembic_version SET version_num = '0999'")))
-    with pytest.raises(HistoryTooNew, match=r"newer Ringmaster \(schema 0999"):
+    raw(database_url, lambda c: c.execute(text("UPDATE alembic_version SET version_num = '99990'")))
+    with pytest.raises(HistoryTooNew, match=r"newer Ringmaster \(schema 99990"):
         await History.open(database_url)
     assert raw(database_url, lambda c: c.execute(text("SELECT count(*) FROM usage")).scalar()) == 3
 

@@ -1,0 +1,260 @@
+"""Money and tokens: who may begin, who may go on, and what is said when a limit comes near.
+
+The arithmetic is board/ledger.py's; this keeps it in step with claims, heartbeats, reports and the history.
+Nothing here asks the database while a claim waits.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from ringmaster_operator.board.board import Board
+from ringmaster_operator.board.budgets import (
+    NOTHING,
+    Amount,
+    Payer,
+    Purse,
+    payer,
+    purses,
+    purses_of,
+    spent_words,
+    warning_words,
+)
+from ringmaster_operator.board.ledger import Estimates, Ledger
+from ringmaster_operator.claims.leases import Lease
+from ringmaster_operator.clock import Clock
+from ringmaster_operator.events import Events, Note
+from ringmaster_operator.history import Account, History, heard_source
+from ringmaster_operator.resources.base import Metadata
+from ringmaster_operator.resources.bead import Bead
+from ringmaster_operator.resources.costs import bill, without_dollars
+from ringmaster_operator.resources.project import CONFIG_MAP
+from ringmaster_operator.resources.protocol import Allowance, Progress, ReportRequest
+from ringmaster_operator.resources.worker import Spent, Worker
+from ringmaster_operator.store import Store
+
+log = logging.getLogger(__name__)
+
+WARNED = "BudgetNearlySpent"
+SPENT = "BudgetSpent"
+
+
+class Funds:
+    """The budgets of all namespaces."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        board: Board,
+        history: History,
+        events: Events,
+        clock: Clock,
+        estimate: Amount,
+    ) -> None:
+        self._store = store
+        self._board = board
+        self._history = history
+        self._events = events
+        self._clock = clock
+        self._ledger = Ledger()
+        self._estimates = Estimates(estimate)
+        self._told: dict[tuple[Purse, str], datetime] = {}
+
+    async def load(self) -> None:
+        """At start: what was spent this month. Raises HistoryError."""
+        now = self._clock.now()
+        month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        for row in await self._history.spent_since(since=month):
+            who = Payer(row.namespace, row.worker, row.account.requested_by, row.account.labels)
+            amount = Amount(row.usd, row.tokens)
+            self._ledger.post(who, amount, row.at)
+            self._estimates.learn((row.profile, row.model, row.type), amount)
+
+    def refusals(self, worker: Worker) -> Callable[[Bead], str]:
+        """Why this Worker may not begin a bead now, in words; empty when it may. For one choice only.
+
+        Beads that no budget tells apart share an answer: thousands may be asked about.
+        """
+        project, now = self._board.project(worker.metadata.namespace), self._clock.now()
+        budgets = project.budgets if project is not None else []
+        keys = {key for budget in budgets for key in budget.labels}
+        known: dict[tuple[object, ...], str] = {}
+
+        def refusal(bead: Bead) -> str:
+            who = payer(worker.metadata.name, bead)
+            alike = (_kind(worker, bead), who.user, frozenset(i for i in who.labels if i[0] in keys))
+            if alike not in known:
+                limits = purses(worker, project, who)
+                known[alike] = self._ledger.refusal(limits, self._estimate(worker, bead), now)
+            return known[alike]
+
+        return refusal
+
+    def reserve(self, claim_id: str, worker: Worker, bead: Bead) -> None:
+        """Set aside what the claim's first iteration is estimated to use."""
+        who, limits = self._limits(worker, bead)
+        self._ledger.reserve(claim_id, who, limits, self._estimate(worker, bead), self._clock.now())
+
+    def free(self, claim_id: str) -> None:
+        """The claim is over, or was never made."""
+        self._ledger.free(claim_id)
+
+    def recover(self, lease: Lease) -> None:
+        """A claim that runs since before this operator did."""
+        bead, worker = self._store.bead(lease.key), self._worker(lease)
+        if bead is not None and worker is not None and self._ledger.of(lease.claim_id) is None:
+            self.reserve(lease.claim_id, worker, bead)
+
+    def allowance(self, claim_id: str) -> Allowance | None:
+        """What the claim's iteration may use without asking; None where no budget stops sessions."""
+        item = self._ledger.of(claim_id)
+        if item is None:
+            return None
+        worker = self._store.worker((item.payer.namespace, item.payer.worker))
+        strict = [purse for purse in self._purses(worker, item.payer) if purse.stops_sessions]
+        if not strict:
+            return None
+        return Allowance(
+            usd=item.granted.usd if any(purse.usd is not None for purse in strict) else None,
+            tokens=item.granted.tokens if any(purse.tokens is not None for purse in strict) else None,
+        )
+
+    def heard(self, lease: Lease) -> str:
+        """Take in a heartbeat's figures; why the session must stop at its next turn, else nothing."""
+        item = self._ledger.of(lease.claim_id)
+        if item is None:
+            return ""
+        used = self._used(lease, lease.progress)
+        return self._ledger.use(
+            lease.claim_id, self._purses(self._worker(lease), item.payer), used, self._clock.now()
+        )
+
+    def priced(self, lease: Lease, request: ReportRequest) -> ReportRequest:
+        """The report as it counts: under a flat rate tokens without dollars."""
+        worker = self._worker(lease)
+        if worker is None or not worker.spec.budget.flat_rate:
+            return request
+        return request.model_copy(update={"usage": without_dollars(request.usage)})
+
+    def may_go_on(self, lease: Lease, request: ReportRequest) -> str:
+        """Why another iteration may not follow this one; when it may (empty), its part is set aside."""
+        bead, worker = self._store.bead(lease.key), self._worker(lease)
+        if bead is None or worker is None:
+            return ""
+        who, limits = self._limits(worker, bead)
+        gone, now, estimate = _amount(request), self._clock.now(), self._estimate(worker, bead)
+        refusal = self._ledger.refusal(limits, estimate, now, claim_id=lease.claim_id, gone=gone)
+        if not refusal:
+            self._ledger.reserve(lease.claim_id, who, limits, estimate, now, gone=gone)
+        return refusal
+
+    def settle(self, lease: Lease, amount: Amount, *, goes_on: bool) -> None:
+        """A report was committed; amount is what it adds to the books."""
+        who, now = self._payer(lease), self._clock.now()
+        self._ledger.settle(lease.claim_id, who, amount, now, goes_on=goes_on)
+        bead, worker = self._store.bead(lease.key), self._worker(lease)
+        if bead is not None and worker is not None:
+            self._estimates.learn(_kind(worker, bead), amount)
+            self._warn(worker, who, now)
+
+    async def lost(self, lease: Lease) -> None:
+        """A session fell silent: what it last told of its iteration is booked. Raises HistoryUnavailable."""
+        used, who, now = self._used(lease, lease.progress), self._payer(lease), self._clock.now()
+        if used == NOTHING:
+            return
+        fresh = await self._history.book(
+            source=heard_source(lease.claim_id, lease.iteration),
+            claim_id=lease.claim_id,
+            bead_uid=lease.uid,
+            namespace=lease.key[0],
+            bead=lease.key[1],
+            worker=lease.worker,
+            account=self.account(lease),
+            usd=used.usd,
+            tokens=used.tokens,
+            now=now,
+        )
+        if fresh:
+            self._ledger.post(who, used, now)
+
+    def late(self, namespace: str, worker: str, amount: Amount) -> None:
+        """A report that came too late is spent money all the same."""
+        if amount != NOTHING:
+            self._ledger.post(Payer(namespace, worker), amount, self._clock.now())
+
+    def account(self, lease: Lease) -> Account:
+        """Whom the work counts for, as the history keeps it."""
+        who = self._payer(lease)
+        return Account(requested_by=who.user, labels=who.labels)
+
+    def standing(self, worker: Worker) -> tuple[Spent, str]:
+        """What a Worker has spent today, and what limit of its own or its project's is reached, in words."""
+        now = self._clock.now()
+        today = self._ledger.today(worker.key, now)
+        reached = ""
+        for purse in purses_of(worker, self._board.project(worker.metadata.namespace)):
+            spent = self._ledger.spent(purse, now)
+            if purse.reached(spent):
+                reached = reached or spent_words(purse, spent)
+        return Spent(usd=round(today.usd, 6), tokens=today.tokens), reached
+
+    def _estimate(self, worker: Worker, bead: Bead) -> Amount:
+        found = self._estimates.of(_kind(worker, bead))
+        return Amount(0.0, found.tokens) if worker.spec.budget.flat_rate else found
+
+    def _limits(self, worker: Worker, bead: Bead) -> tuple[Payer, tuple[Purse, ...]]:
+        who = payer(worker.metadata.name, bead)
+        return who, self._purses(worker, who)
+
+    def _purses(self, worker: Worker | None, who: Payer) -> tuple[Purse, ...]:
+        return purses(worker, self._board.project(who.namespace), who) if worker is not None else ()
+
+    def _payer(self, lease: Lease) -> Payer:
+        item, bead = self._ledger.of(lease.claim_id), self._store.bead(lease.key)
+        if item is not None:
+            return item.payer
+        return payer(lease.worker, bead) if bead is not None else Payer(lease.key[0], lease.worker)
+
+    def _worker(self, lease: Lease) -> Worker | None:
+        return self._store.worker((lease.key[0], lease.worker))
+
+    def _used(self, lease: Lease, progress: Progress) -> Amount:
+        worker = self._worker(lease)
+        flat = worker is not None and worker.spec.budget.flat_rate
+        return Amount(0.0 if flat else progress.usd or 0.0, progress.tokens)
+
+    def _warn(self, worker: Worker, who: Payer, now: datetime) -> None:
+        """One Event for each limit that comes near, and one when it is reached, each period."""
+        for purse in self._purses(worker, who):
+            spent = self._ledger.spent(purse, now)
+            if purse.reached(spent):
+                self._tell(purse, worker, SPENT, spent_words(purse, spent), now)
+            elif purse.warns(spent):
+                self._tell(purse, worker, WARNED, warning_words(purse), now)
+
+    def _tell(self, purse: Purse, worker: Worker, reason: str, message: str, now: datetime) -> None:
+        start = purse.start(now)
+        if self._told.get((purse, reason)) == start:
+            return
+        self._told[purse, reason] = start
+        note = Note(reason, message, warning=True)
+        if purse.where == "spec.budget":
+            self._events.tell("Worker", worker.metadata, note)
+        else:
+            meta = Metadata(name=CONFIG_MAP, namespace=purse.namespace)
+            self._events.tell("ConfigMap", meta, note)
+        log.warning("%s: %s", purse.namespace, message)
+
+
+def _kind(worker: Worker, bead: Bead) -> tuple[str, str, str]:
+    """As the history tells kinds of work apart."""
+    agent = worker.spec.agent
+    return agent.profile, bead.spec.routing.model or agent.model or "", bead.spec.type.value
+
+
+def _amount(request: ReportRequest) -> Amount:
+    total = bill(request.usage)
+    return Amount(total.usd, total.tokens)

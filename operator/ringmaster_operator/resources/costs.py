@@ -1,0 +1,73 @@
+"""What a usage comes to: one rule for the bead's own books and for the history's.
+
+A request costs what the price table says, else what the agent says of it. Where some have neither, the
+agent's own total counts if it is more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ringmaster_operator.resources.protocol import ModelUsage, Usage
+
+
+@dataclass(frozen=True)
+class Bill:
+    """Sums of one usage."""
+
+    usd: float = 0.0
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    output_tokens: int = 0
+    unpriced: int = 0
+    """Requests whose price nobody knows: usd is too low by these."""
+    lump_usd: float = 0.0
+    """The part of usd that no single request carries."""
+
+    @property
+    def tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+
+def price_of(row: ModelUsage) -> float | None:
+    """US dollars of one row; None when nobody knows."""
+    return row.computed_usd if row.computed_usd is not None else row.reported_usd
+
+
+def bill(usage: Usage) -> Bill:
+    """Add up a usage; of two readings of one position the larger counts."""
+    rows = list(readings(usage).values())
+    priced = sum(price_of(row) or 0.0 for row in rows)
+    unpriced = sum(row.requests for row in rows if price_of(row) is None)
+    lump = 0.0
+    if usage.reported_usd is not None and (unpriced or not rows):
+        lump, unpriced = max(0.0, usage.reported_usd - priced), 0
+    return Bill(
+        usd=priced + lump,
+        input_tokens=sum(row.input_tokens for row in rows),
+        cached_input_tokens=sum(row.cache_read_tokens for row in rows),
+        output_tokens=sum(row.output_tokens for row in rows),
+        unpriced=unpriced,
+        lump_usd=lump,
+    )
+
+
+def readings(usage: Usage) -> dict[str, ModelUsage]:
+    """The rows by position: agents repeat their figures, and the larger reading is the later one."""
+    found: dict[str, ModelUsage] = {}
+    for row in usage.requests:
+        other = found.get(row.position)
+        if other is None or size(row) > size(other):
+            found[row.position] = row
+    return found
+
+
+def size(row: ModelUsage) -> tuple[int, float]:
+    """What of two readings of a position tells which is the later one."""
+    return row.input_tokens + row.output_tokens, price_of(row) or 0.0
+
+
+def without_dollars(usage: Usage) -> Usage:
+    """The same tokens under a plan that is paid as a whole: each request costs nothing more."""
+    rows = [row.model_copy(update={"computed_usd": 0.0, "reported_usd": None}) for row in usage.requests]
+    return Usage(requests=rows, price_version="flat rate")
