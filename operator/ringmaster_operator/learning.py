@@ -1,0 +1,91 @@
+"""What outcomes teach, between the history that keeps it and the board that judges by it.
+
+The history is the truth: after each report it is read again, so that what the board holds is always something
+that was committed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from ringmaster_operator.board.board import Board
+from ringmaster_operator.board.capabilities import subject_of, verdicts
+from ringmaster_operator.clock import Clock
+from ringmaster_operator.evidence import Verdict
+from ringmaster_operator.history import History, HistoryUnavailable
+from ringmaster_operator.resources.bead import Bead, Outcome
+from ringmaster_operator.resources.protocol import Next
+from ringmaster_operator.resources.worker import Capability, Worker
+
+log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+"""(namespace, Worker)."""
+
+
+class Learning:
+    """Keeps the board's registry in step with the history."""
+
+    def __init__(self, *, board: Board, history: History, clock: Clock) -> None:
+        self._board = board
+        self._history = history
+        self._clock = clock
+        self._listeners: list[Callable[[Key], None]] = []
+        self.asked: dict[tuple[str, str, str], str] = {}
+        """Who asked over the API for a change of (namespace, Worker, capability) that is under way."""
+
+    def listen(self, listener: Callable[[Key], None]) -> None:
+        """Called with the Worker of which more is known."""
+        self._listeners.append(listener)
+
+    async def load(self) -> None:
+        """At start: everything that was ever learned."""
+        for subject, evidence in await self._history.evidence_of():
+            self._board.registry.put(subject, evidence)
+
+    def verdicts(
+        self, bead: Bead, worker: Worker, outcome: Outcome, *, after: Next, counted: bool
+    ) -> list[Verdict]:
+        """What a report of this Worker says of capabilities."""
+        rules = self._board.rules(bead.metadata.namespace)
+        model = bead.spec.routing.model
+        standings = self._board.registry.standings(worker, rules, self._clock.now(), model=model)
+        return verdicts(bead, outcome, after=after, counted=counted, standings=standings)
+
+    async def learned(self, key: Key) -> None:
+        """Read again what is known of a Worker; never raises, for what was reported is safe already."""
+        try:
+            found = await self._history.evidence_of(namespace=key[0], worker=key[1])
+        except HistoryUnavailable as error:
+            log.warning("what is known of Worker %s/%s cannot be read: %s", *key, error)
+            return
+        news = [self._board.registry.put(subject, evidence) for subject, evidence in found]
+        if any(news):
+            for listener in self._listeners:
+                listener(key)
+
+    async def obey(self, worker: Worker, item: Capability) -> None:
+        """Forget what was learned when the Worker's reset asks for it and it was not yet done."""
+        subject = subject_of(worker, item.name)
+        known = self._board.registry.evidence(subject)
+        if item.reset is None or item.reset == known.last_reset:
+            return
+        await self._history.reset_capability(
+            subject=subject,
+            trigger=item.reset,
+            declared=item.confidence,
+            now=self._clock.now(),
+            person=self.asked.pop((*worker.key, item.name), ""),
+        )
+        await self.learned(worker.key)
+
+    async def note_override(self, worker: Worker, item: Capability, confidence: float) -> None:
+        """Keep that the override has changed; confidence is what was learned."""
+        await self._history.note_override(
+            subject=subject_of(worker, item.name),
+            override=item.override,
+            confidence=confidence,
+            now=self._clock.now(),
+            person=self.asked.pop((*worker.key, item.name), ""),
+        )
