@@ -16,6 +16,7 @@ import aiohttp
 from kubernetes.aio import client, config
 from kubernetes.aio.client.exceptions import ApiException
 
+from ringmaster_operator.kinds import ACCESS_REVIEWS as ACCESS_REVIEWS
 from ringmaster_operator.kinds import BACKUP_SCHEDULES as BACKUP_SCHEDULES
 from ringmaster_operator.kinds import BEADS as BEADS
 from ringmaster_operator.kinds import CONFIG_MAPS as CONFIG_MAPS
@@ -238,16 +239,28 @@ class Kube:
         status: Body = answer["status"]
         return status
 
-    async def token_review(self, token: str, *, audience: str) -> Body:
-        """What the API server says of a token: {authenticated, user, audiences, error}."""
+    async def token_review(self, token: str, *, audience: str | None = None) -> Body:
+        """What the API server says of a token: {authenticated, user, audiences, error}.
+
+        Without an audience it must be a token for the API server itself.
+        """
         body = {
             "apiVersion": TOKEN_REVIEWS.api_version,
             "kind": "TokenReview",
-            "spec": {"token": token, "audiences": [audience]},
+            "spec": {"token": token, **({"audiences": [audience]} if audience else {})},
         }
         answer = await self.request("POST", TOKEN_REVIEWS.path(), body=body)
         status: Body = answer.get("status", {})
         return status
+
+    async def may(self, user: Body, *, verb: str, kind: Kind, namespace: str) -> bool:
+        """Whether the user of a token review may do that with objects of this kind."""
+        resource = {"verb": verb, "group": kind.group, "resource": kind.plural, "namespace": namespace}
+        spec = {"user": user.get("username", ""), "resourceAttributes": resource}
+        spec.update({key: user[key] for key in ("groups", "uid", "extra") if key in user})
+        body = {"apiVersion": ACCESS_REVIEWS.api_version, "kind": "SubjectAccessReview", "spec": spec}
+        answer = await self.request("POST", ACCESS_REVIEWS.path(), body=body)
+        return bool(answer.get("status", {}).get("allowed"))
 
 
 def _permitted() -> None:

@@ -49,7 +49,7 @@ def run(kubeconfig: Kubeconfig = "", tmux_host: TmuxHost = "") -> None:
 
 
 def _serve(settings: object) -> int:
-    from ringmaster_operator import logs, process
+    from ringmaster_operator import logs, starting
     from ringmaster_operator.history import HistoryError
     from ringmaster_operator.kube import KubeError
     from ringmaster_operator.runtimes.protocol import SessionFault
@@ -59,7 +59,7 @@ def _serve(settings: object) -> int:
     assert isinstance(settings, Settings)  # noqa: S101 - typed lazily to keep --help fast
     logs.configure(style=settings.log_format, level=settings.log_level)
     try:
-        asyncio.run(process.run(settings))
+        asyncio.run(starting.run(settings))
     except (HistoryError, KubeError, ServerError, SessionFault) as error:
         print(f"ringmaster-operator: {error}", file=sys.stderr)
         return FAILED

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from collections.abc import Awaitable, Coroutine
-from contextlib import AsyncExitStack
 from typing import Any
 
+from fastapi import APIRouter
+
 from ringmaster_operator.api.app import build, waiting
+from ringmaster_operator.api.capabilities import Capabilities, routes
+from ringmaster_operator.api.people import People
 from ringmaster_operator.api.tokens import Tokens
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.budgets import Amount
@@ -28,7 +30,6 @@ from ringmaster_operator.handlers.watch import Watch
 from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kube
 from ringmaster_operator.last_seen import LastSeen
-from ringmaster_operator.leader import Leader, candidate
 from ringmaster_operator.learning import Learning
 from ringmaster_operator.reconcilers.backups import BackupReconciler
 from ringmaster_operator.reconcilers.beads import BeadReconciler
@@ -168,7 +169,8 @@ class Operator:
             await self.funds.load()
             await self.service.recover()
             tasks.extend(self._background(url))
-            front.app = build(service=self.service, tokens=tokens, ready=self.ready)
+            people = [self._capabilities()]
+            front.app = build(service=self.service, tokens=tokens, ready=self.ready, people=people)
             log.info("serving workers at %s", url)
             await self._stop.wait()
         finally:
@@ -176,6 +178,20 @@ class Operator:
         for task in (*tasks, http):
             if task.done() and not task.cancelled() and task.exception() is not None:
                 raise RuntimeError(f"{task.get_name()} ended unexpectedly") from task.exception()
+
+    def _capabilities(self) -> APIRouter:
+        """The routes for people."""
+        seconds = self.settings.token_cache_seconds
+        people = People(kube=self.kube, clock=self.clock, cache_seconds=seconds)
+        capabilities = Capabilities(
+            store=self.store,
+            board=self.board,
+            kube=self.kube,
+            history=self.history,
+            learning=self.learning,
+            clock=self.clock,
+        )
+        return routes(capabilities, people)
 
     def _background(self, url: str) -> list[asyncio.Task[None]]:
         loop = asyncio.get_running_loop()
@@ -250,57 +266,3 @@ class Operator:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.last_seen.flush()
-
-
-async def run(settings: Settings, *, kubeconfig: str | None = None) -> None:
-    """Open what is outside, serve until SIGTERM or SIGINT, close it again; with an election, once it is won.
-
-    A Lease that is lost ends the process itself, with exit code LOST.
-    """
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
-    clock = Clock()
-    async with AsyncExitStack() as opened:
-        front, leader = None, None
-        if settings.leader_election:
-            leader = await candidate(settings, clock, kubeconfig)
-            opened.push_async_callback(leader.close)
-            front = Front(settings.api_host, settings.api_port, waiting(leader.waiting))
-            opened.push_async_callback(front.close)
-            if not await _turn(leader, front, ended):
-                return
-            opened.push_async_callback(leader.release)
-            holding = asyncio.create_task(leader.hold(), name="leader")
-            opened.callback(holding.cancel)
-        history = await History.open(settings.database_url, exclusive=leader is not None)
-        opened.push_async_callback(history.close)
-        kube = await Kube.connect(kubeconfig)
-        opened.push_async_callback(kube.close)
-        if leader is not None:
-            kube.permit = leader.check
-        operator = Operator(settings=settings, kube=kube, history=history, clock=clock)
-        stopping = asyncio.create_task(_forward(ended, operator))
-        opened.callback(stopping.cancel)
-        await operator.serve(front)
-
-
-async def _turn(leader: Leader, front: Front, ended: asyncio.Event) -> bool:
-    """Whether this process leads now; False when it was stopped before, or can't be reached."""
-    waits = {
-        asyncio.create_task(leader.acquire()),
-        asyncio.create_task(ended.wait()),
-        front.start(),
-    }
-    done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending - {front.start()}:
-        task.cancel()
-    for task in done:
-        await task
-    return not leader.waiting()
-
-
-async def _forward(ended: asyncio.Event, operator: Operator) -> None:
-    await ended.wait()
-    operator.stop()

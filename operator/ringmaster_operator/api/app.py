@@ -2,7 +2,7 @@
 
 # No postponed annotations here: FastAPI reads them, and the callers of a route are known in a closure only.
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
@@ -20,7 +20,6 @@ from ringmaster_operator.resources.protocol import (
     Ended,
     HeartbeatAnswer,
     HeartbeatRequest,
-    Problem,
     ProblemCode,
     ReleaseRequest,
     ReportAnswer,
@@ -28,17 +27,18 @@ from ringmaster_operator.resources.protocol import (
     WorkAnswer,
 )
 
-PROBLEMS: dict[int | str, dict[str, object]] = {
-    code: {"model": Problem, "content": {problems.MEDIA: {}}} for code in (401, 403, 404, 409, 413, 422, 503)
-}
 
+def build(
+    *, service: ClaimService, tokens: Tokens, ready: Callable[[], str], people: Sequence[APIRouter] = ()
+) -> FastAPI:
+    """The application; `ready()` is empty when the operator is ready, else it says what it waits for.
 
-def build(*, service: ClaimService, tokens: Tokens, ready: Callable[[], str]) -> FastAPI:
-    """The application; `ready()` is empty when the operator is ready, else it says what it waits for."""
+    people are the routes that are not the workers' protocol.
+    """
     app = FastAPI(
         title="Ringmaster",
         version="v1",
-        summary="The protocol between Ringmaster and its workers",
+        summary="The protocol between Ringmaster and its workers, and what people ask of it",
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
@@ -46,6 +46,8 @@ def build(*, service: ClaimService, tokens: Tokens, ready: Callable[[], str]) ->
     app.add_middleware(problems.BodyLimit)
     problems.install(app)
     app.include_router(_protocol(service, tokens))
+    for router in people:
+        app.include_router(router)
     app.include_router(_probes(ready))
     with warnings.catch_warnings():
         # The models build their validators late; FastAPI's annotations then look lost to pydantic.
@@ -67,7 +69,7 @@ def waiting(waits: Callable[[], str]) -> FastAPI:
 
 
 def _protocol(service: ClaimService, tokens: Tokens) -> APIRouter:
-    router = APIRouter(prefix="/api/v1", tags=["workers"], responses=PROBLEMS)
+    router = APIRouter(prefix="/api/v1", tags=["workers"], responses=problems.RESPONSES)
 
     async def caller(authorization: Annotated[str | None, Header()] = None) -> Caller:
         return await tokens.caller(authorization)

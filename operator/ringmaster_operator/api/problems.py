@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,6 +20,10 @@ log = logging.getLogger(__name__)
 
 MAX_BODY = 1 << 20
 MEDIA = "application/problem+json"
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    code: {"model": Problem, "content": {MEDIA: {}}} for code in (401, 403, 404, 409, 413, 422, 503)
+}
+"""What every route may answer besides its own."""
 TITLES = {
     ProblemCode.UNAUTHENTICATED: "Not authenticated",
     ProblemCode.FORBIDDEN: "Not allowed",
