@@ -11,7 +11,7 @@ import yaml
 from kubernetes import client, config
 
 if TYPE_CHECKING:
-    from conftest import Cluster
+    from support.clusters import Cluster
 
 ROOT = Path(__file__).parents[2]
 PLURALS = {"Bead": "beads", "Worker": "workers", "BackupSchedule": "backupschedules"}

@@ -28,7 +28,7 @@ from ringmaster_operator.resources.scalars import Time
 from ringmaster_operator.resources.worker import Worker
 
 if TYPE_CHECKING:
-    from conftest import Cluster
+    from support.clusters import Cluster
 
 EXAMPLES = int(os.environ.get("RINGMASTER_EXAMPLES", "60"))
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120 + 3 * EXAMPLES)]

@@ -7,88 +7,30 @@ import os
 import secrets
 import signal
 import stat
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-HACK_CLUSTER = Path(__file__).resolve().parent.parent.parent / "hack" / "cluster"
+from support.cluster_tool import Tool, ended_afterwards, processes_of
 
 pytestmark = pytest.mark.cluster
 
 
-@dataclass(frozen=True)
-class Tool:
-    """hack/cluster with a state folder, and names, of its own."""
-
-    state: Path
-    extra: dict[str, str]
-
-    def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
-        return {**kept, "XDG_STATE_HOME": str(self.state), **self.extra}
-
-    def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        command = [str(HACK_CLUSTER), *arguments]
-        done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=False)
-        assert done.returncode == code, done.stderr
-        return done
-
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [str(HACK_CLUSTER), *arguments], env=self.environment(), stderr=subprocess.DEVNULL
-        )
-
-    def status(self, name: str, *, code: int = 0) -> dict[str, Any]:
-        shown: dict[str, Any] = json.loads(self.run("status", "--json", "--name", name, code=code).stdout)
-        return shown
-
-    def kubectl(self, name: str, *arguments: str) -> str:
-        return self.run("exec", "--name", name, "--", "kubectl", *arguments).stdout
-
-    def folder(self, name: str) -> Path:
-        return self.state / "ringmaster" / "clusters" / name
-
-
 @pytest.fixture
 def tool(tmp_path: Path) -> Iterator[Tool]:
-    yield from _ended_afterwards(tmp_path)
+    yield from ended_afterwards(tmp_path)
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tool]:
     """A tool with a running cluster `a`, for tests that leave it running."""
-    for made in _ended_afterwards(tmp_path_factory.mktemp("running")):
+    for made in ended_afterwards(tmp_path_factory.mktemp("running")):
         made.run("up", "--name", "a")
         yield made
-
-
-def _ended_afterwards(folder: Path) -> Iterator[Tool]:
-    made = Tool(state=folder / "state", extra={})
-    yield made
-    for cluster in made.state.glob("ringmaster/clusters/*/"):
-        made.run("down", "--name", cluster.name)
-    assert processes_of(folder) == []
-
-
-def processes_of(folder: Path) -> list[str]:
-    """The command lines of all processes that were started for clusters in the folder."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                line = (entry / "cmdline").read_bytes().decode(errors="replace")
-            except OSError:
-                continue
-            if line.startswith(str(folder)):
-                found.append(line)
-    return found
 
 
 def test_up_twice_keeps_the_running_parts(tool: Tool) -> None:
