@@ -187,8 +187,13 @@ def reserved_words(purse: Purse, spent: Amount, reserved: Amount) -> str:
     aside = f"${reserved.usd:.2f}" if purse.usd is not None else f"{reserved.tokens} tokens"
     return (
         f"{purse.name} has spent {_share(purse, spent)} {span}, and {aside} is set aside for what runs: "
-        "the rest is too little for another bead"
+        "the rest is too little"
     )
+
+
+def unheard_words(purse: Purse) -> str:
+    """The sentence for the time after a restart."""
+    return f"{purse.name}: waits to hear what the running sessions have used"
 
 
 def warning_words(purse: Purse) -> str:

@@ -21,6 +21,7 @@ from ringmaster_operator.board.budgets import (
     Purse,
     reserved_words,
     spent_words,
+    unheard_words,
 )
 
 REMEMBERED = timedelta(days=32)
@@ -39,6 +40,8 @@ class Reservation:
     estimate: Amount
     used: Amount = NOTHING
     """Of the iteration so far, as its session last told."""
+    unheard: bool = False
+    """It runs since before a restart, and what it was allowed then is not known yet."""
 
     @property
     def held(self) -> Amount:
@@ -102,6 +105,15 @@ class Ledger:
     def _runs(self, purse: Purse, *, but: str) -> bool:
         return any(key != but and purse.pays(item.payer) for key, item in self._reserved.items())
 
+    def _unheard(self, purse: Purse, *, but: str) -> bool:
+        return any(
+            item.unheard and key != but and purse.pays(item.payer) for key, item in self._reserved.items()
+        )
+
+    def recover(self, claim_id: str, who: Payer, estimate: Amount) -> None:
+        """A claim that runs since before a restart."""
+        self._reserved[claim_id] = Reservation(who, estimate, estimate, unheard=True)
+
     def of(self, claim_id: str) -> Reservation | None:
         return self._reserved.get(claim_id)
 
@@ -122,6 +134,8 @@ class Ledger:
             spent = self.spent(purse, now) + gone
             if purse.reached(spent):
                 return spent_words(purse, spent)
+            if purse.stops_sessions and self._unheard(purse, but=claim_id):
+                return unheard_words(purse)
             reserved = self.reserved(purse, but=claim_id)
             left = purse.left(spent + reserved)
             short = estimate.usd > left.usd or estimate.tokens > left.tokens
@@ -151,27 +165,40 @@ class Ledger:
         self._reserved[claim_id] = Reservation(who, part + gone, estimate)
         return part
 
-    def use(self, claim_id: str, purses: Iterable[Purse], used: Amount, now: datetime) -> str:
+    def use(
+        self, claim_id: str, purses: Iterable[Purse], used: Amount, now: datetime, *, holds: Amount = NOTHING
+    ) -> str:
         """A session tells what its iteration has used. Its part grows where there is something left.
 
-        Returns why it must stop, where a budget says so; the part is in of(claim_id) else.
+        `holds` is what it knows as its part: after a restart nobody else knows. Returns why it must stop at
+        its next turn, where a budget says so.
         """
         item = self._reserved.get(claim_id)
         if item is None:
             return ""
+        if item.unheard:
+            item = Reservation(item.payer, holds, item.estimate, used)
+            self._reserved[claim_id] = item
         used = item.used.most(used)
         step = Amount(item.estimate.usd * STEP, int(item.estimate.tokens * STEP))
-        wanted = item.granted.most(used + step)
-        stop = ""
-        for purse in purses:
-            spent = self.spent(purse, now)
-            mine = purse.left(spent + self.reserved(purse, but=claim_id))
-            if purse.stops_sessions:
-                wanted = wanted.least(mine.most(item.granted))
-                if purse.reached(spent + self.reserved(purse, but=claim_id) + used):
-                    stop = stop or spent_words(purse, spent + used)
-        self._reserved[claim_id] = Reservation(item.payer, wanted, item.estimate, used)
-        return stop
+        part = item.granted.most(used + step)
+        strict = [purse for purse in purses if purse.stops_sessions]
+        for purse in strict:
+            left = purse.left(self.spent(purse, now) + self.reserved(purse, but=claim_id))
+            waits = self._unheard(purse, but=claim_id)
+            part = item.granted if waits else part.least(left.most(item.granted))
+        self._reserved[claim_id] = Reservation(item.payer, part, item.estimate, used)
+        return next((why for purse in strict if (why := self._ends(purse, used, part, now))), "")
+
+    def _ends(self, purse: Purse, used: Amount, part: Amount, now: datetime) -> str:
+        """Why a session that has used so much of its part must stop."""
+        spent = self.spent(purse, now)
+        if purse.reached(spent + used):
+            return spent_words(purse, spent + used)
+        money = purse.usd is not None and 0 < used.usd >= part.usd
+        if money or (purse.tokens is not None and 0 < used.tokens >= part.tokens):
+            return reserved_words(purse, spent, self.reserved(purse))
+        return ""
 
     def settle(self, claim_id: str, who: Payer, amount: Amount, at: datetime, *, goes_on: bool) -> None:
         """An iteration was reported: what it used is posted; with goes_on the next one's part stays."""

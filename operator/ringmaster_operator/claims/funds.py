@@ -106,7 +106,8 @@ class Funds:
         """A claim that runs since before this operator did."""
         bead, worker = self._store.bead(lease.key), self._worker(lease)
         if bead is not None and worker is not None and self._ledger.of(lease.claim_id) is None:
-            self.reserve(lease.claim_id, worker, bead)
+            who = payer(worker.metadata.name, bead)
+            self._ledger.recover(lease.claim_id, who, self._estimate(worker, bead))
 
     def allowance(self, claim_id: str) -> Allowance | None:
         """What the claim's iteration may use without asking; None where no budget stops sessions."""
@@ -117,25 +118,26 @@ class Funds:
         strict = [purse for purse in self._purses(worker, item.payer) if purse.stops_sessions]
         if not strict:
             return None
+        granted = NOTHING if item.unheard else item.granted
         return Allowance(
-            usd=item.granted.usd if any(purse.usd is not None for purse in strict) else None,
-            tokens=item.granted.tokens if any(purse.tokens is not None for purse in strict) else None,
+            usd=granted.usd if any(purse.usd is not None for purse in strict) else None,
+            tokens=granted.tokens if any(purse.tokens is not None for purse in strict) else None,
         )
 
-    def heard(self, lease: Lease) -> str:
+    def heard(self, lease: Lease, holds: Allowance | None) -> str:
         """Take in a heartbeat's figures; why the session must stop at its next turn, else nothing."""
         item = self._ledger.of(lease.claim_id)
         if item is None:
             return ""
         used = self._used(lease, lease.progress)
-        return self._ledger.use(
-            lease.claim_id, self._purses(self._worker(lease), item.payer), used, self._clock.now()
-        )
+        known = Amount(holds.usd or 0.0, holds.tokens or 0) if holds is not None else NOTHING
+        limits = self._purses(self._worker(lease), item.payer)
+        return self._ledger.use(lease.claim_id, limits, used, self._clock.now(), holds=known)
 
-    def priced(self, lease: Lease, request: ReportRequest) -> ReportRequest:
-        """The report as it counts: under a flat rate tokens without dollars."""
-        worker = self._worker(lease)
-        if worker is None or not worker.spec.budget.flat_rate:
+    def priced(self, worker: tuple[str, str], request: ReportRequest) -> ReportRequest:
+        """The report as it counts: under a flat rate tokens without dollars. worker: (namespace, name)."""
+        found = self._store.worker(worker)
+        if found is None or not found.spec.budget.flat_rate:
             return request
         return request.model_copy(update={"usage": without_dollars(request.usage)})
 
@@ -180,10 +182,17 @@ class Funds:
         if fresh:
             self._ledger.post(who, used, now)
 
-    def late(self, namespace: str, worker: str, amount: Amount) -> None:
+    def late(self, namespace: str, worker: str, account: Account, amount: Amount) -> None:
         """A report that came too late is spent money all the same."""
         if amount != NOTHING:
-            self._ledger.post(Payer(namespace, worker), amount, self._clock.now())
+            who = Payer(namespace, worker, account.requested_by, account.labels)
+            self._ledger.post(who, amount, self._clock.now())
+
+    def account_of(self, namespace: str, bead: str) -> Account:
+        """Whom work on a bead counts for, where no claim tells."""
+        found = self._store.bead((namespace, bead))
+        who = payer("", found) if found is not None else Payer(namespace, "")
+        return Account(requested_by=who.user, labels=who.labels)
 
     def account(self, lease: Lease) -> Account:
         """Whom the work counts for, as the history keeps it."""

@@ -26,7 +26,7 @@ from ringmaster_operator.history import History, HistoryUnavailable, ReportConfl
 from ringmaster_operator.kube import BEADS, Conflict, Kube, KubeError, NotFound
 from ringmaster_operator.learning import Learning
 from ringmaster_operator.resources.bead import Bead
-from ringmaster_operator.resources.protocol import Next, ProblemCode, ReportAnswer, ReportRequest
+from ringmaster_operator.resources.protocol import Next, ProblemCode, Progress, ReportAnswer, ReportRequest
 from ringmaster_operator.statuses import Statuses
 from ringmaster_operator.store import Store
 
@@ -84,7 +84,7 @@ class Reports:
             if lease.closing or self._leases.get(lease.claim_id) is not lease:
                 raise Refused(ProblemCode.CLAIM_ENDED, "this claim has ended; the report came too late")
             lease.closing = True
-            request = self._funds.priced(lease, request)
+            request = self._funds.priced((lease.key[0], lease.worker), request)
             bead = self._store.bead(lease.key)
             if bead is not None and bead.metadata.uid != lease.uid:
                 bead = None
@@ -190,7 +190,7 @@ class Reports:
 
     def _settle(self, lease: Lease, answer: ReportAnswer) -> None:
         if answer.next is Next.ITERATE:
-            lease.iteration = answer.iteration
+            lease.iteration, lease.progress = answer.iteration, Progress()
             self._leases.renew(lease, self._clock.monotonic())
         else:
             self._leases.end(lease.claim_id)

@@ -100,8 +100,9 @@ class ClaimService:
         """POST /claims/{id}/heartbeat: the lease is renewed, the order is what to do now."""
         lease = await self._lease(caller, claim_id, request.fence)
         self._leases.renew(lease, self._clock.monotonic())
-        lease.progress = request.progress
-        spent = self._funds.heard(lease)
+        if request.iteration == lease.iteration:
+            lease.progress = request.progress
+        spent = self._funds.heard(lease, request.allowance)
         order, reason = self._order(lease)
         if spent and order in (Order.CONTINUE, Order.FINISH):
             order, reason = Order.RELEASE, spent
@@ -260,17 +261,20 @@ class ClaimService:
         metrics.reports_refused.inc()
         try:
             attempt = await self._history.find_claim(claim_id=claim_id)
+            name = attempt.bead if attempt else ""
+            account = self._funds.account_of(caller.namespace, name)
             usd, tokens = await self._history.refuse_report(
                 bead_uid=attempt.bead_uid if attempt else "",
-                bead=attempt.bead if attempt else "",
+                bead=name,
                 claim_id=claim_id,
                 namespace=caller.namespace,
-                request=request,
+                request=self._funds.priced((caller.namespace, caller.worker), request),
                 reason=why,
                 worker=caller.worker,
+                account=account,
                 now=self._clock.now(),
             )
-            self._funds.late(caller.namespace, caller.worker, Amount(usd, tokens))
+            self._funds.late(caller.namespace, caller.worker, account, Amount(usd, tokens))
         except HistoryUnavailable as error:
             raise Refused(ProblemCode.UNAVAILABLE, f"the history cannot be written: {error}") from error
 

@@ -91,7 +91,7 @@ class World:
         beyond = run.used.usd > run.allowance.usd or run.used.tokens > run.allowance.tokens
         stop = ""
         if beyond or self.rng.random() < 0.5:
-            stop = self.ledger.use(run.claim_id, [self.purse], run.used, NOON)
+            stop = self.ledger.use(run.claim_id, [self.purse], run.used, NOON, holds=run.allowance)
             item = self.ledger.of(run.claim_id)
             assert item is not None
             run.allowance = item.granted
@@ -111,7 +111,7 @@ class World:
             )  # fmt: skip
         for other in list(self.runs.values()):  # while the report is being committed, others ask
             if other is not run and not other.lost and self.rng.random() < 0.2:
-                self.ledger.use(other.claim_id, [self.purse], other.used, NOON)
+                self.ledger.use(other.claim_id, [self.purse], other.used, NOON, holds=other.allowance)
         self.booked.append((who, run.used))
         self.ledger.settle(run.claim_id, who, run.used, NOON, goes_on=goes_on)
         self.estimates.learn(KIND, run.used)
@@ -143,8 +143,7 @@ class World:
             self.estimates.learn(KIND, amount)
         for run in self.runs.values():
             if not run.lost:
-                estimate = self.estimates.of(KIND)
-                self.ledger.reserve(run.claim_id, self.payer(run.worker), [self.purse], estimate, NOON)
+                self.ledger.recover(run.claim_id, self.payer(run.worker), self.estimates.of(KIND))
 
     def note(self, worker: str, unit: Amount) -> None:
         self.last[worker] = self.last.get(worker, NOTHING).most(unit)

@@ -159,7 +159,7 @@ def test_a_running_session_is_topped_up_while_there_is_something_left() -> None:
     assert item is not None
     assert item.granted.usd == pytest.approx(1.15)
     ledger.reserve("d", who, [purse], Amount(1.0), NOON)
-    assert "b has spent $1.60 of $2.50" in ledger.use("c", [purse], Amount(1.6), NOON)
+    assert "$2.60 is set aside for what runs" in ledger.use("c", [purse], Amount(1.6), NOON)
     soft = replace(purse, stops_sessions=False)
     assert ledger.use("c", [soft], Amount(3.0), NOON) == ""
     assert "set aside" in ledger.refusal([soft], Amount(0.1), NOON)
