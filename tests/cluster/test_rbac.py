@@ -1,0 +1,203 @@
+"""The operator has the rights that it uses and no others: all of its features, by the audit log."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes import client, config
+
+from support import account, renders
+from support.manifests import API, bead, listed, worker
+from support.operators import OperatorProcess
+from support.postgres import postgres_server
+from support.station import AGENT, git, scenario, steps
+
+__all__ = ["postgres_server"]
+pytestmark = [pytest.mark.cluster, pytest.mark.tmux, pytest.mark.postgres]
+
+SECONDS = 60.0
+ROLES = ("ringmaster-operator", "ringmaster-tmux-host", "ringmaster-leader")
+WORK = scenario(steps({"write": {"path": "made.txt", "text": "yes\n"}}, {"done": "so"}))
+OPTIONS = [{"name": "a", "consequence": "this"}, {"name": "b", "consequence": "that"}]
+ASK = scenario(steps({"ask": {"question": "Which?", "options": OPTIONS, "recommendation": "a"}}))
+BACKUPS = {"apiVersion": API, "kind": "BackupSchedule", "metadata": {"name": "host"}}
+HOURLY = {"schedule": "0 * * * *"}
+HOST = {
+    "RINGMASTER_TMUX_HOST": "local",
+    "RINGMASTER_TMUX_POLL_SECONDS": "0.5",
+    "RINGMASTER_BACKOFF_SECONDS": "0.5",
+    "RINGMASTER_PODS": "true",
+    "RINGMASTER_LEADER_ELECTION": "true",
+    "RINGMASTER_LEADER_LEASE_NAMESPACE": account.NAMESPACE,
+}
+
+
+class Scene:
+    """An operator with nothing but its account, and a project."""
+
+    def __init__(self, cluster: Any, operator: OperatorProcess, folder: Path) -> None:
+        self.cluster = cluster
+        self.operator = operator
+        self.namespace = f"rbac-{secrets.token_hex(4)}"
+        cluster.kubectl("create", "namespace", self.namespace)
+        self.origin = folder / "origin.git"
+        seed = folder / "seed"
+        seed.mkdir()
+        git(seed, "init", "--quiet", "--initial-branch=main")
+        (seed / "README.md").write_text("# A small thing\n")
+        git(seed, "add", ".")
+        git(seed, "commit", "--quiet", "-m", "Begin")
+        git(folder, "clone", "--quiet", "--bare", str(seed), str(self.origin))
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        said: str = self.cluster.kubectl(*arguments, "-n", self.namespace, stdin=stdin)
+        return said
+
+    def create(self, *items: dict[str, Any]) -> None:
+        self.kubectl("create", "-f-", stdin=listed(items))
+
+    def patch(self, what: str, body: dict[str, Any], *more: str) -> None:
+        self.kubectl("patch", what, "--type=merge", f"-p={json.dumps(body)}", *more)
+
+    def bead(self, name: str, description: str = WORK, **spec: Any) -> dict[str, Any]:
+        return bead(name, repository={"url": str(self.origin)}, description=description, **spec)
+
+    def until(self, check: Callable[[], object], what: str) -> None:
+        deadline = time.monotonic() + SECONDS
+        while not check():
+            assert time.monotonic() < deadline, f"not within {SECONDS} s: {what}\n{self.operator.tail()}"
+            time.sleep(0.2)
+
+    def until_used(self, group: str, resource: str, verb: str) -> None:
+        right = (group, resource, verb)
+        self.until(lambda: right in account.used(account.calls(self.cluster)), f"{verb} {resource}")
+
+
+@pytest.fixture
+def scene(own_cluster: Any, postgres_server: Any, tmp_path: Path) -> Iterator[Scene]:
+    account.install(own_cluster, "tmux-host", "prod-postgres")
+    settings = {**HOST, "RINGMASTER_DATABASE_URL": postgres_server.fresh()}
+    config_file = account.kubeconfig(own_cluster, tmp_path / "kubeconfig")
+    operator = OperatorProcess(config_file, "", tmp_path, settings=settings)
+    operator.settings["RINGMASTER_PUBLIC_URL"] = operator.url
+    operator.start()
+    made = Scene(own_cluster, operator, tmp_path)
+    try:
+        yield made
+    finally:
+        own_cluster.kubectl("delete", "workers", "--all", "-n", made.namespace, "--timeout=60s")
+        operator.stop()
+        print(operator.tail(200))
+
+
+def test_the_operator_has_the_rights_that_it_uses_and_no_others(scene: Scene) -> None:
+    _work_in_tmux(scene)
+    _work_in_pods(scene)
+    _say_it_again(scene)
+    with _changes(scene):  # what it read is old by the time it writes, so it has to look again
+        for kind in ("beads", "workers", "backupschedules"):
+            scene.until_used("ringmaster.dev", kind, "get")
+    scene.kubectl("delete", "workers", "--all", "--timeout=60s")
+    assert scene.operator.stop() == 0
+    scene.until_used("", "pods", "watch")  # a watch is in the log when it has ended
+    scene.until_used("ringmaster.dev", "beads", "watch")
+    calls = account.calls(scene.cluster)
+    assert account.refused(calls) == []
+    granted = renders.rules("tmux-host", *ROLES) | renders.rules("prod-postgres", *ROLES)
+    used = account.used(calls)
+    assert sorted(used - granted) == [], "by luck of the built-in roles only"
+    assert sorted(granted - used) == [], "rights that nothing uses"
+
+
+def _work_in_tmux(scene: Scene) -> None:
+    """Beads that succeed, ask, are cleared away; a Worker with a Secret."""
+    scene.kubectl("create", "secret", "generic", "key", "--from-literal=KEY=value")
+    agent = {"profile": "claude-code", "command": [str(AGENT)], "envFrom": [{"secretRef": {"name": "key"}}]}
+    scene.create(
+        worker("desk", replicas=1, agent=agent, stopMode="Now"),
+        scene.bead("quick", ttlSecondsAfterFinished=0),
+        scene.bead("asks", ASK),
+        {
+            "apiVersion": "ringmaster.dev/v1alpha1",
+            "kind": "BackupSchedule",
+            "metadata": {"name": "host"},
+            "spec": {
+                "executor": "Host",
+                "hourly": {"schedule": "0 * * * *"},
+                "destination": {"hostPath": "/b"},
+            },
+        },
+    )
+    scene.until(lambda: "quick" not in scene.kubectl("get", "beads", "-o=name"), "quick is cleared away")
+    scene.until(
+        lambda: "NeedsDecision" in scene.kubectl("get", "bead/asks", "-o=jsonpath={.status.phase}"),
+        "asks asks",
+    )
+
+
+def _work_in_pods(scene: Scene) -> None:
+    """There is no node: the test says how the pods fare."""
+    pods = {"image": "localhost/ringmaster/worker:dev"}
+    scene.create(worker("fleet", runtime="Pod", replicas=2, stopMode="Now", pod=pods))
+    names = ("pod/fleet-0", "pod/fleet-1")
+    scene.until(lambda: scene.kubectl("get", "pods", "-o=name").split() == list(names), "two pods")
+    started = {"state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
+    status = {"name": "worker", "image": "x", "imageID": "", "ready": True, "restartCount": 0, **started}
+    for name in names:
+        body = {"status": {"phase": "Running", "containerStatuses": [status]}}
+        scene.patch(name, body, "--subresource=status")
+    ended = {"terminated": {"exitCode": 1, "reason": "Error", "message": "broken"}}
+    body = {"status": {"phase": "Failed", "containerStatuses": [{**status, "state": ended}]}}
+    scene.patch(names[1], body, "--subresource=status")
+    scene.kubectl("scale", "worker/fleet", "--replicas=1")
+    scene.until_used("", "pods", "delete")
+    scene.until_used("", "pods/log", "get")
+
+
+def _say_it_again(scene: Scene) -> None:
+    """The same Event after a restart is counted, not made anew."""
+    scene.kubectl("create", "configmap", "ringmaster-project", "--from-literal=project.toml=wrong")
+    events = "-o=jsonpath={.items[*].involvedObject.kind}"
+    scene.until(lambda: "ConfigMap" in scene.kubectl("get", "events", events), "an Event of the project")
+    scene.operator.stop()
+    scene.operator.start()
+    scene.until_used("", "events", "patch")
+
+
+@contextmanager
+def _changes(scene: Scene) -> Iterator[None]:
+    """Objects that change as fast as the API server lets them."""
+    scene.create(bead("restless", priority="P3"), worker("restless"))
+    api = client.CustomObjectsApi(config.new_client_from_config(str(scene.cluster.kubeconfig)))
+    stop = threading.Event()
+
+    def change(plural: str, name: str, turns: list[dict[str, Any]]) -> None:
+        number = 0
+        while not stop.is_set():
+            body = {"spec": turns[number % len(turns)]}
+            where = ("ringmaster.dev", "v1alpha1", scene.namespace, plural, name)
+            api.patch_namespaced_custom_object(*where, body, _content_type="application/merge-patch+json")
+            number += 1
+
+    restless = [
+        ("beads", "restless", [{"priority": "P1"}, {"priority": "P4"}]),
+        ("workers", "restless", [{"suspend": True}, {"suspend": False}]),
+        ("backupschedules", "host", [{"suspend": True}, {"suspend": False}]),
+    ]
+    threads = [threading.Thread(target=change, args=args) for args in restless]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
