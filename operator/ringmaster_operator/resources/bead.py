@@ -21,6 +21,7 @@ from ringmaster_operator.resources.bead_status import (
     Reason,
 )
 from ringmaster_operator.resources.decision import Decision, DecisionOption, SteeringNote
+from ringmaster_operator.resources.ladder import Ladder
 from ringmaster_operator.resources.lists import LabelSelector, Unique
 from ringmaster_operator.resources.rules import rule, transition
 from ringmaster_operator.resources.scalars import (
@@ -201,6 +202,8 @@ class BeadSpec(Model):
     """Where the work is done."""
     limits: Limits = Field(default_factory=Limits)
     """Bounds on iterations, attempts, time and money."""
+    escalation: Ladder = Field(default_factory=list)
+    """What happens, in order, when it gets stuck; the Worker's ladder when empty."""
     exclusive: Annotated[list[Label], Field(max_length=10), Unique()] = Field(default_factory=list)
     """Beads that share a key never run at the same time."""
     desired: Desired = Desired.RUN

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from ringmaster_operator.resources.base import Conditions, Message, Model, Name, Priority, Time
+from ringmaster_operator.resources.ladder import Escalation
 from ringmaster_operator.resources.scalars import Money, Natural, Number, Share, Trigger, Whole
 
 
@@ -55,6 +56,7 @@ class Reason(StrEnum):
     CREDENTIALS = "Credentials"
     INFRASTRUCTURE = "Infrastructure"
     ITERATIONS = "Iterations"
+    TOO_LARGE = "TooLarge"
     CANCELLED = "Cancelled"
 
 
@@ -101,6 +103,15 @@ class Cost(Model):
     """Requests of models without a known price: usd is too low by these."""
 
 
+class Failures(Model):
+    """Failed attempts in a row for the same reason."""
+
+    reason: Reason
+    """Their class."""
+    count: Natural
+    """How many."""
+
+
 class DecisionMade(Model):
     """The answer in force."""
 
@@ -120,7 +131,7 @@ class BeadStatus(Model):
     observed_generation: Natural | None = None
     """Generation of the spec that this status was made from."""
     conditions: Conditions = Field(default_factory=list)
-    """Ready, Claimed, Succeeded, Failed."""
+    """Ready, Claimed, Succeeded, Failed; Escalated and Assignable when there is something to say."""
     effective_priority: Priority | None = None
     """Own or inherited priority, whichever is more urgent."""
     inherited_from: Name | None = None
@@ -145,6 +156,10 @@ class BeadStatus(Model):
     """Iteration of the running or last attempt."""
     escalation_level: Natural = 0
     """Steps of the escalation ladder taken."""
+    escalation: Escalation | None = None
+    """The step in force."""
+    failures: Failures | None = None
+    """Failed attempts in a row."""
     outcome: Outcome | None = None
     """How the last attempt ended."""
     cost: Cost = Field(default_factory=Cost)

@@ -180,7 +180,7 @@ class WorkerSpec(Model):
     budget: WorkerBudget = Field(default_factory=WorkerBudget)
     """Daily limits."""
     escalation: Annotated[list[LadderStep], Field(max_length=10)] = Field(default_factory=list)
-    """What happens, in order, when a bead runs out of iterations."""
+    """What happens, in order, when a bead gets stuck."""
     mode: Mode = Mode.LOOP
     """Loop: a session works bead after bead. Once: a fresh session for each."""
     suspend: Flag = False

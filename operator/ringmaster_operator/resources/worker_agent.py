@@ -9,6 +9,8 @@ from pydantic import Field, StringConstraints
 
 from ringmaster_operator.resources.base import Model
 from ringmaster_operator.resources.bead import SecretRef
+from ringmaster_operator.resources.ladder import LadderAction as LadderAction
+from ringmaster_operator.resources.ladder import LadderStep as LadderStep
 from ringmaster_operator.resources.lists import Unique
 from ringmaster_operator.resources.rules import rule
 from ringmaster_operator.resources.scalars import (
@@ -104,33 +106,3 @@ class Capability(Model):
 class OnExceeded(StrEnum):
     STOP_CLAIMS = "StopClaims"
     STOP_SESSIONS = "StopSessions"
-
-
-class LadderAction(StrEnum):
-    ITERATIONS = "Iterations"
-    MODEL = "Model"
-    PROFILE = "Profile"
-    PERSON = "Person"
-
-
-@rule(
-    "self.action != 'Model' || has(self.model)",
-    "action Model needs model",
-    holds=lambda s: s.action is not LadderAction.MODEL or s.model is not None,
-)
-@rule(
-    "self.action != 'Profile' || has(self.profile)",
-    "action Profile needs profile",
-    holds=lambda s: s.action is not LadderAction.PROFILE or s.profile is not None,
-)
-class LadderStep(Model):
-    """One step of escalation."""
-
-    action: LadderAction
-    """Iterations (more of them), Model, Profile, or Person (a decision bead)."""
-    iterations: Annotated[int, Whole(1, 100)] | None = None
-    """Further iterations, for action Iterations."""
-    model: Annotated[str, line(256)] | None = None
-    """Model to change to."""
-    profile: Label | None = None
-    """Profile to change to."""
