@@ -26,7 +26,7 @@ from kubecluster.files import (
     say,
     write_private,
 )
-from kubecluster.node import NodeCluster
+from kubecluster.node import NodeCluster, check_host
 
 LEVELS = {"control-plane": ControlPlane, "node": NodeCluster}
 
@@ -90,7 +90,10 @@ def _locked(name: str) -> AbstractContextManager[int]:
 
 def up(name: str, *, level: str | None, patience: float) -> None:
     """Bring the cluster up: make it if it is new, start again the parts of it that are down."""
-    provider, level = prepare(name, level=level)  # before the lock: a build takes minutes
+    provider, level = _plan(name, level)
+    if (provider, level) == ("built", "node"):
+        check_host()
+    _get_programs(provider, level)  # before the lock: a build takes minutes
     started = time.monotonic()
     with _locked(name):
         record = _record(folder_of(name))
@@ -101,20 +104,25 @@ def up(name: str, *, level: str | None, patience: float) -> None:
     say(f"cluster {name} is up after {time.monotonic() - started:.1f} s ({provider}, {record['version']})")
 
 
-def prepare(name: str, *, level: str | None) -> tuple[str, str]:
-    """Get the programs that the cluster needs, and return its provider and level. Minutes the first time.
+def prepare(name: str, *, level: str | None) -> None:
+    """Get the programs that the cluster needs. Minutes the first time."""
+    _get_programs(*_plan(name, level))
 
-    Without a level it is the one that the cluster has; a new one is a control plane alone.
-    """
-    record = _record(folder_of(name))
-    if record and level not in (None, _level(record)) and record["provider"] == "built":
-        raise Refusal(f"cluster {name} is a {_level(record)}: run `hack/cluster down --name {name}` first")
-    provider = record["provider"] if record else _choose()
-    level = _level(record) if record else level or "control-plane"
+
+def _get_programs(provider: str, level: str) -> None:
     if provider == "built":
         golang.build(programs.LEVELS[level])
     golang.kubectl()
-    return provider, level
+
+
+def _plan(name: str, level: str | None) -> tuple[str, str]:
+    # Without a level it is the one that the cluster has; a new one is a control plane alone.
+    record = _record(folder_of(name))
+    if record and level not in (None, _level(record)) and record["provider"] == "built":
+        raise Refusal(f"cluster {name} is a {_level(record)}: run `hack/cluster down --name {name}` first")
+    if record:
+        return record["provider"], _level(record)
+    return _choose(), level or "control-plane"
 
 
 def _choose() -> str:

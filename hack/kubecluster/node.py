@@ -55,9 +55,6 @@ class NodeCluster(ControlPlane):
     @classmethod
     def create(cls, name: str, folder: Path) -> dict[str, Any]:
         """Prepare a new cluster's folder and return what is to be remembered of it."""
-        if os.geteuid():
-            raise Refusal("a node needs root, for containers and their network: run hack/cluster with sudo")
-        _require("ip", "runc", "iptables")
         made = super().create(name, folder)
         write_private(folder / "containerd.toml", _containerd_config(folder))
         write_private(folder / "kubelet.json", json.dumps(_kubelet_config(folder), indent=2))
@@ -216,10 +213,14 @@ class NodeCluster(ControlPlane):
         remove_groups(self.group)
 
 
-def _require(*needed: str) -> None:
-    for program in needed:
+def check_host() -> None:
+    """Raises what keeps this machine from having a node, before anything is built for one."""
+    if os.geteuid():
+        raise Refusal("a node needs root, for containers and their network: run hack/cluster with sudo")
+    for program in ("ip", "runc", "iptables", "nsenter"):
         if shutil.which(program) is None:
             raise ClusterError(f"a node needs {program}: {MISSING}")
+    images.busybox()
     _plugins()
 
 
