@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from ringmaster_operator.events import Note
 from ringmaster_operator.reconcilers.session_plan import looping
 from ringmaster_operator.resources.base import Condition, ConditionStatus
 from ringmaster_operator.resources.worker import Session, SessionState, Spent, Worker, WorkerStatus
@@ -61,20 +62,31 @@ def worker_status(
     )
 
 
+def stuck(before: Sequence[Session], after: Sequence[Session]) -> list[Note]:
+    """What newly keeps sessions from starting, once for all of them."""
+    told = {item.reason for item in before if item.state is SessionState.STARTING}
+    found = {
+        item.reason: Note(item.reason, f"{item.name}: {item.message}", warning=True)
+        for item in reversed(after)
+        if item.state is SessionState.STARTING and item.reason and item.reason not in told
+    }
+    return list(found.values())
+
+
 def _available(
     sessions: Sequence[Session], up: Sequence[Session], wanted: int, obstacle: Obstacle | None
 ) -> tuple[bool, str, str]:
     loops = looping(sessions)
     ready = any(item.state is not SessionState.STARTING for item in up)
-    stuck = next((item for item in up if item.state is SessionState.STARTING and item.reason), None)
+    held = next((item for item in up if item.state is SessionState.STARTING and item.reason), None)
     if obstacle is not None and len(up) < wanted:
         return bool(up), obstacle.reason, obstacle.message
     if loops:
         first = loops[0]
         text = f"{first.name} crashed {first.restarts} times in a row: {first.message}"
         return bool(up), "CrashLoop", text
-    if stuck is not None:
-        return ready, stuck.reason, f"{stuck.name}: {stuck.message}"
+    if held is not None:
+        return ready, held.reason, f"{held.name}: {held.message}"
     if ready or not wanted:
         return True, "SessionsRun" if ready else "NoneWanted", ""
     crashed = next((item for item in sessions if item.state is SessionState.CRASHED), None)
