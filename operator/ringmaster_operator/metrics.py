@@ -26,6 +26,9 @@ claim_seconds = Histogram(
     registry=registry,
     buckets=(0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1, 5),
 )
+score_seconds = Histogram(
+    "ringmaster_score_seconds", "Seconds of scoring the beads that have changed", registry=registry
+)
 leases = Gauge("ringmaster_leases", "Claims that are held", registry=registry)
 leases_lost = Counter("ringmaster_leases_lost", "Claims whose session fell silent", registry=registry)
 reports = Counter("ringmaster_reports", "Reports by outcome", ["outcome"], registry=registry)

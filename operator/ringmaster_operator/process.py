@@ -202,6 +202,7 @@ class Operator:
         return [
             *tasks,
             self._task(self.beads.queue.run(), "beads"),
+            self._task(self.beads.scorer.run(), "scores"),
             self._task(self.backups.queue.run(), "backups"),
             self._task(self.skills.run(), "skills"),
             self._task(self.reports.run(), "outbox"),

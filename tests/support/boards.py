@@ -70,6 +70,7 @@ def board_of(*beads: Bead, project: Project | None = None, now: datetime = NOON)
     for item in beads:
         board.put(item)
     board.refresh(now)
+    board.rescore()
     return board
 
 

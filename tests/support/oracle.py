@@ -80,9 +80,21 @@ def distances(beads: Beads, name: str) -> dict[str, int]:
     return found
 
 
-def priorities(beads: Beads) -> dict[str, tuple[Priority, str | None]]:
-    """Effective priority and lender of each bead."""
-    found: dict[str, tuple[Priority, str | None]] = {}
+def ways(beads: Beads, start: str, end: str, steps: int) -> list[tuple[str, ...]]:
+    """All ways of so many steps from who waits to what it waits for, the first step of the end first."""
+    if not steps:
+        return [()] if start == end else []
+    return [
+        (other, *way)
+        for other in beads
+        if end in direct(beads, other)
+        for way in ways(beads, start, other, steps - 1)
+    ]
+
+
+def priorities(beads: Beads) -> dict[str, tuple[Priority, str | None, tuple[str, ...]]]:
+    """Effective priority, lender and way of each bead."""
+    found: dict[str, tuple[Priority, str | None, tuple[str, ...]]] = {}
     reach = {name: distances(beads, name) for name in beads}
     for name, bead in beads.items():
         lenders = [
@@ -90,8 +102,11 @@ def priorities(beads: Beads) -> dict[str, tuple[Priority, str | None]]:
             for other in beads
             if name in reach[other] and end_of(beads[other]) is None and wishes(beads, other) == {Desired.RUN}
         ]
-        best = min([(bead.spec.priority, 0, name), *lenders])
-        found[name] = (best[0], best[2] if best[0] < bead.spec.priority else None)
+        priority, steps, lender = min([(bead.spec.priority, 0, name), *lenders])
+        if priority < bead.spec.priority:
+            found[name] = (priority, lender, min(ways(beads, lender, name, steps)))
+        else:
+            found[name] = (priority, None, ())
     return found
 
 
@@ -99,8 +114,8 @@ def rings(beads: Beads) -> set[str]:
     return {name for name in beads if name in distances(beads, name)}
 
 
-def ready(beads: Beads, now: datetime, *, reserved: set[str], concurrency: int | None) -> set[str]:
-    """The beads that may be claimed."""
+def ready(beads: Beads, now: datetime, *, reserved: set[str]) -> set[str]:
+    """The beads that may be claimed, the project's limits apart."""
     busy = {name for name, bead in beads.items() if bead.status.claim is not None} | reserved
     in_rings = rings(beads)
 
@@ -125,7 +140,6 @@ def ready(beads: Beads, now: datetime, *, reserved: set[str], concurrency: int |
             and (spec.defer_until is None or spec.defer_until <= now)
             and (bead.status.retry_after is None or bead.status.retry_after <= now)
             and not shared.intersection(spec.exclusive)
-            and (concurrency is None or len(busy - {name}) < concurrency)
         )
 
     return {name for name, bead in beads.items() if may(name, bead)}

@@ -6,13 +6,15 @@ own, so each namespace is a room of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from ringmaster_operator.board import picking
 from ringmaster_operator.board.capabilities import Registry
 from ringmaster_operator.board.facts import Key, Readiness, View
 from ringmaster_operator.board.matching import NEVER_WORKED, Fits, Needs
 from ringmaster_operator.board.room import Room
+from ringmaster_operator.board.scoring import Merit, Outline, merits
 from ringmaster_operator.resources.base import Priority
 from ringmaster_operator.resources.bead import Bead, Desired
 from ringmaster_operator.resources.project import ConfidenceRules, Project
@@ -50,7 +52,7 @@ class Board:
 
     def view(self, key: Key) -> View:
         """What was last seen of a bead by refresh or pick; raises KeyError for one that is not there."""
-        return self._room(key[0]).views[key[1]]
+        return self._room(key[0]).view(key[1])
 
     def desired(self, key: Key) -> Desired:
         """What is wished of a bead, by itself or what it belongs to, as of the last put."""
@@ -67,9 +69,9 @@ class Board:
         changed, self._changed = self._changed, set()
         return changed
 
-    def reserve(self, key: Key, claim_id: str) -> None:
+    def reserve(self, key: Key, claim_id: str, *, worker: str = "") -> None:
         """Between picking and the API write: nobody else may claim it, and its exclusive keys are taken."""
-        self._room(key[0]).reserve(key[1], claim_id)
+        self._room(key[0]).reserve(key[1], claim_id, worker)
 
     def unreserve(self, key: Key) -> None:
         """The write is done or has failed."""
@@ -84,16 +86,29 @@ class Board:
         view = self._room(key[0]).views.get(key[1])
         return view is not None and view.ready
 
-    def pick(self, worker: Worker, now: datetime, *, bead: str | None = None) -> Bead | None:
-        """The best bead that this Worker may claim now (only the named one, if given); takes nothing."""
+    def pick(
+        self,
+        worker: Worker,
+        now: datetime,
+        *,
+        bead: str | None = None,
+        admits: Callable[[Bead], bool] = lambda _: True,
+    ) -> Bead | None:
+        """The best bead that this Worker may claim now (only the named one, if given); takes nothing.
+
+        admits is asked last, about each bead that it would get.
+        """
         if not _takes(worker):
             return None
         room = self._advance(worker.metadata.namespace, now)
         fits = self.fits(worker, now)
-        for name in room.candidates():
-            if (bead is None or bead == name) and room.suits(name, fits):
-                return room.beads[name]
-        return None
+        if bead is None:
+            name = picking.first(room, worker, fits, admits)
+        else:
+            may = bead in room.lanes and not picking.full(room) and picking.may(room, worker, fits)(bead)
+            may = may and admits(room.beads[bead])
+            name = bead if may else None
+        return room.beads[name] if name is not None else None
 
     def claimable_count(self, worker: Worker) -> int:
         """How many beads this Worker could take as of the last refresh."""
@@ -101,7 +116,9 @@ class Board:
             return 0
         room = self._room(worker.metadata.namespace)
         fits = self.fits(worker, room.advanced)
-        return sum(1 for name in room.candidates() if room.suits(name, fits))
+        left = picking.left(room)
+        count = sum(map(picking.may(room, worker, fits), room.lanes.names())) if left != 0 else 0
+        return count if left is None else min(count, left)
 
     def why_not(self, worker: Worker, name: str) -> str:
         """Why the Worker would not get that bead, as of the last refresh; empty when it would."""
@@ -118,7 +135,13 @@ class Board:
         if not _takes(worker):
             return f"Worker {worker.metadata.name} is suspended or being deleted"
         fits = self.fits(worker, room.advanced)
-        return fits.why_not(room.beads[name], room.needs[name], view.effective_priority)
+        unfit = fits.why_not(room.beads[name], room.needs[name], view.effective_priority)
+        return unfit or picking.hindered(room, worker, name)
+
+    def nothing(self, worker: Worker) -> str:
+        """Why pick gave the Worker nothing, in words."""
+        reached = picking.reached(self._room(worker.metadata.namespace)) if _takes(worker) else ""
+        return reached or "no bead is ready that this Worker could take"
 
     def fits(self, worker: Worker, now: datetime) -> Fits:
         """Which beads this Worker may take, by what is known of it at that time."""
@@ -135,6 +158,40 @@ class Board:
         room = self._room(namespace)
         for name in room.candidates():
             yield room.beads[name], room.needs[name], room.views[name].effective_priority
+
+    def ranked(self, namespace: str) -> list[str]:
+        """What may be claimed as of the last refresh, best first; without the project's limits."""
+        return list(self._room(namespace).candidates())
+
+    def room(self, namespace: str) -> Room:
+        """One namespace by itself, to look at."""
+        return self._room(namespace)
+
+    def unscored(self) -> list[str]:
+        """Namespaces whose beads have changed more than their scores."""
+        return sorted(namespace for namespace, room in self._rooms.items() if room.unscored)
+
+    def outline(self, namespace: str) -> Outline:
+        """The graph of a namespace, for `scoring.merits` to work on wherever it likes."""
+        return self._room(namespace).outline()
+
+    def set_merits(self, namespace: str, merits: dict[str, Merit]) -> None:
+        """The scores that follow from an outline."""
+        self._room(namespace).set_merits(merits)
+
+    def rescore(self) -> None:
+        """Score here and now what has changed: for boards that nobody waits for."""
+        for namespace in self.unscored():
+            self.set_merits(namespace, merits(self.outline(namespace)))
+
+    def put_worker(self, worker: Worker) -> None:
+        """Take in a Worker as it is now: where it works decides which repository has room."""
+        own = worker.spec.repository
+        self._room(worker.metadata.namespace).homes[worker.metadata.name] = own.url if own else None
+
+    def remove_worker(self, key: Key) -> None:
+        """The Worker is gone."""
+        self._room(key[0]).homes.pop(key[1], None)
 
     def _room(self, namespace: str) -> Room:
         room = self._rooms.get(namespace)

@@ -22,6 +22,8 @@ _PHASES = {
     Readiness.PARENT_BLOCKED: Phase.BLOCKED,
 }
 """All other reasons are Pending: nothing is wrong, it is just not its turn."""
+_WAITS_FOR_ROOM = frozenset({Readiness.READY, Readiness.AWAITING_EXCLUSIVE})
+"""Nothing is missing but a session and what others hold just now: this is the waiting that ageing counts."""
 
 
 ASSIGNABLE = "Assignable"
@@ -29,7 +31,7 @@ ASSIGNABLE = "Assignable"
 
 
 def dress(bead: Bead, status: BeadStatus, *, readiness: Readiness, message: str, now: datetime) -> BeadStatus:
-    """The status with phase, conditions and observedGeneration that follow from the rest of it."""
+    """The status with phase, conditions, observedGeneration and waitingSince that follow from the rest."""
     if status.phase in FINISHED:
         readiness, message = Readiness.FINISHED, texts.finished(status.phase)
         phase = status.phase
@@ -50,7 +52,12 @@ def dress(bead: Bead, status: BeadStatus, *, readiness: Readiness, message: str,
     others = [item for item in status.conditions if item.type not in {fact[0] for fact in facts}]
     if readiness is not Readiness.READY:
         others = [item for item in others if item.type != ASSIGNABLE]
-    update = {"phase": phase, "observed_generation": generation, "conditions": [*conditions, *others]}
+    update = {
+        "phase": phase,
+        "observed_generation": generation,
+        "conditions": [*conditions, *others],
+        "waiting_since": (status.waiting_since or now) if readiness in _WAITS_FOR_ROOM else None,
+    }
     return status.model_copy(update=update)
 
 

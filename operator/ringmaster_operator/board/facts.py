@@ -6,10 +6,11 @@ two of them tells at once whether a change can concern anyone else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from ringmaster_operator.board.ageing import Age
 from ringmaster_operator.resources.base import Priority
 from ringmaster_operator.resources.bead import FINISHED, Bead, BeadType, Desired, Phase
 
@@ -36,7 +37,6 @@ class Readiness(StrEnum):
     CHILDREN_PENDING = "ChildrenPending"
     NEEDS_DECISION = "NeedsDecision"
     AWAITING_EXCLUSIVE = "AwaitingExclusive"
-    CONCURRENCY_LIMIT = "ConcurrencyLimit"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,12 @@ class View:
     effective_priority: Priority
     inherited_from: str | None = None
     """The bead that lends its priority; None when its own is as urgent."""
-    score: int = 0
+    inherited_path: tuple[str, ...] = ()
+    """The beads by which it does, nearest first; of a long way the first ten."""
+    age: Age = field(default=Age(0), compare=False)
+    """What waiting makes of its urgency. Not compared, so that time alone changes no view."""
+    score: int = field(default=0, compare=False)
+    """0 to 1000. Not compared: all scores move with every change."""
     blocked_by: tuple[str, ...] = ()
     """Names of what it waits for, at most 100."""
     wake_at: datetime | None = None
@@ -78,6 +83,12 @@ class Facts:
     desired: Desired
     exclusive: tuple[str, ...]
     claimed: bool
+    estimate: int | None = None
+    """Minutes."""
+    max_wait: int | None = None
+    """Seconds; its own word alone."""
+    repository: str | None = None
+    """Address; its own word alone."""
 
     @property
     def open(self) -> bool:
@@ -95,9 +106,18 @@ def wants_retry(bead: Bead) -> bool:
     )
 
 
+def wants_reopen(bead: Bead) -> bool:
+    """A succeeded bead whose spec.reopen asks for more work that was not yet begun."""
+    return _asked(bead.spec.reopen, bead.status.last_reopen) and bead.status.phase is Phase.SUCCEEDED
+
+
+def _asked(wish: str | None, obeyed: str | None) -> bool:
+    return wish is not None and wish != obeyed
+
+
 def standing(bead: Bead) -> Phase | None:
     """The end that a bead has come to, by what is written and what its own spec already decides."""
-    if bead.status.phase in FINISHED and not wants_retry(bead):
+    if bead.status.phase in FINISHED and not wants_retry(bead) and not wants_reopen(bead):
         return bead.status.phase
     if bead.spec.decision is not None and bead.spec.decision.answer is not None:
         return Phase.SUCCEEDED
@@ -118,4 +138,19 @@ def facts_of(bead: Bead) -> Facts:
         desired=Desired.CANCEL if deleting else spec.desired,
         exclusive=tuple(dict.fromkeys(spec.exclusive)),
         claimed=bead.status.claim is not None,
+        estimate=spec.estimate_minutes,
+        max_wait=spec.limits.max_wait_seconds,
+        repository=spec.repository.url if spec.repository is not None else None,
     )
+
+
+def shape(facts: Facts | None) -> tuple[object, ...] | None:
+    """What of a bead concerns others in the graph."""
+    if facts is None:
+        return None
+    return facts.type, facts.priority, facts.depends_on, facts.parent, facts.standing, facts.desired
+
+
+def measures(facts: Facts | None) -> tuple[int | None, int | None]:
+    """What of a bead weighs it and those below it, without changing who waits for whom."""
+    return (facts.estimate, facts.max_wait) if facts is not None else (None, None)

@@ -41,6 +41,16 @@ class Graph:
         self._wishes: dict[str, tuple[Desired, str]] = {}
         self._waits: dict[str, bool] = {}
 
+    def copy(self) -> Graph:
+        """The same graph, which stays as it is when this one changes."""
+        made = Graph()
+        made.facts = dict(self.facts)
+        made._dependents = {name: set(others) for name, others in self._dependents.items()}
+        made._children = {name: set(others) for name, others in self._children.items()}
+        made._wishes = dict(self._wishes)
+        made._waits = dict(self._waits)
+        return made
+
     def dependents(self, name: str) -> set[str] | frozenset[str]:
         """Beads that name it in dependsOn, whether it exists or not."""
         return self._dependents.get(name, NOTHING)

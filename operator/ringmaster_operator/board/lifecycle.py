@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from ringmaster_operator.board import texts
+from ringmaster_operator.board.answers import made
 from ringmaster_operator.board.attempts import (
     Backoff,
     claimed,
@@ -26,6 +27,7 @@ from ringmaster_operator.resources.bead import (
     Bead,
     BeadStatus,
     BeadType,
+    DecisionMade,
     Desired,
     Outcome,
     OutcomeKind,
@@ -58,7 +60,10 @@ def derive(bead: Bead, view: View, now: datetime) -> BeadStatus:
     waits = wants_retry(bead) and view.desired is Desired.CANCEL
     status = bead.status if waits else settled(bead)
     if status.phase not in FINISHED and status.claim is None:
-        end = _end(bead, view)
+        decision = made(bead, view.readiness, now)
+        if decision is not None:
+            status = status.model_copy(update={"decision": decision})
+        end = _end(bead, view, decision)
         if end is not None:
             phase, outcome = end
             return finished(bead, status.model_copy(update={"outcome": outcome}), phase, now=now)
@@ -67,7 +72,7 @@ def derive(bead: Bead, view: View, now: datetime) -> BeadStatus:
             update={
                 "effective_priority": view.effective_priority,
                 "inherited_from": view.inherited_from,
-                "score": float(view.score),
+                "inherited_path": list(view.inherited_path),
             }
         )
     readiness, message, blocked_by = view.readiness, view.message, view.blocked_by
@@ -78,7 +83,10 @@ def derive(bead: Bead, view: View, now: datetime) -> BeadStatus:
     elif readiness is Readiness.RUNNING:
         return status
     told = status.model_copy(update={"blocked_by": list(blocked_by)})
-    return dress(bead, told, readiness=readiness, message=message, now=now)
+    fresh = dress(bead, told, readiness=readiness, message=message, now=now)
+    if fresh == bead.status or fresh.phase in FINISHED:
+        return fresh  # every change moves all scores a little: alone, that is not worth a write
+    return fresh.model_copy(update={"score": float(view.score)})
 
 
 def expired_ttl(bead: Bead, now: datetime) -> bool:
@@ -121,10 +129,9 @@ def _leaving(bead: Bead, worker: Worker) -> bool:
     )
 
 
-def _end(bead: Bead, view: View) -> tuple[Phase, Outcome] | None:
+def _end(bead: Bead, view: View, decision: DecisionMade | None) -> tuple[Phase, Outcome] | None:
     """The end that an unfinished bead comes to without being worked."""
-    decision = bead.spec.decision
-    if decision is not None and decision.answer is not None:
+    if decision is not None:
         return Phase.SUCCEEDED, Outcome(kind=OutcomeKind.SUCCESS, summary=decision.answer)
     if bead.spec.type is BeadType.EPIC and view.readiness is Readiness.FINISHED:
         return Phase.SUCCEEDED, Outcome(kind=OutcomeKind.SUCCESS, summary=view.message)

@@ -44,9 +44,6 @@ class Judge:
     rings: Mapping[str, Ring]
     holders: Mapping[str, set[str]]
     """By exclusive key: the beads that run with it, or are just being claimed."""
-    busy: set[str]
-    """Beads that run or are just being claimed."""
-    concurrency: int | None
     now: datetime
     _gates: dict[str, Verdict | None] = field(default_factory=dict)
 
@@ -61,7 +58,7 @@ class Judge:
             or self._waiting(name, facts)
             or self._children(name, facts)
             or self._timed(bead)
-            or self._asking(facts)
+            or self._asking(bead)
             or self._crowded(name, facts)
             or Verdict(Readiness.READY, texts.READY)
         )
@@ -181,21 +178,24 @@ class Judge:
             return Verdict(Readiness.BACKOFF, texts.backoff(bead.status), wake_at=until)
         return None
 
-    def _asking(self, facts: Facts) -> Verdict | None:
-        if facts.type is BeadType.DECISION:
+    def _asking(self, bead: Bead) -> Verdict | None:
+        decision = bead.spec.decision
+        if decision is None:
+            return None
+        if decision.deadline is None or decision.default is None:
             return Verdict(Readiness.NEEDS_DECISION, texts.ASKS)
-        return None
+        message = texts.asks_until(decision.deadline, decision.default)
+        wake = decision.deadline if decision.deadline > self.now else None
+        return Verdict(Readiness.NEEDS_DECISION, message, wake_at=wake)
 
     def _crowded(self, name: str, facts: Facts) -> Verdict | None:
-        """What shares an exclusive key with it, and the project's limit."""
+        """What shares an exclusive key with it."""
         for key in facts.exclusive:
             others = sorted(self.holders.get(key, set()) - {name})
             if others:
                 return Verdict(
                     Readiness.AWAITING_EXCLUSIVE, texts.exclusive(key, others[0]), tuple(others[:MOST_NAMES])
                 )
-        if self.concurrency is not None and len(self.busy - {name}) >= self.concurrency:
-            return Verdict(Readiness.CONCURRENCY_LIMIT, texts.concurrency(self.concurrency))
         return None
 
     def _ttl(self, bead: Bead) -> datetime | None:

@@ -1,28 +1,32 @@
 """The beads of one namespace, with what follows from them kept up to date piece by piece.
 
-A change marks what it can concern: the region below it in the wait graph (priorities, scores, cycles), and
-the beads whose readiness looks at it. `advance` works these off; a test holds that the result equals that of
-a room built anew.
+A change marks what it can concern: the region below it in the wait graph (priorities, cycles), and the beads
+whose readiness looks at it. `advance` works these off; a test holds that the result equals that of a room
+built anew. Only the scores, which every change moves a little, are found for all beads at once, by whoever
+owns the board and when it suits (`outline`, `set_merits`): they decide among equals, so old ones do no harm.
 """
 
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from ringmaster_operator.board.ageing import Age, aged
 from ringmaster_operator.board.cycles import Ring, rings
-from ringmaster_operator.board.facts import Facts, Readiness, View, facts_of
+from ringmaster_operator.board.facts import Facts, Readiness, View, facts_of, measures, shape
 from ringmaster_operator.board.graph import GATE, Graph, is_gate
+from ringmaster_operator.board.lanes import Lane, Lanes
 from ringmaster_operator.board.matching import Fits, Needs, needs
-from ringmaster_operator.board.ranking import RANK, Label, effective, score, spread
+from ringmaster_operator.board.ranking import RANK, Label, effective, spread
 from ringmaster_operator.board.readiness import Judge
+from ringmaster_operator.board.scoring import MOST, Merit, Outline, outline
+from ringmaster_operator.board.turns import Turns
 from ringmaster_operator.resources.bead import Bead, BeadType
-from ringmaster_operator.resources.project import Project
+from ringmaster_operator.resources.project import DEFAULT_MAX_WAIT_SECONDS, Project
 
-Rank = tuple[int, int, datetime, str]
-"""Order of picks: effective priority, score (negated), creation, name."""
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -33,56 +37,71 @@ class Room:
         self.beads: dict[str, Bead] = {}
         self.graph = Graph()
         self.views: dict[str, View] = {}
-        self.queue: list[Rank] = []
+        self.lanes = Lanes()
+        self.turns = Turns()
         self.needs: dict[str, Needs] = {}
         self.reserved: dict[str, str] = {}
         self.project: Project | None = None
-        self._busy: set[str] = set()
+        self.busy: set[str] = set()
+        """Beads that run or are just being claimed."""
+        self.homes: dict[str, str | None] = {}
+        """By Worker: the repository of beads that name none."""
+        self.claimants: dict[str, str] = {}
         self._holders: dict[str, set[str]] = {}
         self._sharers: dict[str, set[str]] = {}
         self._labels: dict[str, Label] = {}
-        self._scores: dict[str, int] = {}
+        self.merits: dict[str, Merit] = {}
         self._rings: dict[str, Ring] = {}
-        self._queued: dict[str, Rank] = {}
         self._wakes: list[tuple[datetime, str]] = []
+        self._ages: dict[str, datetime] = {}
         self._seeds: set[str] = set()
         self._dirty: set[str] = set()
         self._advanced: datetime | None = None
+        self.unscored = False
+        """The graph has changed since it was last outlined."""
 
     def put(self, name: str, bead: Bead | None) -> None:
         """Put, replace or (None) remove a bead."""
         old, new = self.graph.facts.get(name), facts_of(bead) if bead is not None else None
         if bead is None:
-            self.beads.pop(name, None)
-            self.needs.pop(name, None)
-            self.reserved.pop(name, None)
+            for known in (self.beads, self.needs, self.reserved, self.claimants):
+                known.pop(name, None)
         else:
             self.beads[name] = bead
             self.needs[name] = needs(bead)
         self._dirty.add(name)
         if old == new:
             return
-        if _shape(old) != _shape(new):
+        if shape(old) != shape(new):
             self._reshape(name, old, new)
         else:
             self.graph.place(name, new)
+            if measures(old) != measures(new):
+                self.unscored = True
+                self._dirty |= self.graph.subtree([name])
         for facts, join in ((old, False), (new, True)):
             for key in facts.exclusive if facts is not None else ():
                 _mark(self._sharers, key, name, join)
                 self._dirty |= self._sharers.get(key, set())
         self._occupy(name, old.exclusive if old is not None else ())
 
-    def reserve(self, name: str, claim_id: str) -> None:
+    def reserve(self, name: str, claim_id: str, worker: str) -> None:
         self.reserved[name] = claim_id
+        self.claimants[name] = worker
+        lane = self.lanes.lane(name)
+        if lane is not None:
+            self.turns.took(worker, self.group(name), rank=lane.rank, overdue=lane.overdue)
         self._occupy(name, self._keys(name))
 
     def unreserve(self, name: str) -> None:
         if self.reserved.pop(name, None) is not None:
+            self.claimants.pop(name, None)
             self._occupy(name, self._keys(name))
 
     def set_project(self, project: Project | None) -> None:
         self.project = project
-        self._dirty |= self._capacity_waiters()
+        self.turns.fairness = project.fairness if project is not None else None
+        self._dirty.update(self.lanes.names())
 
     def advance(self, now: datetime) -> set[str]:
         """Work off what is marked and what time has brought; the names whose views changed."""
@@ -99,14 +118,11 @@ class Room:
             for facts in map(self.graph.facts.get, list(self._dirty))
             if facts is not None and facts.parent is not None and facts.type is BeadType.DECISION
         }
-        concurrency = self.project.concurrency if self.project is not None else None
         judge = Judge(
             graph=self.graph,
             beads=self.beads,
             rings=self._rings,
             holders=self._holders,
-            busy=self._busy,
-            concurrency=concurrency,
             now=now,
         )
         changed = {name for name in self._dirty if self._review(name, judge)}
@@ -114,8 +130,29 @@ class Room:
         return changed
 
     def candidates(self) -> Iterator[str]:
-        """Names that may be claimed now, best first."""
-        return (rank[-1] for rank in self.queue if rank[-1] not in self.reserved)
+        """Names that may be claimed now, best first; the limits on what runs at once not counted."""
+        self.tally()
+        return (name for name in self.lanes.ordered(self.turns) if name not in self.reserved)
+
+    def group(self, name: str) -> str:
+        """Whose it is, by the label of the project's fairness."""
+        fairness = self.turns.fairness
+        return self.beads[name].metadata.labels.get(fairness.label, "") if fairness is not None else ""
+
+    def outline(self) -> Outline:
+        """The graph to be scored, as it is now."""
+        self.unscored = False
+        return outline(self.graph.copy(), frozenset(self._rings))
+
+    def set_merits(self, merits: dict[str, Merit]) -> None:
+        """Take in what was made of an outline."""
+        self.merits = merits
+        self.lanes.rescore(self._score)
+
+    def view(self, name: str) -> View:
+        """As of the last advance; raises KeyError for one that is not there."""
+        view, points = self.views[name], self._score(name)
+        return replace(view, score=min(MOST, points * 5 // 4) if view.ready else points)
 
     def suits(self, name: str, fits: Fits) -> bool:
         """Whether a Worker may take a bead that may be claimed."""
@@ -128,6 +165,7 @@ class Room:
 
     def _reshape(self, name: str, old: Facts | None, new: Facts | None) -> None:
         """The graph itself changes: mark the region below, before and after, and who looks at this bead."""
+        self.unscored = True
         graph = self.graph
         within = graph.subtree([name])
         for item in within:
@@ -153,59 +191,58 @@ class Room:
             if (name in self._holders.get(key, ())) != (key in new_keys):
                 _mark(self._holders, key, name, key in new_keys)
                 self._dirty |= self._sharers.get(key, set())
-        if busy != (name in self._busy):
-            if busy:
-                self._busy.add(name)
-            else:
-                self._busy.discard(name)
+        if busy != (name in self.busy):
+            (self.busy.add if busy else self.busy.discard)(name)
             self._dirty.add(name)
-            if self.project is not None and self.project.concurrency is not None:
-                self._dirty |= self._capacity_waiters()
 
-    def _capacity_waiters(self) -> set[str]:
-        limit = self.project.concurrency if self.project is not None else None
-        waiting = {name for name, view in self.views.items() if view.readiness is Readiness.CONCURRENCY_LIMIT}
-        return waiting | self._queued.keys() if limit is None or len(self._busy) >= limit else waiting
+    def tally(self) -> None:
+        """Count who holds how many sessions, where there are turns to be taken."""
+        if self.turns.fairness is not None:
+            self.turns.running = Counter(map(self.group, self.busy))
 
     def _keys(self, name: str) -> tuple[str, ...]:
         facts = self.graph.facts.get(name)
         return facts.exclusive if facts is not None else ()
 
     def _rerank(self) -> None:
-        """Priorities, scores and cycles of the region below the seeds."""
+        """Priorities and cycles of the region below the seeds."""
         region = self.graph.reach(self._seeds)
         names = {node for node in region if not is_gate(node)}
-        before = {
-            name: (self._labels.get(name), self._scores.get(name), self._rings.get(name)) for name in names
-        }
+        before = {name: (self._labels.get(name), self._rings.get(name)) for name in names}
         for node in self._seeds - region:
             self._labels.pop(node, None)
-            self._scores.pop(node, None)
             self._rings.pop(node, None)
         spread(self.graph, region, self._labels)
         for name in names:
-            self._scores[name] = score(self.graph, name)
             self._rings.pop(name, None)
         self._rings.update(rings(self.graph, region))
         self._seeds.clear()
         for name, ranked in before.items():
-            if ranked != (self._labels.get(name), self._scores.get(name), self._rings.get(name)):
+            if ranked != (self._labels.get(name), self._rings.get(name)):
                 self._dirty.add(name)
 
     def _review(self, name: str, judge: Judge) -> bool:
         """Judge one bead anew; whether its view changed."""
         facts = self.graph.facts.get(name)
         if facts is None:
-            self._enqueue(name, None)
+            self.lanes.drop(name)
+            self._ages.pop(name, None)
             return self.views.pop(name, None) is not None
         verdict = judge.judge(name)
-        priority, lender = effective(self.graph, name, self._labels.get(name))
+        priority, lender, path = effective(self.graph, name, self._labels.get(name))
+        age = Age(RANK[priority])
+        if verdict.readiness is Readiness.READY:
+            age = self._age(name, age.rank, judge.now)
+            self._place(name, age)
+        else:
+            self.lanes.drop(name)
         view = View(
             readiness=verdict.readiness,
             message=verdict.message,
             effective_priority=priority,
+            age=age,
             inherited_from=lender,
-            score=self._scores.get(name, 0),
+            inherited_path=path,
             blocked_by=verdict.blocked_by,
             wake_at=verdict.wake_at,
             desired=self.graph.wish(name)[0],
@@ -214,33 +251,39 @@ class Room:
         before = self.views.get(name)
         if view.wake_at is not None and (before is None or before.wake_at != view.wake_at):
             heapq.heappush(self._wakes, (view.wake_at, name))
-        created = self.beads[name].metadata.creation_timestamp or _START
-        self._enqueue(name, (RANK[priority], -view.score, created, name) if view.ready else None)
         self.views[name] = view
         return before != view
+
+    def _age(self, name: str, rank: int, now: datetime) -> Age:
+        age = aged(rank, self.beads[name].status.waiting_since, self.max_wait(name), now)
+        if age.changes is not None and self._ages.get(name) != age.changes:
+            self._ages[name] = age.changes
+            heapq.heappush(self._wakes, (age.changes, name))
+        return age
+
+    def max_wait(self, name: str) -> int:
+        """Seconds that lift a bead one priority: its own word, its nearest parent's, the project's."""
+        for step in self.graph.upwards(name):
+            if (found := self.graph.facts[step].max_wait) is not None:
+                return found
+        found = self.project.limits.max_wait_seconds if self.project is not None else None
+        return DEFAULT_MAX_WAIT_SECONDS if found is None else found
+
+    def _place(self, name: str, age: Age) -> None:
+        created = self.beads[name].metadata.creation_timestamp or _START
+        if age.overdue is not None:
+            self.lanes.place(name, Lane(age.rank, overdue=True), (0, age.overdue, name))
+        else:
+            lane = Lane(age.rank, group=self.group(name))
+            self.lanes.place(name, lane, (-self._score(name), created, name))
+
+    def _score(self, name: str) -> int:
+        merit = self.merits.get(name)
+        return merit.score if merit is not None else 0
 
     def _awaited(self, name: str) -> bool:
         near = (*self.graph.dependents(name), *self.graph.children(name))
         return any(self.graph.facts[other].open for other in near)
-
-    def _enqueue(self, name: str, rank: Rank | None) -> None:
-        old = self._queued.pop(name, None)
-        if old == rank:
-            if rank is not None:
-                self._queued[name] = rank
-            return
-        if old is not None:
-            del self.queue[bisect_left(self.queue, old)]
-        if rank is not None:
-            self._queued[name] = rank
-            insort(self.queue, rank)
-
-
-def _shape(facts: Facts | None) -> tuple[object, ...] | None:
-    """What of a bead concerns others in the graph."""
-    if facts is None:
-        return None
-    return facts.type, facts.priority, facts.depends_on, facts.parent, facts.standing, facts.desired
 
 
 def _mark(index: dict[str, set[str]], key: str, name: str, join: bool) -> None:

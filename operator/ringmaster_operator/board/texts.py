@@ -22,6 +22,11 @@ PARENT_LOOP = "a parent above it is its own parent: change spec.parent of one of
 _AGAIN = "each runs again when its spec.retry is changed"
 
 
+def asks_until(deadline: datetime, default: str) -> str:
+    short = default if len(default) <= 80 else f"{default[:79]}…"
+    return f"{ASKS}; from {stamp(deadline)} on the answer is: {short}"
+
+
 def listed(names: Sequence[str]) -> str:
     """The first few names, and how many more there are."""
     shown = ", ".join(names[:SHOWN])
@@ -101,3 +106,7 @@ def exclusive(key: str, holder: str) -> str:
 
 def concurrency(limit: int) -> str:
     return f"the project's limit of {limit} running {'bead is' if limit == 1 else 'beads is'} reached"
+
+
+def crowded(repository: str, limit: int) -> str:
+    return f"the project's limit of {limit} running beads in {repository} is reached"

@@ -136,7 +136,7 @@ class Desk:
             if bead is None:
                 return reason, None
             # From the choice to here nothing yielded: no one else can have picked it.
-            self._board.reserve(bead.key, request.claim_id)
+            self._board.reserve(bead.key, request.claim_id, worker=request.worker)
             self._funds.reserve(request.claim_id, worker, bead)
             task = asyncio.ensure_future(self._grant(bead, worker, request, alive))
             self._granting[request.claim_id] = task
@@ -159,7 +159,8 @@ class Desk:
         bead = self._board.pick(worker, self._clock.now(), bead=request.bead, admits=admits)
         if bead is not None:
             return bead, ""
-        return None, refused[0] if refused else "no bead is ready that this Worker could take"
+        reached = refused[0] if refused else self._funds.standing(worker)[1]
+        return None, reached or self._board.nothing(worker)
 
     def _granted(self, claim_id: str, task: asyncio.Task[ClaimAnswer | None]) -> None:
         self._granting.pop(claim_id, None)

@@ -12,7 +12,9 @@ from ringmaster_operator.clock import Clock
 from ringmaster_operator.kube import BEADS, Conflict, Kube, NotFound
 from ringmaster_operator.last_seen import LastSeen
 from ringmaster_operator.reconcilers.queue import WorkQueue
+from ringmaster_operator.reconcilers.scoring import Scorer
 from ringmaster_operator.resources.bead import Bead
+from ringmaster_operator.resources.worker import Worker
 from ringmaster_operator.statuses import Statuses
 from ringmaster_operator.store import Key, Resource, Store
 
@@ -48,6 +50,7 @@ class BeadReconciler:
         self._changed = changed
         self._pulse: asyncio.TimerHandle | None = None
         self._last = float("-inf")
+        self.scorer = Scorer(board)
         self._counted: dict[Key, tuple[str, str]] = {}
         self.queue: WorkQueue[Key] = WorkQueue("bead", self.reconcile, workers=workers)
         store.listen(self._listen)
@@ -59,6 +62,7 @@ class BeadReconciler:
             self._pulse = None
         self._last = asyncio.get_running_loop().time()
         moved = self._board.refresh(self._clock.now())
+        self.scorer.nudge()
         for key in moved:
             self.queue.add(key)
         if moved:
@@ -101,6 +105,11 @@ class BeadReconciler:
             self._store.forget("Bead", bead.key, bead.metadata.uid)
 
     def _listen(self, kind: str, key: Key, old: Resource | None, new: Resource | None) -> None:
+        if kind == "Worker":
+            if isinstance(new, Worker):
+                self._board.put_worker(new)
+            else:
+                self._board.remove_worker(key)
         if kind != "Bead":
             return
         self._count(key, new if isinstance(new, Bead) else None)

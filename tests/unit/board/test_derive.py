@@ -38,7 +38,7 @@ def test_a_fresh_bead_gets_all_that_people_look_for() -> None:
     item = settle(board, "a")
     status = item.status
     assert (status.phase, status.effective_priority, status.inherited_from) == (Phase.READY, "P1", "b")
-    assert (status.score, status.blocked_by, status.observed_generation) == (1.0, [], 1)
+    assert (status.score, status.blocked_by, status.observed_generation) == (750, [], 1)
     assert [entry.type for entry in status.conditions] == ["Ready", "Claimed", "Succeeded", "Failed"]
     assert all(entry.observed_generation == 1 for entry in status.conditions)
     waiting = settle(board, "b")

@@ -76,6 +76,7 @@ def test_order_is_priority_then_who_waits_then_age_then_name() -> None:
         bead("z-old", created=older),
         bead("y-needed"),
         bead("waits", depends_on=["y-needed"]),
+        bead("waits-too", depends_on=["y-needed"]),
         bead("b"),
         bead("a"),
         bead("urgent", priority="P1"),

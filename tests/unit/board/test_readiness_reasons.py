@@ -181,7 +181,7 @@ def test_an_epic_that_depends_on_its_own_children_does_not_block_them() -> None:
     )
     for name in ("a", "b"):
         view = board.view((NS, name))
-        assert (view.ready, view.score) == (True, 1)
+        assert view.ready
 
 
 def test_a_parent_waits_for_its_children_and_is_then_worked() -> None:
@@ -245,16 +245,16 @@ def test_an_exclusive_key_in_use_names_its_holder() -> None:
 def test_the_projects_limit_of_running_beads() -> None:
     project = Project(concurrency=1)
     board = board_of(taken(bead("a")), bead("b"), project=project)
-    view = board.view((NS, "b"))
-    assert view.readiness is Readiness.CONCURRENCY_LIMIT
-    assert "limit of 1 running bead" in view.message
+    assert board.pick(worker(), NOON) is None
+    assert "limit of 1 running bead" in board.why_not(worker(), "b")
+    assert "limit of 1 running bead" in board.nothing(worker())
+    assert (board.view((NS, "b")).ready, board.claimable_count(worker())) == (True, 0)
     board.put(ended("a"))
-    board.refresh(NOON)
-    assert board.view((NS, "b")).ready
+    assert board.pick(worker(), NOON) is not None
     board.put(taken(bead("a")))
     board.set_project(NS, Project(concurrency=2))
-    board.refresh(NOON)
-    assert board.view((NS, "b")).ready
+    assert board.pick(worker(), NOON) is not None
+    assert board.claimable_count(worker()) == 1
 
 
 def test_a_finished_bead_wakes_for_its_ttl_and_waits_for_who_needs_it() -> None:

@@ -1,0 +1,110 @@
+"""The beads that may be claimed, in lanes: one for each priority and each of those who share the Workers.
+
+A lane is sorted; which lane goes first is a matter of turns. So neither a claim nor a turn moves more than
+one bead, however many wait.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from ringmaster_operator.board.ageing import HIGHEST
+from ringmaster_operator.board.turns import Turns
+
+RANKS = range(5)
+Rank = tuple[int, datetime, str]
+"""Order within a lane: score (negated), creation, name; of overdue beads 0, since when, name."""
+
+
+class Lane(NamedTuple):
+    """Where a bead stands."""
+
+    rank: int
+    """The priority that it counts as, 0 for P0."""
+    overdue: bool = False
+    group: str = ""
+    """Whose it is; empty where nobody shares, and for overdue ones."""
+
+
+class Lanes:
+    """Names in lanes. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[Lane, list[Rank]] = {}
+        self._places: dict[str, tuple[Lane, Rank]] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def names(self) -> list[str]:
+        return list(self._places)
+
+    def place(self, name: str, lane: Lane, rank: Rank) -> None:
+        """Put it there, wherever it was before."""
+        if self._places.get(name) == (lane, rank):
+            return
+        self.drop(name)
+        self._places[name] = (lane, rank)
+        insort(self._lanes.setdefault(lane, []), rank)
+
+    def drop(self, name: str) -> None:
+        """Take it out, if it is there."""
+        place = self._places.pop(name, None)
+        if place is None:
+            return
+        lane, rank = place
+        ranks = self._lanes[lane]
+        del ranks[bisect_left(ranks, rank)]
+        if not ranks:
+            del self._lanes[lane]
+
+    def rescore(self, score: Callable[[str], int]) -> None:
+        """Sort all by new scores."""
+        for lane, ranks in self._lanes.items():
+            if not lane.overdue:
+                ranks[:] = sorted((-score(name), created, name) for _, created, name in ranks)
+                self._places.update((rank[-1], (lane, rank)) for rank in ranks)
+
+    def first(self, worker: str, turns: Turns, may: Callable[[str], bool]) -> str | None:
+        """The first bead by turn that the Worker may take."""
+        groups = self._groups(turns)
+        for rank in RANKS:
+            overdue = self._find([Lane(rank, overdue=True)], may) if rank == HIGHEST else None
+            if overdue is not None and turns.overdue_next(worker):
+                return overdue
+            found = self._find([Lane(rank, group=group) for group in groups[rank]], may)
+            if found is not None or overdue is not None:
+                return found or overdue
+        return None
+
+    def ordered(self, turns: Turns) -> Iterator[str]:
+        """All, as a list for people: by priority, overdue ones first, whose turn it is now first."""
+        groups = self._groups(turns)
+        for rank in RANKS:
+            for lane in (Lane(rank, overdue=True), *(Lane(rank, group=group) for group in groups[rank])):
+                yield from (item[-1] for item in self._lanes.get(lane, ()))
+
+    def lane(self, name: str) -> Lane | None:
+        """Where it stands; None when it may not be claimed."""
+        place = self._places.get(name)
+        return place[0] if place is not None else None
+
+    def _groups(self, turns: Turns) -> list[list[str]]:
+        found: list[list[str]] = [[] for _ in RANKS]
+        for lane in self._lanes:
+            if not lane.overdue:
+                found[lane.rank].append(lane.group)
+        return [turns.order(groups) if len(groups) > 1 else groups for groups in found]
+
+    def _find(self, lanes: list[Lane], may: Callable[[str], bool]) -> str | None:
+        for lane in lanes:
+            for rank in self._lanes.get(lane, ()):
+                if may(rank[-1]):
+                    return rank[-1]
+        return None

@@ -1,0 +1,181 @@
+"""How much hangs on a bead: what decides among equally urgent ones.
+
+Four shares, each as a part of the greatest among all: PageRank (much waits for it, and what waits is wanted
+itself), betweenness (many ways lead through it), critical path (the longest chain of work that waits for it)
+and its own stated priority. Over unfinished beads only, and without those that wait for themselves. A graph
+with few edges says nothing, and then age decides.
+
+A graph is outlined from one state of the board; the arithmetic after that may run elsewhere. Everything is
+sorted and sums run in one thread, so that the same graph always gives the same scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+from itertools import compress
+from typing import TYPE_CHECKING
+
+from ringmaster_operator.board.graph import Graph, bead_of, is_gate
+from ringmaster_operator.board.ranking import RANK
+from ringmaster_operator.resources.project import DEFAULT_ESTIMATE_MINUTES
+
+if TYPE_CHECKING:
+    import rustworkx
+
+MOST = 1000
+"""Points of the highest score."""
+PAGERANK, BETWEENNESS, CRITICAL, STATED = 300, 250, 250, 200
+"""Points of each share; together MOST."""
+SPARSE = 4
+"""With fewer than one edge to so many beads the graph says nothing."""
+EXACT = 1000
+"""Nodes up to which all ways are counted; above, those from SAMPLE nodes spread over the graph."""
+SAMPLE = 256
+_LOWEST = max(RANK.values())
+_FRACTION = 0.6180339887498949
+"""Of the golden section: its multiples spread evenly, whatever their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merit:
+    """What a bead's score is made of, in points."""
+
+    pagerank: int
+    betweenness: int
+    critical: int
+    stated: int
+    minutes: int
+    """Estimated work of the longest chain that waits for it, itself included."""
+
+    @property
+    def score(self) -> int:
+        return self.pagerank + self.betweenness + self.critical + self.stated
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The open part of a graph, in numbers: nodes by position, edges from who waits to what it waits for."""
+
+    nodes: list[str]
+    edges: list[tuple[int, int]]
+    minutes: list[int]
+    """0 for gates."""
+    ranks: list[int]
+    """Stated priority, 0 for P0; -1 for gates."""
+    links: int
+    """Edges between beads."""
+
+
+def outline(graph: Graph, rings: Container[str]) -> Outline:
+    """The open beads of a graph; rings holds those that wait for themselves, which are left out."""
+    names = sorted(name for name, facts in graph.facts.items() if facts.open and name not in rings)
+    ways = {name: [edge for edge in graph.below(name) if edge[0] not in rings] for name in names}
+    stack = [other for edges in ways.values() for other, _ in edges if is_gate(other)]
+    while stack:
+        gate = stack.pop()
+        if gate not in ways:
+            ways[gate] = [edge for edge in graph.below(gate) if edge[0] not in rings]
+            if _endless(graph, bead_of(gate)):
+                ways[gate] = [(other, step) for other, step in ways[gate] if not is_gate(other)]
+            stack.extend(other for other, _ in ways[gate] if is_gate(other))
+    idle = _idle_gates(ways)
+    nodes = [node for node in ways if node not in idle]
+    at = {node: position for position, node in enumerate(nodes)}
+    edges = [
+        (position, at[other])
+        for position, node in enumerate(nodes)
+        for other in sorted({other for other, _ in ways[node]})
+        if other in at
+    ]
+    beads = [None if is_gate(node) else graph.facts[node] for node in nodes]
+    return Outline(
+        nodes=nodes,
+        edges=edges,
+        minutes=[bead.estimate or DEFAULT_ESTIMATE_MINUTES if bead is not None else 0 for bead in beads],
+        ranks=[RANK[bead.priority] if bead is not None else -1 for bead in beads],
+        links=sum(step for edges in ways.values() for _, step in edges),
+    )
+
+
+def _endless(graph: Graph, name: str) -> bool:
+    """Whether the way up from a parent leads into a ring of parents, in which gates wait for each other."""
+    way = list(graph.upwards(name))
+    return graph.facts[way[-1]].parent in way
+
+
+def _idle_gates(ways: dict[str, list[tuple[str, int]]]) -> set[str]:
+    """Gates behind which nothing is waited for: they would only take rank from beads."""
+    used: set[str] = set()
+    above: dict[str, list[str]] = {}
+    stack = []
+    for node, edges in ways.items():
+        if is_gate(node):
+            for other, step in edges:
+                if is_gate(other):
+                    above.setdefault(other, []).append(node)
+                elif step:
+                    stack.append(node)
+    while stack:
+        gate = stack.pop()
+        if gate not in used:
+            used.add(gate)
+            stack.extend(above.get(gate, ()))
+    return {node for node in ways if is_gate(node)} - used
+
+
+def merits(drawn: Outline) -> dict[str, Merit]:
+    """The merit of each bead of an outline; empty when the graph is too sparse to say anything."""
+    beads = [rank >= 0 for rank in drawn.ranks]
+    if drawn.links * SPARSE < sum(beads) or not drawn.links:
+        return {}
+    import rustworkx
+
+    graph: rustworkx.PyDiGraph[int, None] = rustworkx.PyDiGraph(
+        check_cycle=False, multigraph=False, node_count_hint=len(beads)
+    )
+    graph.add_nodes_from(range(len(beads)))
+    graph.add_edges_from_no_data(drawn.edges)
+    wanted = {position: float(_LOWEST + 1 - rank) for position, rank in enumerate(drawn.ranks) if rank >= 0}
+    ranked = rustworkx.pagerank(graph, personalization=wanted, tol=1e-8, max_iter=500)
+    pagerank = _points([ranked[position] for position in range(len(beads))], PAGERANK, beads)
+    between = _points(_betweenness(graph, drawn), BETWEENNESS, beads)
+    minutes = _chains(rustworkx.topological_sort(graph), drawn)
+    critical = _points([float(number) for number in minutes], CRITICAL, beads)
+    stated = [STATED * (_LOWEST - rank) // _LOWEST for rank in drawn.ranks]
+    made = map(Merit, pagerank, between, critical, stated, minutes)
+    return dict(zip(compress(drawn.nodes, beads), compress(made, beads), strict=True))
+
+
+def _points(values: list[float], most: int, beads: list[bool]) -> list[int]:
+    top = max(compress(values, beads), default=0.0)
+    return [round(most * value / top) if top > 0 else 0 for value in values]
+
+
+def _chains(order: rustworkx.NodeIndices, drawn: Outline) -> list[int]:
+    """The longest chain that ends in each node; order has who waits before what it waits for."""
+    below: list[list[int]] = [[] for _ in drawn.nodes]
+    for waiter, awaited in drawn.edges:
+        below[waiter].append(awaited)
+    longest = list(drawn.minutes)
+    for node in order:
+        for other in below[node]:
+            longest[other] = max(longest[other], longest[node] + drawn.minutes[other])
+    return longest
+
+
+def _betweenness(graph: rustworkx.PyDiGraph[int, None], drawn: Outline) -> list[float]:
+    """How many shortest ways lead through each node."""
+    import rustworkx
+
+    count = len(drawn.nodes)
+    if count <= EXACT:
+        exact = rustworkx.digraph_betweenness_centrality(
+            graph, normalized=False, parallel_threshold=count + 1
+        )
+        return [exact[node] for node in range(count)]
+    from ringmaster_operator.board.sampling import betweenness
+
+    sources = sorted({int(count * (turn * _FRACTION % 1.0)) for turn in range(SAMPLE)})
+    layers = [list(layer) for layer in rustworkx.topological_generations(graph)]
+    return betweenness(count, drawn.edges, layers, sources)
