@@ -1,0 +1,272 @@
+"""A fleet in simulated time: the real board, lifecycle and confidence, with Workers whose skills are known.
+
+Nothing sleeps and nothing is random but by the seed. The same bead given to the same Worker for the same
+attempt ends the same under every policy, so that policies differ by whom they choose alone.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import partial
+
+from ringmaster_operator.board import lifecycle
+from ringmaster_operator.board.board import Board
+from ringmaster_operator.board.capabilities import subject_of, verdicts
+from ringmaster_operator.board.lifecycle import Backoff
+from ringmaster_operator.board.limits import EffectiveLimits
+from ringmaster_operator.resources.base import Priority
+from ringmaster_operator.resources.bead import Bead, Outcome, OutcomeKind, Phase
+from ringmaster_operator.resources.protocol import Next, ReportRequest
+from ringmaster_operator.resources.worker import Capability, Worker
+
+NS = "simulated"
+START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+CAPABILITIES = ("api", "data", "docs", "infra", "tests", "ui")
+DECLARED = 0.8
+ARRIVE_HOURS = 8.0
+LIMITS = EffectiveLimits()
+BACKOFF = Backoff()
+_PRIORITIES = {"P0": 5.0, "P1": 15.0, "P2": 50.0, "P3": 20.0, "P4": 10.0}
+
+
+class Routing(StrEnum):
+    """Who may take a bead."""
+
+    LEARNED = "learned"
+    """By confidence, which outcomes move."""
+    DECLARED = "declared only"
+    """By the confidence that the Workers declare."""
+    RANDOM = "random"
+    """Anyone: whoever is free takes the most urgent bead."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What is given: beads and when they come, Workers, what these can really do and what an hour costs."""
+
+    seed: int
+    beads: list[Bead]
+    workers: list[Worker]
+    skill: dict[tuple[str, str], float]
+    """By Worker and capability: the share of attempts that succeed."""
+    usd_per_hour: dict[str, float]
+    minutes: dict[str, float]
+    """By bead: how long an attempt takes."""
+
+    def success(self, bead: Bead, worker: str, attempt: int) -> bool:
+        """How the attempt ends; the same whenever it is asked."""
+        chance = math.prod(self.skill[worker, name] for name in bead.spec.capabilities)
+        return random.Random(f"{self.seed}/{bead.metadata.name}/{worker}/{attempt}").random() < chance
+
+
+def world(seed: int, *, beads: int = 1000, workers: int = 20, able: bool = False) -> World:
+    """A backlog that comes in over some hours, and Workers that declare alike and differ in fact.
+
+    able: all can do what they declare, so that order alone decides.
+    """
+    chance = random.Random(seed)
+    team = [_worker(f"w{number:02d}", chance) for number in range(workers)]
+    skill = {
+        (worker.metadata.name, name): _skill(chance, name in _declared(worker), able)
+        for worker in team
+        for name in CAPABILITIES
+    }
+    arrivals = sorted(chance.uniform(0, ARRIVE_HOURS) for _ in range(beads))
+    backlog: list[Bead] = []
+    for number, hours in enumerate(arrivals):
+        backlog.append(_bead(number, START + timedelta(hours=hours), backlog, chance))
+    return World(
+        seed=seed,
+        beads=backlog,
+        workers=team,
+        skill=skill,
+        usd_per_hour={worker.metadata.name: chance.uniform(1, 6) for worker in team},
+        minutes={bead.metadata.name: chance.lognormvariate(math.log(12), 0.5) for bead in backlog},
+    )
+
+
+def _declared(worker: Worker) -> set[str]:
+    return {item.name for item in worker.spec.capabilities}
+
+
+def _skill(chance: random.Random, declared: bool, able: bool) -> float:
+    if not declared:
+        return chance.uniform(0.05, 0.4)
+    return chance.uniform(0.85, 0.98) if able or chance.random() < 0.6 else chance.uniform(0.15, 0.5)
+
+
+def _worker(name: str, chance: random.Random) -> Worker:
+    declared = sorted(chance.sample(CAPABILITIES, 4))
+    spec = {"runtime": "Tmux", "capabilities": [{"name": item, "confidence": DECLARED} for item in declared]}
+    return Worker.model_validate({"metadata": {"name": name, "namespace": NS, "uid": name}, "spec": spec})
+
+
+def _bead(number: int, created: datetime, earlier: list[Bead], chance: random.Random) -> Bead:
+    depends = 0 if not earlier or chance.random() < 0.6 else chance.randint(1, 2)
+    recent = [item.metadata.name for item in earlier[-100:]]
+    spec = {
+        "title": f"bead {number}",
+        "priority": chance.choices(list(_PRIORITIES), list(_PRIORITIES.values()))[0],
+        "capabilities": sorted(chance.sample(CAPABILITIES, 1 if chance.random() < 0.7 else 2)),
+        "depends_on": sorted(chance.sample(recent, min(depends, len(recent)))),
+    }
+    meta = {"name": f"b{number:04d}", "namespace": NS, "uid": f"u{number}", "creation_timestamp": created}
+    return Bead.model_validate({"metadata": {**meta, "resource_version": "1", "generation": 1}, "spec": spec})
+
+
+@dataclass
+class Result:
+    """How a run ended."""
+
+    beads: int
+    done: int = 0
+    attempts: int = 0
+    successes: int = 0
+    usd: float = 0.0
+    hours: dict[str, float] = field(default_factory=dict)
+    """By bead, from its arrival to its success; infinite for one that was never done."""
+    urgent: dict[str, float] = field(default_factory=dict)
+    """The same of the P0 beads alone."""
+    behind: dict[str, float] = field(default_factory=dict)
+    """The same of the P0 beads that wait for others."""
+
+    @property
+    def success_rate(self) -> float:
+        """Share of all beads that were done."""
+        return self.done / self.beads
+
+    @property
+    def attempt_rate(self) -> float:
+        """Share of attempts that succeeded."""
+        return self.successes / max(1, self.attempts)
+
+    @property
+    def usd_per_bead(self) -> float:
+        """Dollars for each bead that was done."""
+        return self.usd / max(1, self.done)
+
+
+class Simulation:
+    """One run of a world under one policy."""
+
+    def __init__(self, given: World, routing: Routing, *, inherit: bool = True) -> None:
+        self._world = given
+        self._routing = routing
+        self._inherit = inherit
+        self._board = Board()
+        self._team = [_anyone(item) if routing is Routing.RANDOM else item for item in given.workers]
+        self._idle = {item.metadata.name: item for item in self._team}
+        self._events: list[tuple[datetime, int, Callable[[datetime], None]]] = []
+        self._count = 0
+        self.result = Result(beads=len(given.beads))
+        for bead in given.beads:
+            self._finished(bead, math.inf)
+
+    def run(self) -> Result:
+        """Until nothing more can happen."""
+        for bead in self._world.beads:
+            self._at(_arrival(bead), partial(self._arrive, bead))
+        while self._events:
+            now, _, happen = heapq.heappop(self._events)
+            happen(now)
+            self._board.refresh(now)
+            self._hand_out(now)
+        return self.result
+
+    def _arrive(self, bead: Bead, _: datetime) -> None:
+        self._board.put(bead)
+
+    def _at(self, time: datetime, happen: Callable[[datetime], None]) -> None:
+        self._count += 1
+        heapq.heappush(self._events, (time, self._count, happen))
+
+    def _hand_out(self, now: datetime) -> None:
+        """Free Workers ask, in an order that favours none."""
+        asking = sorted(self._idle)
+        random.Random(f"{self._world.seed}/{self._count}").shuffle(asking)
+        for name in asking:
+            bead = self._pick(self._idle[name], now)
+            if bead is not None:
+                self._begin(bead, self._idle.pop(name), now)
+
+    def _pick(self, worker: Worker, now: datetime) -> Bead | None:
+        if self._inherit:
+            return self._board.pick(worker, now)
+        self._board.refresh(now)
+        fits = self._board.fits(worker, now)
+        waiting = self._board.waiting(NS)
+        fitting = [bead for bead, wanted, priority in waiting if fits(bead, wanted, priority)]
+        return min(fitting, key=lambda bead: (bead.spec.priority, bead.metadata.name), default=None)
+
+    def _begin(self, bead: Bead, worker: Worker, now: datetime) -> None:
+        name = worker.metadata.name
+        claim = f"{bead.metadata.name}-{bead.status.fence + 1}"
+        status = lifecycle.claimed(bead, claim_id=claim, worker=name, session=f"{name}-0", now=now)
+        running = bead.model_copy(update={"status": status})
+        self._board.put(running)
+        minutes = self._world.minutes[bead.metadata.name]
+        self.result.attempts += 1
+        self.result.usd += self._world.usd_per_hour[name] * minutes / 60
+        self._at(now + timedelta(minutes=minutes), lambda then: self._end(running, worker, then))
+
+    def _end(self, bead: Bead, worker: Worker, now: datetime) -> None:
+        success = self._world.success(bead, worker.metadata.name, bead.status.attempts)
+        outcome = Outcome(kind=OutcomeKind.SUCCESS if success else OutcomeKind.FAILED)
+        report = ReportRequest(
+            report_id=f"report-{bead.metadata.name}-{bead.status.fence}",
+            fence=bead.status.fence,
+            iteration=bead.status.iteration,
+            outcome=outcome,
+            started_at=now,
+            finished_at=now,
+        )
+        moved = lifecycle.reported(bead, report, LIMITS, now, backoff=BACKOFF)
+        ended = bead.model_copy(update={"status": moved.status})
+        self._board.put(ended)
+        self._idle[worker.metadata.name] = worker
+        self.result.successes += success
+        if self._routing is Routing.LEARNED:
+            self._learn(bead, worker, outcome, after=moved.next, now=now)
+        if moved.status.phase is Phase.SUCCEEDED:
+            self.result.done += 1
+            self._finished(bead, (now - _arrival(bead)) / timedelta(hours=1))
+        if moved.status.retry_after is not None:
+            self._at(moved.status.retry_after, lambda _: None)
+
+    def _learn(self, bead: Bead, worker: Worker, outcome: Outcome, *, after: Next, now: datetime) -> None:
+        rules = self._board.rules(NS)
+        standings = self._board.registry.standings(worker, rules, now)
+        said = verdicts(bead, outcome, after=after, counted=True, standings=standings)
+        for verdict in said:
+            subject = subject_of(worker, verdict.capability)
+            known = self._board.registry.evidence(subject)
+            added = known.added(
+                success=verdict.success,
+                weight=verdict.weight,
+                now=now,
+                half_life_days=rules.half_life_days,
+            )
+            self._board.registry.put(subject, added)
+
+    def _finished(self, bead: Bead, hours: float) -> None:
+        self.result.hours[bead.metadata.name] = hours
+        if bead.spec.priority is Priority.P0:
+            self.result.urgent[bead.metadata.name] = hours
+            if bead.spec.depends_on:
+                self.result.behind[bead.metadata.name] = hours
+
+
+def _anyone(worker: Worker) -> Worker:
+    """The Worker as if it could do everything."""
+    entries = [Capability(name=name, override=1.0) for name in CAPABILITIES]
+    return worker.model_copy(update={"spec": worker.spec.model_copy(update={"capabilities": entries})})
+
+
+def _arrival(bead: Bead) -> datetime:
+    return bead.metadata.creation_timestamp or START
