@@ -91,9 +91,19 @@ class Api:
         """ReportRequest → ReportAnswer. Answered means committed."""
         return self._call("POST", f"/claims/{claim_id}/reports", body=request, patience=patience)
 
-    def release(self, claim_id: str, fence: int, reason: str, *, patience: float | None = None) -> Body:
-        """Give the bead back."""
-        body = {"fence": fence, "reason": reason[:4096]}
+    def release(
+        self,
+        claim_id: str,
+        fence: int,
+        reason: str,
+        *,
+        saved: Body | None = None,
+        patience: float | None = None,
+    ) -> Body:
+        """Give the bead back, with what no remote has of it."""
+        body: Body = {"fence": fence, "reason": reason[:4096]}
+        if saved is not None:
+            body["saved"] = saved
         return self._call("POST", f"/claims/{claim_id}/release", body=body, patience=patience)
 
     def close(self) -> None:
@@ -116,13 +126,13 @@ class Api:
         while True:
             try:
                 return self._once(method, path, body=body, extra=extra)
-            except (_Passing, Unauthenticated) as trouble:
+            except (Passing, Unauthenticated) as trouble:
                 limit = min(allowed, HURRIED_SECONDS) if self._hurried() else allowed
                 if isinstance(trouble, Unauthenticated):
                     limit = min(limit, TOKEN_PATIENCE_SECONDS)
                 wait = max(pause * (0.5 + random.random() / 2), getattr(trouble, "after", 0.0))  # noqa: S311
                 if time.monotonic() - started + wait > limit:
-                    if isinstance(trouble, _Passing):
+                    if isinstance(trouble, Passing):
                         raise Unreachable(
                             f"the operator at {self._url} cannot be reached: {trouble}"
                         ) from trouble
@@ -141,11 +151,11 @@ class Api:
         try:
             answer = self._wire.call(method, f"/api/v1{path}", body=content, headers=headers, seconds=seconds)
         except WireError as fault:
-            raise _Passing(str(fault)) from fault
-        return _read(answer, url=self._url, claim_call=path != "/claims")
+            raise Passing(str(fault)) from fault
+        return read_answer(answer, url=self._url, claim_call=path != "/claims")
 
 
-class _Passing(Exception):
+class Passing(Exception):
     """Trouble that may be over in a moment; after: seconds that the server asks to wait."""
 
     def __init__(self, message: str, *, after: float = 0.0) -> None:
@@ -165,7 +175,8 @@ def read_token(path: Path) -> str:
     return token
 
 
-def _read(answer: Answer, *, url: str, claim_call: bool) -> Body:
+def read_answer(answer: Answer, *, url: str, claim_call: bool = False) -> Body:
+    """The body of a 200. Raises Passing where the same call may succeed later, else a CliError."""
     try:
         data = json.loads(answer.content) if answer.content else {}
     except (ValueError, RecursionError):
@@ -175,7 +186,7 @@ def _read(answer: Answer, *, url: str, claim_call: bool) -> Body:
         return body
     said = _said(answer, body)
     if answer.status in PASSING:
-        raise _Passing(said, after=_after(answer.headers))
+        raise Passing(said, after=_after(answer.headers))
     if answer.status == 401:
         raise Unauthenticated(said)
     if answer.status >= 400 and body is not None and "code" in body:

@@ -15,6 +15,7 @@ import typer
 from ringmaster_cli.commands import steps, worker
 from ringmaster_cli.exits import MEANINGS, CliError, Exit
 from ringmaster_cli.image import command as image
+from ringmaster_cli.people import capability
 
 EPILOG = "Exit codes: " + ", ".join(f"{code.value} {code.name.lower()}" for code in Exit)
 
@@ -56,6 +57,7 @@ def exit_codes() -> None:
 
 steps.register(app)
 app.add_typer(worker.app, name="worker")
+app.add_typer(capability.app, name="capability")
 app.add_typer(image.app, name="image")
 
 

@@ -11,6 +11,8 @@ from ringmaster_cli.exits import Refused, Unreachable, UsageError
 Body = dict[str, Any]
 GROUP, VERSION, PLURAL = "ringmaster.dev", "v1alpha1", "workers"
 CALL_SECONDS = 15.0
+TOKEN_SECONDS = 600
+"""The shortest that an API server gives out."""
 
 
 class Cluster:
@@ -35,6 +37,7 @@ class Cluster:
         settings.retries = False
         self.namespace = namespace or own
         self._api = client.CustomObjectsApi(client.ApiClient(settings))
+        self._core = client.CoreV1Api(self._api.api_client)
 
     def workers(self, *, everywhere: bool = False) -> list[Body]:
         """All Workers, by namespace and name."""
@@ -73,8 +76,9 @@ class Cluster:
             )
         return dict(made)
 
-    def patch(self, name: str, spec: Body) -> None:
-        """Merge into the spec."""
+    def patch(self, name: str, spec: Body, *, version: str | None = None) -> None:
+        """Merge into the spec; with version, only into that resourceVersion."""
+        body: Body = {"spec": spec, **({"metadata": {"resourceVersion": version}} if version else {})}
         with _told(self._where(name)):
             self._api.patch_namespaced_custom_object(
                 GROUP,
@@ -82,12 +86,47 @@ class Cluster:
                 self.namespace,
                 PLURAL,
                 name,
-                {"spec": spec},
+                body,
                 field_validation="Strict",
                 field_manager="ringmaster-cli",
                 _content_type="application/merge-patch+json",
                 _request_timeout=CALL_SECONDS,
             )
+
+    def setting(self, config_map: str, key: str) -> str:
+        """The text of a ConfigMap's key; empty when it is not there, or not for this user to read."""
+        from kubernetes.client.exceptions import ApiException
+
+        try:
+            found: Any = self._core.read_namespaced_config_map(
+                config_map, self.namespace, _request_timeout=CALL_SECONDS
+            )
+        except ApiException as fault:
+            if fault.status in (403, 404):
+                return ""
+            with _told(f"ConfigMap {config_map}"):
+                raise
+        return str((found.data or {}).get(key, ""))
+
+    def bearer(self) -> str:
+        """The token that the kubeconfig holds, or gets from its plugin; empty where it has certificates."""
+        settings = self._api.api_client.configuration
+        held = settings.get_api_key_with_prefix("BearerToken", alias="authorization") or ""
+        return str(held).removeprefix("Bearer ").strip()
+
+    def token_of(self, account: str, audience: str) -> str:
+        """A short-lived token of a service account."""
+        from kubernetes.client import AuthenticationV1TokenRequest, V1TokenRequestSpec
+
+        spec = V1TokenRequestSpec(audiences=[audience], expiration_seconds=TOKEN_SECONDS)
+        with _told(f"service account {account} in namespace {self.namespace}"):
+            made: Any = self._core.create_namespaced_service_account_token(
+                account,
+                self.namespace,
+                AuthenticationV1TokenRequest(spec=spec),
+                _request_timeout=CALL_SECONDS,
+            )
+        return str(made.status.token)
 
     def delete(self, name: str) -> None:
         """Delete a Worker; its sessions end as its stopMode says."""
