@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -28,6 +29,12 @@ from ringmaster_operator.kinds import SERVICE_ACCOUNTS as SERVICE_ACCOUNTS
 from ringmaster_operator.kinds import TOKEN_REVIEWS as TOKEN_REVIEWS
 from ringmaster_operator.kinds import WORKERS as WORKERS
 from ringmaster_operator.kinds import Kind as Kind
+from ringmaster_operator.kube_errors import Conflict as Conflict
+from ringmaster_operator.kube_errors import Forbidden as Forbidden
+from ringmaster_operator.kube_errors import KubeError as KubeError
+from ringmaster_operator.kube_errors import KubeUnavailable as KubeUnavailable
+from ringmaster_operator.kube_errors import NotFound as NotFound
+from ringmaster_operator.kube_errors import explained
 
 FIELD_MANAGER = "ringmaster-operator"
 PAGE = 500
@@ -36,34 +43,12 @@ WATCH_SECONDS = 300
 """How long the API server keeps one watch; then the next begins where it ended."""
 
 MERGE_PATCH = "application/merge-patch+json"
-APPLY_PATCH = "application/apply-patch+yaml"
+APPLY_PATCH = "application/apply-patch+yaml; charset=utf-8"
+NO_YAML = re.compile("[\x7f-\x9f\ufeff\ufffe\uffff]")
+"""Characters that JSON may hold and YAML may not; pairs of escapes for one character are none in YAML."""
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Body = dict[str, Any]
-
-
-class KubeError(Exception):
-    """The API server's refusal: .status is the HTTP code, the text is the server's own message."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class NotFound(KubeError):
-    """404: the object (or its kind) isn't there."""
-
-
-class Conflict(KubeError):
-    """409: the resourceVersion is not the newest, or the name exists already."""
-
-
-class Forbidden(KubeError):
-    """401 or 403: the operator's account may not do this."""
-
-
-class KubeUnavailable(KubeError):
-    """No answer, or one that says to try later (429, 5xx). Whether a write took place is unknown."""
 
 
 class Kube:
@@ -72,7 +57,7 @@ class Kube:
     def __init__(self, api: client.ApiClient) -> None:
         self._api = api
         self.permit: Callable[[], None] = _permitted
-        """Called before everything but a GET; raises KubeUnavailable where this process may not write."""
+        """Asked as anything but a GET is being sent; raises KubeUnavailable where nothing may be written."""
         self.host = str(api.configuration.host)
 
     @classmethod
@@ -83,6 +68,8 @@ class Kube:
         """
         settings = client.Configuration()
         settings.retries = None
+        sending = aiohttp.TraceConfig()
+        settings.trace_configs = [sending]
         try:
             if kubeconfig is None and _in_cluster():
                 config.load_incluster_config(client_configuration=settings)
@@ -93,10 +80,17 @@ class Kube:
                 )
         except (config.ConfigException, OSError) as error:
             raise KubeUnavailable(0, f"no usable kubeconfig: {error}") from error
-        return cls(client.ApiClient(configuration=settings))
+        kube = cls(client.ApiClient(configuration=settings))
+        sending.on_request_headers_sent.append(kube._sending)
+        return kube
 
     async def close(self) -> None:
         await self._api.close()
+
+    async def _sending(self, _: object, __: object, params: aiohttp.TraceRequestHeadersSentParams) -> None:
+        """The last moment before the bytes go: connecting may have taken longer than the permission lasts."""
+        if params.method != "GET":
+            self.permit()
 
     async def request(
         self,
@@ -109,8 +103,6 @@ class Kube:
         accept: str = "application/json",
     ) -> Body:
         """One call; raises the KubeError that fits. Never retries: callers know what may be repeated."""
-        if method != "GET":
-            self.permit()
         method_, url, headers, data, _ = await self._api.param_serialize(
             method,
             path,
@@ -123,11 +115,11 @@ class Kube:
             response = await self._api.call_api(method_, url, headers, data, _request_timeout=REQUEST_SECONDS)
             raw = await response.read()
         except ApiException as error:
-            raise _explained(error.status or 0, error.body or error.reason or "") from error
+            raise explained(error.status or 0, error.body or error.reason or "") from error
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise KubeUnavailable(0, f"API server {self.host}: {error or type(error).__name__}") from error
         if response.status >= 400:
-            raise _explained(response.status, raw.decode("utf-8", "replace"))
+            raise explained(response.status, raw.decode("utf-8", "replace"))
         parsed: Body = json.loads(raw) if raw else {}
         return parsed
 
@@ -140,7 +132,7 @@ class Kube:
         try:
             answer = await self._api.call_api(method, url, headers, data, _request_timeout=timeout)
             if answer.status >= 400:
-                raise _explained(answer.status, (await answer.read()).decode("utf-8", "replace"))
+                raise explained(answer.status, (await answer.read()).decode("utf-8", "replace"))
             async with answer.response:
                 async for piece in answer.response.content.iter_any():
                     yield piece
@@ -192,7 +184,7 @@ class Kube:
         return await self.request(
             "PATCH",
             kind.path(namespace, name),
-            body={"apiVersion": kind.api_version, "kind": kind.name, **body},
+            body=_yaml({"apiVersion": kind.api_version, "kind": kind.name, **body}),
             query={"fieldManager": manager, "force": str(force).lower()},
             content_type=APPLY_PATCH,
         )
@@ -267,6 +259,12 @@ def _permitted() -> None:
     """Without leader election everyone may."""
 
 
+def _yaml(body: Body) -> bytes:
+    """JSON that is YAML too, whatever characters it has."""
+    text = json.dumps(body, ensure_ascii=False)
+    return NO_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode("utf-8", "replace")
+
+
 def _managed() -> dict[str, str]:
     return {"fieldManager": FIELD_MANAGER}
 
@@ -281,14 +279,3 @@ def _check_kubeconfig(given: str | None) -> None:
     places = given or os.environ.get("KUBECONFIG") or "~/.kube/config"
     if not any(Path(place).expanduser().exists() for place in places.split(os.pathsep) if place):
         raise KubeUnavailable(0, f"there is no kubeconfig {places}: name one with --kubeconfig or KUBECONFIG")
-
-
-def _explained(status: int, text: str) -> KubeError:
-    try:
-        message = json.loads(text).get("message") or text
-    except (ValueError, AttributeError):
-        message = text
-    kinds: dict[int, type[KubeError]] = {401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict}
-    if status == 429 or status >= 500 or status == 0:
-        return KubeUnavailable(status, message or f"HTTP {status}")
-    return kinds.get(status, KubeError)(status, message or f"HTTP {status}")

@@ -14,6 +14,7 @@ import pytest
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.kube import PODS, Kube, NotFound
 from ringmaster_operator.resources.worker_runtime import PodSettings
+from ringmaster_operator.runtimes.pod.manifest import INIT
 from ringmaster_operator.runtimes.pod.output import LOG_BYTES
 from ringmaster_operator.runtimes.pod.runtime import PodRuntime
 from support.clusters import Cluster
@@ -73,10 +74,12 @@ class NodePlace:
         return lives
 
     async def command_lines(self) -> list[str]:
+        """Without each pod's first process, which is the runtime's own and repeats the program's line."""
         found = []
         for process in psutil.process_iter(["cmdline", "status"]):
-            if process.info["status"] != psutil.STATUS_ZOMBIE:
-                found.append(" ".join(process.info["cmdline"] or []))
+            words = process.info["cmdline"] or []
+            if process.info["status"] != psutil.STATUS_ZOMBIE and words[:1] != [INIT[0]]:
+                found.append(" ".join(words))
         return found
 
     async def lose(self, name: str) -> None:
