@@ -20,9 +20,11 @@ from ringmaster_operator.claims.briefing import Briefing
 from ringmaster_operator.claims.desk import Desk
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Leases
+from ringmaster_operator.claims.plans import Plans
 from ringmaster_operator.claims.questions import Questions
 from ringmaster_operator.claims.reports import Reports
 from ringmaster_operator.claims.service import ClaimService
+from ringmaster_operator.claims.talk import Talk
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.cluster_state import ClusterState
 from ringmaster_operator.events import Events
@@ -75,6 +77,7 @@ class Operator:
             last_seen=self.last_seen,
             clock=clock,
             workers=settings.reconcile_workers,
+            settle=lambda bead: self.plans.settle(bead),
             changed=lambda: self.desk.wake(),
         )
         self.backups = BackupReconciler(store=self.store, kube=kube, events=self.events, clock=clock)
@@ -122,15 +125,18 @@ class Operator:
             lease_seconds=settings.lease_seconds,
         )
         self.desk = Desk(briefing=briefing, refresh=self.beads.refresh, **shared)
+        questions = Questions(kube=self.kube, store=self.store, clock=clock)
+        self.plans = Plans(kube=self.kube, store=self.store, questions=questions, clock=clock)
         self.reports = Reports(
             briefing=briefing,
-            questions=Questions(kube=self.kube, store=self.store),
+            plans=self.plans,
             backoff=backoff,
             learning=self.learning,
             **shared,
         )
+        talk = Talk(store=self.store, kube=self.kube, statuses=self.statuses, questions=questions)
         self.service = ClaimService(
-            briefing=briefing, desk=self.desk, reports=self.reports, backoff=backoff, **shared
+            briefing=briefing, desk=self.desk, reports=self.reports, talk=talk, backoff=backoff, **shared
         )
 
     def ready(self) -> str:

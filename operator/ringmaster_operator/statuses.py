@@ -66,8 +66,13 @@ def notes(old: BeadStatus, new: BeadStatus) -> list[Note]:
     found: list[Note] = []
     if new.claim and (old.claim is None or old.claim.id != new.claim.id):
         found.append(Note("Claimed", f"{new.claim.session} works on it, attempt {new.attempts}"))
+    step = new.escalation
+    if step is not None and new.escalation_level > old.escalation_level:
+        found.append(Note("Escalated", step.message, warning=True))
     if old.claim and new.claim is None and new.phase not in (Phase.SUCCEEDED, Phase.FAILED):
         found.append(_ended(new))
+    if new.decision and old.decision is None:
+        found.append(Note("Decided", f"{new.decision.by}: {new.decision.answer}", public=True))
     if new.phase != old.phase:
         found.extend(_arrived(new))
     ready = {item.type: item for item in new.conditions}.get("Ready")

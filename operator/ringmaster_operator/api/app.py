@@ -15,6 +15,8 @@ from ringmaster_operator.api import problems
 from ringmaster_operator.api.tokens import Tokens
 from ringmaster_operator.claims.service import Caller, ClaimService
 from ringmaster_operator.resources.protocol import (
+    Asked,
+    AskRequest,
     ClaimAnswer,
     ClaimRequest,
     Ended,
@@ -99,6 +101,11 @@ def _protocol(service: ClaimService, tokens: Tokens) -> APIRouter:
     async def report(who: Who, claim_id: str, request: ReportRequest) -> ReportAnswer:
         """Report an iteration; committed when this answers."""
         return await service.report(who, claim_id, request)
+
+    @router.post("/claims/{claim_id}/question", operation_id="ask", response_model_exclude_none=True)
+    async def ask(who: Who, claim_id: str, request: AskRequest) -> Asked:
+        """Ask a person while the agent goes on; the heartbeat brings the answer."""
+        return await service.ask(who, claim_id, request)
 
     @router.post("/claims/{claim_id}/release", operation_id="release", response_model_exclude_none=True)
     async def release(who: Who, claim_id: str, request: ReleaseRequest) -> Ended:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from ringmaster_operator.board import texts
 from ringmaster_operator.board.conditions import dress
-from ringmaster_operator.board.facts import Readiness, wants_retry
+from ringmaster_operator.board.facts import Readiness, wants_reopen, wants_retry
 from ringmaster_operator.resources.bead import (
     FINISHED,
     Bead,
@@ -26,6 +26,7 @@ from ringmaster_operator.resources.bead import (
     OutcomeKind,
     Phase,
     Reason,
+    RetryFrom,
 )
 
 
@@ -44,21 +45,31 @@ class Backoff:
         return now + timedelta(seconds=seconds)
 
 
+_ANEW: dict[str, object] = {
+    "phase": None,
+    "attempts": 0,
+    "interruptions": 0,
+    "iteration": 0,
+    "retry_after": None,
+    "finished_at": None,
+}
+
+
 def settled(bead: Bead) -> BeadStatus:
-    """The status with a wanted retry obeyed: attempts and iterations start anew, what was is kept."""
+    """The status with a wanted retry or reopening obeyed: attempts start anew, what was is kept.
+
+    A retry from scratch does not build on the work so far: neither on its branch nor on its history.
+    """
     status, spec = bead.status, bead.spec
     if wants_retry(bead):
-        return status.model_copy(
-            update={
-                "phase": None,
-                "attempts": 0,
-                "interruptions": 0,
-                "iteration": 0,
-                "retry_after": None,
-                "finished_at": None,
-                "last_retry": spec.retry,
-            }
-        )
+        update = {**_ANEW, "last_retry": spec.retry}
+        if spec.retry_from is RetryFrom.SCRATCH:
+            update |= {"branch": None, "commit": None, "fresh_from": status.fence}
+        return status.model_copy(update=update)
+    if wants_reopen(bead):
+        return status.model_copy(update={**_ANEW, "last_reopen": spec.reopen, "decision": None})
+    if spec.reopen is not None and spec.reopen != status.last_reopen and status.phase is not Phase.SUCCEEDED:
+        status = status.model_copy(update={"last_reopen": spec.reopen})
     waits_for_run = status.phase in (Phase.FAILED, Phase.CANCELLED)
     if spec.retry is not None and spec.retry != status.last_retry and not waits_for_run:
         return status.model_copy(update={"last_retry": spec.retry})

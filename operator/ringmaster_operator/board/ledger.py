@@ -227,10 +227,10 @@ class Estimates:
 
     def __init__(self, first: Amount) -> None:
         self._first = first
-        self._known: dict[tuple[str, str, str], tuple[int, float, float]] = {}
+        self._known: dict[tuple[str, ...], tuple[int, float, float]] = {}
 
-    def learn(self, kind: tuple[str, str, str], amount: Amount) -> None:
-        """An iteration of this kind (profile, model, type of bead) has ended."""
+    def learn(self, kind: tuple[str, ...], amount: Amount) -> None:
+        """An iteration of this kind (namespace, profile, model, type of bead) has ended."""
         if amount == NOTHING:
             return
         count, usd, tokens = self._known.get(kind, (0, 0.0, 0.0))
@@ -239,6 +239,6 @@ class Estimates:
         tokens += (amount.tokens - tokens) / count
         self._known[kind] = (count, usd, tokens)
 
-    def of(self, kind: tuple[str, str, str]) -> Amount:
+    def of(self, kind: tuple[str, ...]) -> Amount:
         known = self._known.get(kind)
         return self._first if known is None else Amount(known[1], int(known[2]))

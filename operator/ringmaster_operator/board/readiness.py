@@ -58,6 +58,7 @@ class Judge:
             or self._waiting(name, facts)
             or self._children(name, facts)
             or self._timed(bead)
+            or _undecided(bead)
             or self._asking(bead)
             or self._crowded(name, facts)
             or Verdict(Readiness.READY, texts.READY)
@@ -204,3 +205,11 @@ class Judge:
             return None
         end = finished + timedelta(seconds=seconds)
         return end if end > self.now else None
+
+
+def _undecided(bead: Bead) -> Verdict | None:
+    """A person's answer to how it goes on has not taken effect yet."""
+    step = bead.status.escalation
+    if step is None or step.decision is None:
+        return None
+    return Verdict(Readiness.NEEDS_DECISION, texts.answered(step.decision), (step.decision,))

@@ -89,6 +89,10 @@ def decisions(names: Sequence[str]) -> str:
     return f"waits for a person's answer to {listed(names)}"
 
 
+def answered(name: str) -> str:
+    return f"the answer to {name} is taking effect"
+
+
 def deferred(until: datetime) -> str:
     return f"spec.deferUntil is {stamp(until)}"
 

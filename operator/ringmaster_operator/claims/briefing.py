@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ringmaster_operator.board.limits as limits
+from ringmaster_operator.board.answers import answer_of
 from ringmaster_operator.board.board import Board
+from ringmaster_operator.board.ladder import NO_LADDER, Ladder, model_of, wants_plan
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.history import History
 from ringmaster_operator.resources.bead import Bead, BeadType
@@ -15,6 +17,7 @@ from ringmaster_operator.resources.protocol import (
     ParentContext,
     PastIteration,
 )
+from ringmaster_operator.resources.saved import SavedWork
 from ringmaster_operator.resources.worker import AgentSpec, Worker
 from ringmaster_operator.store import Store
 
@@ -48,7 +51,15 @@ class Briefing:
         return chain
 
     def limits_of(self, bead: Bead) -> limits.EffectiveLimits:
-        return limits.resolve(bead, self.parents(bead), self._board.project(bead.metadata.namespace))
+        project = self._board.project(bead.metadata.namespace)
+        return limits.resolve(bead, self.parents(bead), project, self._ladder(bead))
+
+    def _ladder(self, bead: Bead) -> Ladder:
+        """Of the Worker that first escalated it, else of the one that works on it."""
+        step, claim = bead.status.escalation, bead.status.claim
+        name = step.worker if step is not None else claim.worker if claim is not None else None
+        worker = self._store.worker((bead.metadata.namespace, name)) if name else None
+        return Ladder(tuple(worker.spec.escalation), name) if worker is not None else NO_LADDER
 
     async def claimed(self, bead: Bead, worker: Worker | None) -> Claimed:
         """The claim of the bead as it is now; worker is None when it was deleted meanwhile."""
@@ -62,16 +73,22 @@ class Briefing:
             attempt=bead.status.attempts,
             iteration=max(1, bead.status.iteration),
             resumed_branch=bead.status.branch,
+            saved=await self._saved(bead),
             bead=await self._work(bead, worker),
             agent=_agent(bead, worker),
             allowance=self._funds.allowance(claim.id),
         )
 
+    async def _saved(self, bead: Bead) -> SavedWork | None:
+        if bead.status.fence <= 1:
+            return None  # the first claim: nobody can have left anything
+        return await self._history.saved_work(bead_uid=bead.metadata.uid, after_fence=bead.status.fresh_from)
+
     async def _work(self, bead: Bead, worker: Worker | None) -> BeadWork:
         spec, status = bead.spec, bead.status
         project = self._board.project(bead.metadata.namespace)
         parents = self.parents(bead)
-        bounds = limits.resolve(bead, parents, project)
+        bounds = self.limits_of(bead)
         past = status.fence > 1 or status.iteration > 1
         acceptance = spec.acceptance
         if project and project.verify:
@@ -101,11 +118,16 @@ class Briefing:
             dependencies=[_result(found) for found in self._dependencies(bead)],
             decisions=[_result(found) for found in self._decisions(bead)],
             history=await self._iterations(bead) if past else [],
+            steering=spec.steering,
+            fresh_from=status.fresh_from,
+            plan=wants_plan(status),
             rules=_rules(project, worker),
         )
 
     async def _iterations(self, bead: Bead) -> list[PastIteration]:
-        return await self._history.iterations_of(bead_uid=bead.metadata.uid, limit=MAX_HISTORY)
+        return await self._history.iterations_of(
+            bead_uid=bead.metadata.uid, limit=MAX_HISTORY, after_fence=bead.status.fresh_from
+        )
 
     def _dependencies(self, bead: Bead) -> list[Bead]:
         names = dict.fromkeys([*bead.spec.depends_on, *self._children(bead)])
@@ -123,7 +145,7 @@ class Briefing:
 
 def _agent(bead: Bead, worker: Worker | None) -> AgentSpec:
     agent = worker.spec.agent if worker else AgentSpec()
-    model = bead.spec.routing.model
+    model = model_of(bead)
     return agent.model_copy(update={"model": model}) if model else agent
 
 
@@ -142,7 +164,7 @@ def _result(bead: Bead) -> DependencyResult:
         summary=bead.status.outcome.summary if bead.status.outcome else "",
         branch=bead.status.branch,
         commit=bead.status.commit,
-        answer=decision.answer if decision else None,
+        answer=answer_of(bead),
         question=decision.question if decision else None,
     )
 

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from ringmaster_operator import metrics
 from ringmaster_operator.board import lifecycle
 from ringmaster_operator.board.board import Board
+from ringmaster_operator.board.ladder import model_of
 from ringmaster_operator.claims.briefing import Briefing
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Leases
@@ -246,7 +247,7 @@ class Desk:
                 worker=claim.worker,
                 session=claim.session,
                 profile=agent.profile if agent else "",
-                model=bead.spec.routing.model or (agent.model if agent else None) or "",
+                model=model_of(bead) or (agent.model if agent else None) or "",
                 attempt=bead.status.attempts,
                 iteration=bead.status.iteration,
                 now=claim.since,

@@ -22,6 +22,7 @@ from ringmaster_operator.board.budgets import (
     spent_words,
     warning_words,
 )
+from ringmaster_operator.board.ladder import model_of
 from ringmaster_operator.board.ledger import Estimates, Ledger
 from ringmaster_operator.claims.leases import Lease
 from ringmaster_operator.clock import Clock
@@ -71,7 +72,7 @@ class Funds:
             who = Payer(row.namespace, row.worker, row.account.requested_by, row.account.labels)
             amount = Amount(row.usd, row.tokens)
             self._ledger.post(who, amount, row.at)
-            self._estimates.learn((row.profile, row.model, row.type), amount)
+            self._estimates.learn((row.namespace, row.profile, row.model, row.type), amount)
 
     def refusals(self, worker: Worker) -> Callable[[Bead], str]:
         """Why this Worker may not begin a bead now, in words; empty when it may. For one choice only.
@@ -258,10 +259,11 @@ class Funds:
         log.warning("%s: %s", purse.namespace, message)
 
 
-def _kind(worker: Worker, bead: Bead) -> tuple[str, str, str]:
+def _kind(worker: Worker, bead: Bead) -> tuple[str, ...]:
     """As the history tells kinds of work apart."""
     agent = worker.spec.agent
-    return agent.profile, bead.spec.routing.model or agent.model or "", bead.spec.type.value
+    model = model_of(bead) or agent.model or ""
+    return worker.metadata.namespace, agent.profile, model, bead.spec.type.value
 
 
 def _amount(request: ReportRequest) -> Amount:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from ringmaster_operator import metrics
@@ -18,11 +18,15 @@ from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Lease, Leases
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.claims.reports import Reports
+from ringmaster_operator.claims.returns import Returns
+from ringmaster_operator.claims.talk import Talk
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import History, HistoryUnavailable
-from ringmaster_operator.kube import BEADS, Conflict, Kube, KubeError, NotFound
-from ringmaster_operator.resources.bead import Bead, BeadStatus, OutcomeKind, Reason
+from ringmaster_operator.kube import Kube, KubeError
+from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.resources.protocol import (
+    Asked,
+    AskRequest,
     ClaimAnswer,
     ClaimRequest,
     Ended,
@@ -67,21 +71,31 @@ class ClaimService:
         desk: Desk,
         reports: Reports,
         funds: Funds,
+        talk: Talk,
         clock: Clock,
         backoff: Backoff,
     ) -> None:
         self._store = store
         self._board = board
-        self._kube = kube
         self._history = history
-        self._statuses = statuses
         self._leases = leases
         self._briefing = briefing
         self._desk = desk
         self._reports = reports
         self._funds = funds
+        self._talk = talk
         self._clock = clock
-        self._backoff = backoff
+        self._returns = Returns(
+            store=store,
+            board=board,
+            kube=kube,
+            history=history,
+            statuses=statuses,
+            leases=leases,
+            funds=funds,
+            clock=clock,
+            backoff=backoff,
+        )
         self._look = asyncio.Event()
         store.listen(self._listen)
 
@@ -102,8 +116,10 @@ class ClaimService:
         self._leases.renew(lease, self._clock.monotonic())
         if request.iteration == lease.iteration:
             lease.progress = request.progress
+        await self._told(lease, request.steered)
         spent = self._funds.heard(lease, request.allowance)
         order, reason = self._order(lease)
+        bead = self._bead(lease)
         if spent and order in (Order.CONTINUE, Order.FINISH):
             order, reason = Order.RELEASE, spent
         return HeartbeatAnswer(
@@ -111,7 +127,22 @@ class ClaimService:
             reason=reason,
             lease_seconds=self._leases.seconds,
             allowance=self._funds.allowance(claim_id),
+            steering=self._talk.untold(bead) if bead is not None else [],
+            answered=self._talk.answered(lease),
         )
+
+    async def ask(self, caller: Caller, claim_id: str, request: AskRequest) -> Asked:
+        """POST /claims/{id}/question: the agent asks a person and goes on meanwhile."""
+        lease = await self._lease(caller, claim_id, request.fence)
+        bead = self._bead(lease)
+        if bead is None:
+            raise Refused(ProblemCode.CLAIM_ENDED, "the bead was deleted")
+        return await self._talk.ask(lease, bead, request)
+
+    async def _told(self, lease: Lease, ids: Sequence[str]) -> None:
+        bead = self._bead(lease)
+        if ids and bead is not None:
+            await self._talk.told(bead, ids)
 
     async def work(self, caller: Caller, claim_id: str, fence: int) -> WorkAnswer:
         """GET /claims/{id}/work: the bead as it is now."""
@@ -138,6 +169,7 @@ class ClaimService:
             if refusal.code in (ProblemCode.FENCED, ProblemCode.CLAIM_ENDED):
                 await self._refuse(caller, claim_id, request, str(refusal))
             raise
+        await self._told(lease, request.steered)
         return await self._reports.take(lease, request)
 
     async def release(self, caller: Caller, claim_id: str, request: ReleaseRequest) -> Ended:
@@ -149,14 +181,18 @@ class ClaimService:
                 return Ended()
         lease = await self._lease(caller, claim_id, request.fence)
         message = request.reason or "released by its session"
-        await self._give_back(lease, message, lost=False)
+        if request.saved is not None:
+            await self._history.save_work(
+                bead_uid=lease.uid, fence=lease.fence, saved=request.saved, now=self._clock.now()
+            )
+        await self._returns.give_back(lease, message, lost=False)
         return Ended()
 
     async def session_ended(self, namespace: str, worker: str, session: str, message: str) -> None:
         """The runtime saw the session die: its beads need not wait for the lease to run out."""
         for lease in self._leases:
             if (lease.key[0], lease.worker, lease.session) == (namespace, worker, session):
-                await self._give_back(lease, message, lost=True)
+                await self._returns.give_back(lease, message, lost=True)
 
     async def recover(self) -> None:
         """At start, with the store filled: finish what a crash left between database and API server."""
@@ -171,7 +207,7 @@ class ClaimService:
                     await self._desk.record(bead, self._store.worker((lease.key[0], lease.worker)))
         for attempt in await self._history.open_attempts():
             if attempt.claim_id not in held:
-                await self._end_attempt(attempt.bead_uid, attempt.fence, "the operator was restarted")
+                await self._returns.end_attempt(attempt.bead_uid, attempt.fence, "the operator was restarted")
 
     async def expire(self) -> None:
         """Give back what nobody was heard of, until cancelled."""
@@ -191,57 +227,10 @@ class ClaimService:
 
     async def _try_give_back(self, lease: Lease, message: str) -> None:
         try:
-            await self._give_back(lease, message, lost=True)
+            await self._returns.give_back(lease, message, lost=True)
         except (KubeError, HistoryUnavailable, Refused) as error:
             log.warning("%s/%s cannot be given back yet: %s", *lease.key, error)
             lease.deadline = self._clock.monotonic() + 1.0
-
-    async def _give_back(self, lease: Lease, message: str, *, lost: bool) -> None:
-        """End the claim and release the bead. From here on the session's calls are refused."""
-        if lease.closing:
-            return
-        lease.closing = True
-        try:
-            if lost:
-                await self._funds.lost(lease)
-            await self._end_attempt(lease.uid, lease.fence, message)
-            await self._write_back(lease, message, lost)
-        except BaseException:
-            lease.closing = False
-            raise
-        self._leases.end(lease.claim_id)
-
-    async def _write_back(self, lease: Lease, message: str, lost: bool) -> None:
-        change = lifecycle.lost if lost else lifecycle.released
-        while True:
-            bead = self._bead(lease)
-            if bead is None or bead.status.claim is None or bead.status.claim.id != lease.claim_id:
-                return
-            now = self._clock.now()
-            status: BeadStatus = change(bead, message=message, now=now, backoff=self._backoff)
-            promised = bead.model_copy(update={"status": status})
-            status = lifecycle.derive(promised, self._board.view(bead.key), now)
-            try:
-                await self._statuses.write(bead, status)
-                return
-            except NotFound:
-                self._store.forget("Bead", bead.key, bead.metadata.uid)
-            except Conflict:
-                try:
-                    self._store.observe(await self._kube.get(BEADS, *bead.key))
-                except NotFound:
-                    self._store.forget("Bead", bead.key, bead.metadata.uid)
-
-    async def _end_attempt(self, uid: str, fence: int, message: str) -> None:
-        await self._history.end_attempt(
-            bead_uid=uid,
-            fence=fence,
-            kind=OutcomeKind.INCOMPLETE,
-            reason=Reason.INFRASTRUCTURE,
-            summary=message,
-            counted=False,
-            now=self._clock.now(),
-        )
 
     async def _lease(self, caller: Caller, claim_id: str, fence: int) -> Lease:
         lease = self._leases.get(claim_id)

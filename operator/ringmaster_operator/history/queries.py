@@ -67,12 +67,14 @@ def _attempt(row: AttemptRow) -> StoredAttempt:
     return StoredAttempt(**{name: getattr(row, name) for name in StoredAttempt.__slots__})
 
 
-def iterations_of(db: Session, *, bead_uid: str, limit: int = 20) -> list[PastIteration]:
-    """The bead's last iterations over all attempts, oldest first, each with what is to be learned from it."""
+def iterations_of(
+    db: Session, *, bead_uid: str, limit: int = 20, after_fence: int = 0
+) -> list[PastIteration]:
+    """The bead's last iterations of claims after a fence, oldest first, each with what is to be learned."""
     rows = db.exec(
         select(IterationRow, AttemptRow.attempt)
         .join(AttemptRow, col(AttemptRow.id) == col(IterationRow.attempt_id))
-        .where(IterationRow.bead_uid == bead_uid)
+        .where(IterationRow.bead_uid == bead_uid, AttemptRow.fence > after_fence)
         .order_by(col(IterationRow.id).desc())
         .limit(limit)
     ).all()
