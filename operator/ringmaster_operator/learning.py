@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.capabilities import subject_of, verdicts
+from ringmaster_operator.board.ladder import model_of
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.evidence import Verdict
 from ringmaster_operator.history import History, HistoryUnavailable
@@ -49,7 +50,7 @@ class Learning:
     ) -> list[Verdict]:
         """What a report of this Worker says of capabilities."""
         rules = self._board.rules(bead.metadata.namespace)
-        model = bead.spec.routing.model
+        model = model_of(bead)
         standings = self._board.registry.standings(worker, rules, self._clock.now(), model=model)
         return verdicts(bead, outcome, after=after, counted=counted, standings=standings)
 

@@ -52,11 +52,11 @@ class Settings(BaseSettings):
     """Name of the Lease; operators of different namespaces need different ones."""
     leader_lease_namespace: str = ""
     """Namespace of the Lease; the pod's own when empty, else RINGMASTER_NAMESPACE."""
-    leader_lease_seconds: Annotated[float, Field(ge=3, le=120)] = 10.0
+    leader_lease_seconds: Annotated[float, Field(ge=3, le=120)] = 8.0
     """Seconds without a renewal until another replica takes over."""
-    leader_renew_seconds: Annotated[float, Field(ge=2, le=110)] = 7.0
+    leader_renew_seconds: Annotated[float, Field(ge=2, le=110)] = 6.0
     """Seconds without a renewal until the leader ends; less than the former, so that no two ever write."""
-    leader_retry_seconds: Annotated[float, Field(ge=0.2, le=60)] = 2.0
+    leader_retry_seconds: Annotated[float, Field(ge=0.2, le=60)] = 1.5
     """Seconds between renewals, and between the looks of a replica that waits."""
     reconcile_workers: Annotated[int, Field(ge=1, le=64)] = 8
     """Objects that are reconciled at the same time."""

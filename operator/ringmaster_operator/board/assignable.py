@@ -16,6 +16,7 @@ _HINTS = {
     "CapabilityMissing": "add it to a Worker's spec.capabilities",
     "ConfidenceTooLow": "set an override on the Worker, or lower the bead's spec.minConfidence",
     "WorkerSelector": "label a Worker, or change the bead's spec.routing",
+    "Profile": "create a Worker whose spec.agent.profile is that",
     "BeadSelector": "label the bead, or change the Worker's spec.beadSelector",
 }
 _NOBODY = Shortfall("NoWorker", "there is no Worker in the namespace", 0.0)

@@ -43,6 +43,8 @@ def dress(bead: Bead, status: BeadStatus, *, readiness: Readiness, message: str,
         ("Succeeded", phase is Phase.SUCCEEDED, *_succeeded(phase, status)),
         ("Failed", phase is Phase.FAILED, *_failed(phase, status)),
     ]
+    if status.escalation is not None:
+        facts.append(("Escalated", True, str(status.escalation.action), status.escalation.message))
     generation = bead.metadata.generation
     before = {item.type: item for item in status.conditions}
     conditions = [

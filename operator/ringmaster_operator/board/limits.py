@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ringmaster_operator.board.budgets import payer
+from ringmaster_operator.board.ladder import NO_LADDER, Ladder
 from ringmaster_operator.resources.bead import Bead, Limits, Repository
 from ringmaster_operator.resources.budget import Budget, Period
 from ringmaster_operator.resources.project import (
@@ -29,10 +30,15 @@ class EffectiveLimits:
     timeout_seconds: int = DEFAULT_TIMEOUT_SECONDS
     cost_usd: float | None = None
     tokens: int | None = None
+    ladder: Ladder = NO_LADDER
 
 
-def resolve(bead: Bead, parents: Sequence[Bead], project: Project | None) -> EffectiveLimits:
+def resolve(
+    bead: Bead, parents: Sequence[Bead], project: Project | None, ladder: Ladder | None = None
+) -> EffectiveLimits:
     """Each limit by itself: the bead's, else the nearest parent's that sets it, else the project's.
+
+    What the bead's escalation has granted is added. `ladder` is the Worker's, for a bead without its own.
 
     Budgets of the project per bead are not defaults: none of these can raise them.
     """
@@ -40,12 +46,18 @@ def resolve(bead: Bead, parents: Sequence[Bead], project: Project | None) -> Eff
     if project is not None:
         chain.append(project.limits)
     budgets = [item for item in project.budgets if _each_bead(item, bead)] if project is not None else []
+    granted = bead.status.escalation
+    times = 1 + granted.budgets if granted is not None else 1
+    cost, tokens = _first(item.cost_usd for item in chain), _first(item.tokens for item in chain)
+    most = _first(item.max_iterations for item in chain) or DEFAULT_MAX_ITERATIONS
+    own = bead.spec.escalation
     return EffectiveLimits(
-        max_iterations=_first(item.max_iterations for item in chain) or DEFAULT_MAX_ITERATIONS,
+        max_iterations=most + (granted.iterations if granted is not None else 0),
         max_attempts=_first(item.max_attempts for item in chain) or DEFAULT_MAX_ATTEMPTS,
         timeout_seconds=_first(item.timeout_seconds for item in chain) or DEFAULT_TIMEOUT_SECONDS,
-        cost_usd=_lowest(_first(item.cost_usd for item in chain), (item.usd for item in budgets)),
-        tokens=_lowest(_first(item.tokens for item in chain), (item.tokens for item in budgets)),
+        cost_usd=_lowest(None if cost is None else cost * times, (item.usd for item in budgets)),
+        tokens=_lowest(None if tokens is None else tokens * times, (item.tokens for item in budgets)),
+        ladder=Ladder(tuple(own)) if own else ladder or NO_LADDER,
     )
 
 

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ringmaster_operator.board.capabilities import Standings
+from ringmaster_operator.board.ladder import model_of, profile_of
 from ringmaster_operator.evidence import Evidence
 from ringmaster_operator.resources.base import Priority
 from ringmaster_operator.resources.bead import Bead, BeadType
@@ -35,6 +36,8 @@ class Needs(NamedTuple):
     """Its own threshold; the project's when None."""
     model: str | None
     """Model that it wishes."""
+    profile: str | None
+    """The only agent profile that may work it."""
 
 
 class Fit(StrEnum):
@@ -64,7 +67,8 @@ def needs(bead: Bead) -> Needs:
         selector=frozenset(spec.routing.worker_selector.items()),
         labels=frozenset(bead.metadata.labels.items()),
         confidence=spec.min_confidence,
-        model=spec.routing.model,
+        model=model_of(bead),
+        profile=profile_of(bead),
     )
 
 
@@ -86,6 +90,10 @@ def shortfalls(
             text = f"Worker {name} can do {capability} with a confidence of {known.confidence:.2f} ({how})"
             text += f" where {least:.2f} is asked for"
             found.append(Shortfall("ConfidenceTooLow", text, least - known.confidence))
+    profile = worker.spec.agent.profile
+    if wanted.profile not in (None, profile):
+        text = f"the bead was escalated to profile {wanted.profile}, and Worker {name} runs {profile}"
+        found.append(Shortfall("Profile", text, 2.0))
     unmet = sorted(wanted.selector - worker.metadata.labels.items())
     if unmet:
         text = f"Worker {name} lacks the labels {_pairs(unmet)} of spec.routing.workerSelector"

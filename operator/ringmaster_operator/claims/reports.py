@@ -14,11 +14,12 @@ from ringmaster_operator import metrics
 from ringmaster_operator.board import lifecycle
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.budgets import Amount
+from ringmaster_operator.board.ladder import wants_plan
 from ringmaster_operator.board.lifecycle import Backoff
 from ringmaster_operator.claims.briefing import Briefing
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Lease, Leases
-from ringmaster_operator.claims.questions import Questions
+from ringmaster_operator.claims.plans import Plans
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.evidence import Verdict
@@ -49,7 +50,7 @@ class Reports:
         statuses: Statuses,
         leases: Leases,
         briefing: Briefing,
-        questions: Questions,
+        plans: Plans,
         funds: Funds,
         clock: Clock,
         backoff: Backoff,
@@ -62,7 +63,7 @@ class Reports:
         self._statuses = statuses
         self._leases = leases
         self._briefing = briefing
-        self._questions = questions
+        self._plans = plans
         self._funds = funds
         self._clock = clock
         self._backoff = backoff
@@ -148,7 +149,7 @@ class Reports:
             limits = self._briefing.limits_of(bead)
             desired = self._board.desired(bead.key)
             moved = lifecycle.reported(bead, request, limits, now, backoff=self._backoff, desired=desired)
-            counted = moved.status.attempts == bead.status.attempts
+            counted = moved.counted
             answer = ReportAnswer(next=moved.next, reason=moved.reason, iteration=moved.status.iteration)
             if answer.next is Next.ITERATE and (why := self._funds.may_go_on(lease, request)):
                 answer = ReportAnswer(next=Next.STOP, reason=why, iteration=moved.status.iteration)
@@ -183,7 +184,7 @@ class Reports:
         self, lease: Lease, bead: Bead | None, request: ReportRequest, *, answer: ReportAnswer, counted: bool
     ) -> list[Verdict]:
         worker = self._store.worker((lease.key[0], lease.worker))
-        if bead is None or worker is None:
+        if bead is None or worker is None or wants_plan(bead.status):
             return []
         outcome = request.outcome
         return self._learning.verdicts(bead, worker, outcome, after=answer.next, counted=counted)
@@ -224,8 +225,7 @@ class Reports:
                 desired=self._board.desired(key),
             )
             status = moved.status
-            if moved.question is not None:
-                await self._questions.ask(bead, moved.question, report.request)
+            await self._plans.prepare(bead, moved, report.request)
             if moved.next is Next.ITERATE and report.answer.next is not Next.ITERATE:
                 status = lifecycle.released(
                     bead.model_copy(update={"status": status}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from ringmaster_operator import metrics
 from ringmaster_operator.board import lifecycle
@@ -13,7 +13,7 @@ from ringmaster_operator.kube import BEADS, Conflict, Kube, NotFound
 from ringmaster_operator.last_seen import LastSeen
 from ringmaster_operator.reconcilers.queue import WorkQueue
 from ringmaster_operator.reconcilers.scoring import Scorer
-from ringmaster_operator.resources.bead import Bead
+from ringmaster_operator.resources.bead import Bead, BeadStatus
 from ringmaster_operator.resources.worker import Worker
 from ringmaster_operator.statuses import Statuses
 from ringmaster_operator.store import Key, Resource, Store
@@ -25,6 +25,8 @@ RESERVED_SECONDS = 0.1
 
 class BeadReconciler:
     """Listens to the store, refreshes the board, and writes what a bead's status should say.
+
+    `settle` tells what a person's answer to its escalation makes of a status; None while there is none.
 
     Refreshes are bundled: the first change is seen at once, those of the next 10 ms together.
     """
@@ -39,6 +41,7 @@ class BeadReconciler:
         last_seen: LastSeen,
         clock: Clock,
         workers: int,
+        settle: Callable[[Bead], Awaitable[BeadStatus | None]],
         changed: Callable[[], None],
     ) -> None:
         self._store = store
@@ -47,6 +50,7 @@ class BeadReconciler:
         self._statuses = statuses
         self._last_seen = last_seen
         self._clock = clock
+        self._settle = settle
         self._changed = changed
         self._pulse: asyncio.TimerHandle | None = None
         self._last = float("-inf")
@@ -87,7 +91,9 @@ class BeadReconciler:
             await self._kube.delete(BEADS, *key, uid=bead.metadata.uid)
             return None
         try:
-            await self._statuses.write(bead, lifecycle.derive(bead, view, now))
+            answered = await self._settle(bead)
+            judged = bead if answered is None else bead.model_copy(update={"status": answered})
+            await self._statuses.write(bead, lifecycle.derive(judged, view, now))
         except Conflict:
             await self._reread(bead)
             return 0.0

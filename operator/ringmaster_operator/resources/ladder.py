@@ -75,5 +75,7 @@ class Escalation(Model):
     """How often its limits of cost and tokens were granted again."""
     plan: PlanState | None = None
     """Wanted: the next run plans its children. Proposed: they wait for approval. Done: they were settled."""
+    approval: Flag = False
+    """Whether a person approves the plan."""
     decision: Name | None = None
     """Decision bead that it waits for."""

@@ -13,11 +13,13 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from ringmaster_operator.resources.base import Model
 from ringmaster_operator.resources.bead import Outcome, SteeringNote
+from ringmaster_operator.resources.proposal import Proposal as Proposal
 from ringmaster_operator.resources.question import Answered as Answered
 from ringmaster_operator.resources.question import Asked as Asked
 from ringmaster_operator.resources.question import AskRequest as AskRequest
 from ringmaster_operator.resources.question import Fence as Fence
 from ringmaster_operator.resources.question import Question as Question
+from ringmaster_operator.resources.saved import SavedWork as SavedWork
 from ringmaster_operator.resources.scalars import Message, Name, ShortText, Time, clean, cut
 from ringmaster_operator.resources.work import Allowance as Allowance
 from ringmaster_operator.resources.work import BeadWork as BeadWork
@@ -218,6 +220,8 @@ class ReportRequest(Model):
     verify: Annotated[list[VerifyResult], Field(max_length=20)] = Field(default_factory=list)
     question: Question | None = None
     """With outcome needs_decision."""
+    proposal: Proposal | None = None
+    """The children that a planning run proposes."""
     reflexion: Reflexion | None = None
     final_text: Annotated[str, StringConstraints(max_length=65536), cut(65536)] = ""
     """The agent's last words."""
@@ -256,6 +260,8 @@ class ReleaseRequest(Model):
 
     fence: Fence
     reason: Message = ""
+    saved: SavedWork | None = None
+    """What no remote has, for the session that goes on with the bead."""
 
 
 class Ended(Model):

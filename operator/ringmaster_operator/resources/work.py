@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from ringmaster_operator.resources.base import Model, Priority
 from ringmaster_operator.resources.bead import Acceptance, BeadType, Outcome, Repository, SteeringNote
+from ringmaster_operator.resources.saved import SavedWork
 from ringmaster_operator.resources.scalars import LongText, Message, Name, ShortText
 from ringmaster_operator.resources.worker import AgentSpec
 
@@ -73,6 +74,8 @@ class BeadWork(Model):
     decisions: list[DependencyResult] = Field(default_factory=list)
     """Answered questions that this bead asked."""
     history: list[PastIteration] = Field(default_factory=list)
+    plan: bool = False
+    """This run proposes the beads that the bead is split into, and does no work."""
     rules: list[str] = Field(default_factory=list)
     """House rules of project and Worker."""
     steering: list[SteeringNote] = Field(default_factory=list)
@@ -99,6 +102,8 @@ class Claimed(Model):
     iteration: int
     resumed_branch: ShortText | None = None
     """Branch that holds the work of earlier attempts or iterations."""
+    saved: SavedWork | None = None
+    """What a session before left of it, where no remote has it."""
     bead: BeadWork
     agent: AgentSpec
     """Settings of the Worker at this moment; the bead's routing applied."""

@@ -95,6 +95,8 @@ class Life(RuleBasedStateMachine):
         if moved.next is Next.ITERATE:
             assert (after.iteration, after.claim) == (item.status.iteration + 1, item.status.claim)
             assert desired is Desired.RUN
+        if after.escalation_level > item.status.escalation_level:
+            self.failures[name] = 0  # tried anew, in another way
         if moved.next is Next.STOP:
             assert after.attempts == self.failures[name]
         if kind in (OutcomeKind.SUCCESS, OutcomeKind.LIKELY_SUCCESS):

@@ -78,7 +78,7 @@ def test_unfinished_work_goes_round_with_the_same_claim() -> None:
         item = after(item, moved)
     moved = tell(item, OutcomeKind.INCOMPLETE, summary="nearly")
     status = moved.status
-    assert (moved.next, status.phase, status.escalation_level) == (Next.DONE, Phase.FAILED, 1)
+    assert (moved.next, status.phase, status.escalation_level) == (Next.DONE, Phase.FAILED, 0)
     assert status.outcome is not None
     assert status.outcome.reason is Reason.ITERATIONS
     assert "raise spec.limits.maxIterations, then change spec.retry" in status.outcome.summary
