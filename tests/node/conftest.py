@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from support import images
 from support.clusters import Cluster
 
 
 @pytest.fixture(scope="session")
 def cluster(node_cluster: Cluster) -> Cluster:
     """The session's cluster that runs pods."""
+    return node_cluster
+
+
+@pytest.fixture(scope="session")
+def image_cluster(node_cluster: Cluster) -> Cluster:
+    """The same cluster, with the images of this checkout on its node; built where it changed."""
+    node_cluster.load(*images.build())
     return node_cluster
