@@ -53,7 +53,7 @@ def write_scenario(path: Path) -> Path:
 
 def backlog(repository: Path) -> list[Body]:
     """The beads, each with the sample repository."""
-    beads = [bead for file in sorted((DATA / "backlog").glob("*.yaml")) for bead in _all(file)]
+    beads = [bead for file in sorted((DATA / "backlog").glob("*.yaml")) for bead in objects(file)]
     for bead in beads:
         bead["spec"]["repository"] = {"url": str(repository)}
     return beads
@@ -61,7 +61,7 @@ def backlog(repository: Path) -> list[Body]:
 
 def workers(*, agent: str, folder: Path, model: str | None) -> list[Body]:
     """The Workers, with the agent asked for; their sessions live in tmux on a socket of the demo's own."""
-    found = _all(DATA / "workers.yaml")
+    found = objects(DATA / "workers.yaml")
     for worker in found:
         worker["spec"]["agent"] = {**_agent(agent, folder), **({"model": model} if model else {})}
         worker["spec"]["tmux"] = {
@@ -115,5 +115,6 @@ def _load(name: str) -> Body:
     return content
 
 
-def _all(path: Path) -> list[Body]:
+def objects(path: Path) -> list[Body]:
+    """The objects of a YAML file."""
     return [body for body in yaml.safe_load_all(path.read_text(encoding="utf-8")) if body]
