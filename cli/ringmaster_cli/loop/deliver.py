@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ringmaster_cli.client import Body
 from ringmaster_cli.exits import Invalid, LostClaim
 from ringmaster_cli.loop.context import Context
 from ringmaster_cli.state import Held, Spooled
@@ -68,10 +69,13 @@ def _end(context: Context, item: Spooled, *, goes_on: Delivered | None = None) -
     context.state.hold(Held(claimed=claimed))
 
 
-def release(context: Context, held: Held, reason: str) -> None:
-    """Give the bead back. Raises Unreachable; the claim is kept then, for the next try."""
+def release(context: Context, held: Held, reason: str, *, saved: Body | None = None) -> None:
+    """Give the bead back. Raises Unreachable; the claim is kept then, for the next try.
+
+    saved: the work that no remote has, for whoever goes on with it.
+    """
     try:
-        context.api.release(held.claim_id, held.fence, reason)
+        context.api.release(held.claim_id, held.fence, reason, saved=saved)
     except LostClaim as lost:
         context.say(f"bead {held.bead} was not ours any more: {lost}")
     else:

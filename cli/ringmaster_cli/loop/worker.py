@@ -7,6 +7,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
+from ringmaster_cli.client import Body
 from ringmaster_cli.exits import CliError, Exit, LostClaim, Stopped, Unreachable
 from ringmaster_cli.loop.context import Context
 from ringmaster_cli.loop.deliver import deliver, release
@@ -103,7 +104,8 @@ class Loop:
                 self._close(space)
                 raise
             if current is not None and self._context.stop.reason is not None:
-                release(self._context, current, self._context.stop.reason)
+                saved = unpublished(self._context, space)
+                release(self._context, current, self._context.stop.reason, saved=saved)
                 current = None
         self._close(space)
 
@@ -150,6 +152,20 @@ class Loop:
         sweep_home(self._context)
 
 
+def unpublished(context: Context, space: Workspace | None) -> Body | None:
+    """What a session elsewhere needs to go on with the work: the commits that no remote has."""
+    from ringmaster_cli.workspace import WorkspaceError
+
+    if space is None:
+        return None
+    try:
+        saved = space.unpublished()
+    except WorkspaceError as fault:
+        context.say(f"the work stays on this worker: {fault.message}")
+        return None
+    return saved.body() if saved is not None else None
+
+
 def after(context: Context, done: Round) -> Held | None:
     """Deliver the round's report; the claim for the next iteration, or None when the claim is over."""
     for report in deliver(context):
@@ -161,6 +177,6 @@ def after(context: Context, done: Round) -> Held | None:
         context.say(f"bead {report.bead}: {words}{': ' if report.reason else ''}{report.reason}")
     held = context.state.held()
     if held is not None and done.give_back:
-        release(context, held, done.give_back)
+        release(context, held, done.give_back, saved=unpublished(context, done.workspace))
         return None
     return held

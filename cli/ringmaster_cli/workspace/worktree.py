@@ -15,10 +15,11 @@ from ringmaster_cli.workspace.git import Git, clean_environment, never, nothing
 from ringmaster_cli.workspace.locks import try_lock
 from ringmaster_cli.workspace.mirror import Mirror, lock_of
 from ringmaster_cli.workspace.names import branch_name, check_ref, check_url, folder_name, local_path
+from ringmaster_cli.workspace.saved import pack, unpack
 from ringmaster_cli.workspace.setup import run_setup
 from ringmaster_cli.workspace.start import Start, begin
 from ringmaster_operator.resources.bead import Reason
-from ringmaster_operator.resources.protocol import BeadWork
+from ringmaster_operator.resources.protocol import BeadWork, SavedWork
 
 FOLDERS = ("mirrors", "worktrees", "locks")
 
@@ -56,12 +57,14 @@ class Workspace:
         setup: Sequence[str] = (),
         should_stop: Callable[[], str | None] = never,
         resumed_branch: str | None = None,
+        saved: SavedWork | None = None,
         on_line: Callable[[str], None] = nothing,
     ) -> Workspace:
         """A fresh worktree that starts where the bead's work stands.
 
         It starts from the bead's branch when that has work of earlier attempts, else from repository.ref, and
-        has the branches of finished dependencies merged in. Raises WorkspaceError.
+        has the branches of finished dependencies merged in. saved: what another session left of it, where no
+        remote has that. Raises WorkspaceError.
         """
         home = home.expanduser().absolute()
         url = check_url(work.repository.url) if work.repository else None
@@ -74,10 +77,16 @@ class Workspace:
             if url and ref is None:
                 _refuse_dirty(git, url)
             mirror = Mirror.at(home=home, url=url, namespace=work.namespace, git=git)
+            earlier, branch = attempt > 1 or saved is not None, resumed_branch
+            if saved is not None:
+                branch = saved.branch
+                with mirror.lock() as locked:
+                    locked.refresh()
+                    unpack(locked, saved)
             name = folder_name(
                 namespace=work.namespace, bead=work.name, attempt=attempt, session=session, uid=work.uid
             )
-            space = cls._make(mirror, name, work, ref, earlier=attempt > 1, resumed=resumed_branch)
+            space = cls._make(mirror, name, work, ref, earlier=earlier, resumed=branch)
             try:
                 if setup:
                     run_setup(setup, cwd=space.path, env=env, should_stop=should_stop, on_line=on_line)
@@ -147,6 +156,11 @@ class Workspace:
         with _translated(), self._mirror.lock():
             self.push_message = self._finisher.push(self._mirror.url)
         return not self.push_message
+
+    def unpublished(self) -> SavedWork | None:
+        """What is committed on the branch and on no remote, for a session elsewhere."""
+        with _translated(), self._mirror.lock() as locked:
+            return pack(locked, self.branch)
 
     def close(self, *, keep: bool = False) -> str:
         """Remove the worktree (with keep: only let go of it); says where unpushed commits are kept."""

@@ -17,7 +17,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
 
-from ringmaster_operator.history import capabilities, queries, recorder, reports, spending
+from ringmaster_operator.history import capabilities, queries, recorder, reports, saved, spending
 from ringmaster_operator.history.errors import HistoryError, damaged, explained, unavailable
 from ringmaster_operator.history.postgres import READERS, PostgresBackend
 from ringmaster_operator.history.sqlite import SqliteBackend
@@ -125,6 +125,7 @@ class History:
     refuse_report = _writes(reports.refuse_report)
     book = _writes(spending.book)
     mark_applied = _writes(reports.mark_applied)
+    save_work = _writes(saved.save_work)
     save_session = _writes(recorder.save_session)
     forget_sessions = _writes(recorder.forget_sessions)
     reset_capability = _writes(capabilities.reset_capability)
@@ -135,6 +136,7 @@ class History:
     find_claim = _reads(queries.find_claim)
     open_attempts = _reads(queries.open_attempts)
     iterations_of = _reads(queries.iterations_of)
+    saved_work = _reads(saved.saved_work)
     agent_session_of = _reads(queries.agent_session_of)
     spent_today = _reads(spending.spent_today)
     spent_since = _reads(spending.spent_since)

@@ -16,6 +16,7 @@ from ringmaster_operator.history.capabilities import learn
 from ringmaster_operator.history.errors import ReportConflict
 from ringmaster_operator.history.recorder import attempt_of
 from ringmaster_operator.history.records import Committed
+from ringmaster_operator.history.saved import drop_work
 from ringmaster_operator.history.spending import Account, book, booked_of
 from ringmaster_operator.history.tables import AttemptRow, IterationRow, ReportRow
 from ringmaster_operator.history.usage import keep_usage
@@ -97,6 +98,8 @@ def commit_report(
         attempt.iteration = answer.iteration
     elif attempt.ended_at is None:
         _end(attempt, request.outcome, counted=counted, now=now)
+    if request.pushed or answer.next is Next.DONE:
+        drop_work(db, bead_uid=bead_uid)
     if verdicts:
         learn(
             db,
