@@ -4,7 +4,7 @@ The order of the evidence, the strongest first:
 
 1. How the run ended: stopped, missing program, timeout, stall. Verify commands don't make a success of these.
 2. The agent's own error (bad key, provider down, refusal): failed, unless the work verifiably holds.
-3. A question to a person: needs_decision, whatever the exit code.
+3. A question to a person: needs_decision; a bead handed back as too large: failed; whatever the exit code.
 4. Verify commands: they decide. All exit 0: success; one fails: incomplete while the agent gets on.
 5. Without verify commands: the agent's marker, its exit code, and whether anything changed.
 
@@ -120,6 +120,9 @@ def _agent_error(seen: _Evidence) -> tuple[Outcome, Question | None] | None:
 
 def _question(seen: _Evidence) -> tuple[Outcome, Question | None] | None:
     marker = seen.marker
+    if marker is not None and marker.kind is MarkerKind.TOO_LARGE:
+        words = marker.text or "the agent says that it must be split into smaller beads"
+        return _say(OutcomeKind.FAILED, 0.9, words, Reason.TOO_LARGE), None
     if marker is None or marker.kind is not MarkerKind.NEEDS_DECISION:
         return None
     question = read_question(marker)

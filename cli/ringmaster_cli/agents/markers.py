@@ -5,6 +5,7 @@ A marker is a line of its own in the agent's final text, outside code fences and
     RINGMASTER: done
     RINGMASTER: incomplete: what is left to do
     RINGMASTER: failed: why it cannot be done
+    RINGMASTER: too-large: why it must be split
     RINGMASTER: needs-decision: the question
     - name of an option: what follows from it
     - name of another option
@@ -30,6 +31,7 @@ End your last message with exactly one of these lines, on a line of its own, not
 RINGMASTER: done
 RINGMASTER: incomplete: <what is left to do>
 RINGMASTER: failed: <why it cannot be done>
+RINGMASTER: too-large: <why it must be split into smaller tasks first>
 RINGMASTER: needs-decision: <a question that only a person can answer>
 After needs-decision, give the options as list lines and your advice:
 - <option>: <what follows from it>
@@ -42,6 +44,7 @@ class MarkerKind(StrEnum):
     DONE = "done"
     INCOMPLETE = "incomplete"
     FAILED = "failed"
+    TOO_LARGE = "too-large"
     NEEDS_DECISION = "needs-decision"
 
 
@@ -56,7 +59,7 @@ class Marker:
 
 MARKER = re.compile(
     r"^[ \t]{0,3}(?:\*\*|`)?RINGMASTER:[ \t]*"
-    r"(done|incomplete|failed|needs[-_ ]decision)\b[.!]?(?:\*\*|`)?[ \t]*"
+    r"(done|incomplete|failed|too[-_ ]large|needs[-_ ]decision)\b[.!]?(?:\*\*|`)?[ \t]*"
     r"(?:[:\u2013\u2014-]+[ \t]*(.*))?$",
     re.IGNORECASE,
 )

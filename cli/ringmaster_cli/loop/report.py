@@ -13,6 +13,7 @@ from ringmaster_cli.state import Held
 from ringmaster_operator.resources.bead import Outcome, OutcomeKind
 from ringmaster_operator.resources.protocol import (
     ModelUsage,
+    Proposal,
     Question,
     Reflexion,
     ReportRequest,
@@ -32,6 +33,7 @@ class Findings:
     result: AgentResult | None = None
     verify: Sequence[VerifyResult] = ()
     question: Question | None = None
+    proposal: Proposal | None = None
     changed_files: int = 0
 
 
@@ -57,6 +59,7 @@ def as_report(
         usage=result.usage if result else Usage(),
         verify=list(findings.verify)[:20],
         question=findings.question,
+        proposal=findings.proposal,
         reflexion=_reflexion(outcome, findings),
         final_text=result.final_text[:65536] if result else "",
         branch=published.branch,
@@ -119,6 +122,14 @@ def _sum(rows: Sequence[ModelUsage]) -> ModelUsage:
         computed_usd=sum(computed) if computed else None,
         reported_usd=sum(reported) if reported else None,
     )
+
+
+def cost_of(result: AgentResult) -> float | None:
+    """US dollars of a run, as far as they are known."""
+    known = [row.computed_usd for row in result.usage.requests if row.computed_usd is not None]
+    if known:
+        return sum(known)
+    return result.usage.reported_usd
 
 
 def _reflexion(outcome: Outcome, findings: Findings) -> Reflexion | None:

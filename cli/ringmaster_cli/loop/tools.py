@@ -67,7 +67,8 @@ def agent_run(
 
 
 def verdict_is_open(result: AgentResult, *, changed: bool) -> bool:
-    """Whether acceptance commands can still decide: the agent ended by itself, and asked nothing."""
-    asks = any(marker.kind is MarkerKind.NEEDS_DECISION for marker in result.markers)
+    """Whether acceptance commands can still decide: the agent ended by itself, and handed nothing back."""
+    back = (MarkerKind.NEEDS_DECISION, MarkerKind.TOO_LARGE)
+    asks = any(marker.kind in back for marker in result.markers)
     failed = result.is_error or result.refused or result.exit_code != 0
     return result.ended == "exit" and not asks and (changed or not failed)

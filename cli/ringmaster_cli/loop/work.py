@@ -16,10 +16,11 @@ from ringmaster_cli.agents.run import AgentResult, run_agent
 from ringmaster_cli.exits import LostClaim
 from ringmaster_cli.loop.context import Context
 from ringmaster_cli.loop.heart import Ending, Heart
-from ringmaster_cli.loop.report import SUCCESSES, Findings, Published, as_report
+from ringmaster_cli.loop.report import SUCCESSES, Findings, Published, as_report, cost_of
 from ringmaster_cli.loop.tools import Wishes, agent_run, environment, verdict_is_open
 from ringmaster_cli.outcome import judge
 from ringmaster_cli.output import money
+from ringmaster_cli.plan.verdict import judge_plan
 from ringmaster_cli.prompt import Prompt, build_prompt
 from ringmaster_cli.state import Held, Spooled, write
 from ringmaster_cli.verify import run_verify
@@ -118,6 +119,7 @@ class Iteration:
                 env=environment(self._held, self._claimed),
                 should_stop=self._heart.should_stop,
                 resumed_branch=self._claimed.resumed_branch,
+                saved=self._claimed.saved,
                 on_line=self._context.say,
             )
             self._context.state.works_in(self._space.path.name)
@@ -135,8 +137,11 @@ class Iteration:
         changes = space.changes()
         self._context.say(
             f"agent ended ({result.ended}, {result.seconds:.0f} s), {changes.files} files changed, "
-            f"{result.progress.output_tokens} output tokens, {money(_cost(result))}"
+            f"{result.progress.output_tokens} output tokens, {money(cost_of(result))}"
         )
+        if self._claimed.bead.plan:
+            outcome, proposal = judge_plan(result, self._claimed.bead)
+            return self._reported(outcome, Findings(result=result, proposal=proposal))
         verify = self._verify(space, result, changed=bool(changes.files or changes.commits))
         self._heart.check()
         if (ending := self._heart.ending) is not None:
@@ -289,10 +294,3 @@ class Iteration:
 
 def _failed(reason: Reason, message: str) -> Outcome:
     return Outcome(kind=OutcomeKind.FAILED, reason=reason, summary=message[:4096])
-
-
-def _cost(result: AgentResult) -> float | None:
-    known = [row.computed_usd for row in result.usage.requests if row.computed_usd is not None]
-    if known:
-        return sum(known)
-    return result.usage.reported_usd

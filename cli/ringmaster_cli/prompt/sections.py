@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ringmaster_cli.agents.markers import INSTRUCTIONS
+from ringmaster_cli.plan.words import SHAPE, SPLIT
 from ringmaster_cli.prompt.text import data, one_line, quoted, tokens
 from ringmaster_cli.workspace.names import branch_name
 from ringmaster_operator.resources.bead import BeadType
@@ -117,6 +118,8 @@ def _past(past: PastIteration) -> str:
 
 def finish(bead: BeadWork) -> str:
     """How the agent says that it is done."""
+    if bead.plan:
+        return SPLIT + SHAPE.strip()
     if bead.type is BeadType.QUESTION:
         lead = "Answer the question in your last message, in full, and change no files.\n"
     else:
