@@ -230,10 +230,11 @@ async def test_autoscale_to_zero_and_back(lab: Pods) -> None:
         names = [f"b-{now()[-3:-1]}-{number}" for number in range(2)]
         lab.apply(*(bead(name) for name in names))
         lab.until(lambda: set(lab.pods()) == {"w-0", "w-1"}, "a pod a bead")
-        for name in ("w-0", "w-1"):
-            lab.runs(name)
-            session = lab.session(name)
-            claimed = await session.pull(wait=20)
+        sessions = [lab.session(name) for name in ("w-0", "w-1")]
+        for session in sessions:
+            lab.runs(session.name)
+        claims = [await session.pull(wait=20) for session in sessions]
+        for session, claimed in zip(sessions, claims, strict=True):
             assert claimed is not None
             await session.report(claimed)
             await session.close()
