@@ -8,19 +8,47 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ringmaster_cli.commands import steps, worker
 from ringmaster_cli.exits import MEANINGS, CliError, Exit
 from ringmaster_cli.image import command as image
+from ringmaster_cli.intake import commands as intake
 from ringmaster_cli.people import capability
 
 EPILOG = "Exit codes: " + ", ".join(f"{code.value} {code.name.lower()}" for code in Exit)
 
+
+class Program(TyperGroup):
+    """Commands of the operator's side come by entry point, and only when one is asked for: looking for entry
+    points takes longer than most steps."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command by name."""
+        if cmd_name not in self.commands:
+            self._load()
+        return super().get_command(ctx, cmd_name)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of all commands."""
+        self._load()
+        return super().list_commands(ctx)
+
+    def _load(self) -> None:
+        from importlib.metadata import entry_points
+
+        for point in entry_points(group="ringmaster.commands"):
+            more: Any = typer.main.get_command(point.load())
+            for name, command in more.commands.items():
+                self.commands.setdefault(name, command)
+
+
 app = typer.Typer(
     name="ringmaster",
+    cls=Program,
     help="Work on beads as a session of a Ringmaster Worker, and look after Workers.",
     epilog=EPILOG,
     no_args_is_help=True,
@@ -56,6 +84,7 @@ def exit_codes() -> None:
 
 
 steps.register(app)
+intake.register(app)
 app.add_typer(worker.app, name="worker")
 app.add_typer(capability.app, name="capability")
 app.add_typer(image.app, name="image")
