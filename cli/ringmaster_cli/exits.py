@@ -21,6 +21,7 @@ class Exit(IntEnum):
     UNREACHABLE = 6
     STOP = 7
     WORK_FAILED = 8
+    FAULTS = 9
 
 
 MEANINGS = {
@@ -33,6 +34,7 @@ MEANINGS = {
     Exit.UNREACHABLE: "the operator or the cluster could not be reached; try later",
     Exit.STOP: "this session is to end: the operator (scale-down, changes, deletion) or a signal says so",
     Exit.WORK_FAILED: "the work could not start; report-result tells the operator why",
+    Exit.FAULTS: "what was checked has faults, which are listed",
 }
 
 

@@ -18,6 +18,7 @@ from ringmaster_cli.exits import MEANINGS, CliError, Exit
 from ringmaster_cli.image import command as image
 from ringmaster_cli.intake import commands as intake
 from ringmaster_cli.people import capability
+from ringmaster_cli.people.uninstall import uninstall
 
 EPILOG = "Exit codes: " + ", ".join(f"{code.value} {code.name.lower()}" for code in Exit)
 
@@ -86,6 +87,7 @@ def exit_codes() -> None:
 steps.register(app)
 intake.register(app)
 app.add_typer(worker.app, name="worker")
+app.command("uninstall")(uninstall)
 app.add_typer(capability.app, name="capability")
 app.add_typer(image.app, name="image")
 

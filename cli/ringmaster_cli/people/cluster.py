@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from ringmaster_cli.exits import Refused, Unreachable, UsageError
+from ringmaster_operator.resources.project import CONFIG_MAP, PROFILE_LABEL
 
 Body = dict[str, Any]
 GROUP, VERSION, PLURAL = "ringmaster.dev", "v1alpha1", "workers"
 CALL_SECONDS = 15.0
+PAGE = 500
 TOKEN_SECONDS = 600
 """The shortest that an API server gives out."""
 
@@ -36,8 +38,14 @@ class Cluster:
             raise UsageError(f"no usable kubeconfig: {fault}; set KUBECONFIG") from fault
         settings.retries = False
         self.namespace = namespace or own
-        self._api = client.CustomObjectsApi(client.ApiClient(settings))
+        server = client.ApiClient(settings)
+        self._api, self._core = client.CustomObjectsApi(server), client.CoreV1Api(server)
         self._core = client.CoreV1Api(self._api.api_client)
+
+    @property
+    def client(self) -> Any:
+        """The connection, for objects that have no method here."""
+        return self._api.api_client
 
     def workers(self, *, everywhere: bool = False) -> list[Body]:
         """All Workers, by namespace and name."""
@@ -52,6 +60,42 @@ class Cluster:
                 )
         items: list[Body] = found["items"]
         return sorted(items, key=lambda item: (item["metadata"]["namespace"], item["metadata"]["name"]))
+
+    def beads(self) -> list[Body]:
+        """All Beads of the namespace, by name; many are fetched in pages."""
+        items: list[Body] = []
+        more = ""
+        while True:
+            with _told(""):
+                found: Any = self._api.list_namespaced_custom_object(
+                    GROUP,
+                    VERSION,
+                    self.namespace,
+                    "beads",
+                    limit=PAGE,
+                    _continue=more,
+                    _request_timeout=CALL_SECONDS,
+                )
+            items += found["items"]
+            more = found["metadata"].get("continue", "")
+            if not more:
+                return sorted(items, key=lambda item: str(item["metadata"]["name"]))
+
+    def project(self) -> Body:
+        """The ConfigMap with the namespace's settings; empty when there is none."""
+        found = self._config_maps(field_selector=f"metadata.name={CONFIG_MAP}")
+        return found[0] if found else {}
+
+    def profiles(self) -> list[Body]:
+        """ConfigMaps with agent profiles."""
+        return self._config_maps(label_selector=PROFILE_LABEL)
+
+    def _config_maps(self, **selector: Any) -> list[Body]:
+        with _told(""):
+            found: Any = self._core.list_namespaced_config_map(
+                self.namespace, _request_timeout=CALL_SECONDS, **selector
+            )
+        return [self._core.api_client.sanitize_for_serialization(item) for item in found.items]
 
     def worker(self, name: str) -> Body:
         """One Worker."""

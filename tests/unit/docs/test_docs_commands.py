@@ -65,6 +65,7 @@ def test_shown_options_of_our_programs_exist(where: str, words: list[str]) -> No
     rest = words[1:]
     while hasattr(command, "commands"):
         assert rest, f"{where}: {words} names no command"
+        command.list_commands(typer.Context(command))  # brings in what comes by entry point
         assert rest[0] in command.commands, f"{where}: there is no {rest[0]} in {words}"
         command, rest = command.commands[rest[0]], rest[1:]
     known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
