@@ -19,6 +19,7 @@ from ringmaster_cli.image import command as image
 from ringmaster_cli.intake import commands as intake
 from ringmaster_cli.people import capability
 from ringmaster_cli.people.uninstall import uninstall
+from ringmaster_cli.plan.command import plan
 
 EPILOG = "Exit codes: " + ", ".join(f"{code.value} {code.name.lower()}" for code in Exit)
 
@@ -89,6 +90,7 @@ intake.register(app)
 app.add_typer(worker.app, name="worker")
 app.command("uninstall")(uninstall)
 app.add_typer(capability.app, name="capability")
+app.command("plan")(plan)
 app.add_typer(image.app, name="image")
 
 

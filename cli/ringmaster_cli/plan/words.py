@@ -17,3 +17,11 @@ End your last message with one JSON block of this form, and nothing after it:
 ```
 Names are lower case letters, digits and hyphens. Only name and title must be there.
 """
+
+PLAN = """\
+You plan work for coding agents; you do none of it and change no files. Turn what is wanted in <task> into
+tasks, called beads, each of which one agent can finish and check on its own, with what it must wait for.
+Look at the current folder as far as you need to. Where a bead that is there already covers a part, name it
+with "same": "its-name" instead of proposing it again, or name it in dependsOn. Give each bead commands that
+check it, where there can be any.
+"""
