@@ -30,6 +30,7 @@ START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 CAPABILITIES = ("api", "data", "docs", "infra", "tests", "ui")
 DECLARED = 0.8
 ARRIVE_HOURS = 8.0
+SCORED_EVERY = timedelta(minutes=30)
 LIMITS = EffectiveLimits()
 BACKOFF = Backoff()
 _PRIORITIES = {"P0": 5.0, "P1": 15.0, "P2": 50.0, "P3": 20.0, "P4": 10.0}
@@ -164,6 +165,7 @@ class Simulation:
         self._idle = {item.metadata.name: item for item in self._team}
         self._events: list[tuple[datetime, int, Callable[[datetime], None]]] = []
         self._count = 0
+        self._scored = START
         self.result = Result(beads=len(given.beads))
         for bead in given.beads:
             self._finished(bead, math.inf)
@@ -175,6 +177,9 @@ class Simulation:
         while self._events:
             now, _, happen = heapq.heappop(self._events)
             happen(now)
+            if now >= self._scored + SCORED_EVERY:
+                self._board.rescore()
+                self._scored = now
             self._board.refresh(now)
             self._hand_out(now)
         return self.result
