@@ -243,7 +243,7 @@ def _failed(case: _Case) -> Transition:
     if row.count >= CLASSES[reason].patience or attempts >= most:
         times = f" {row.count} times in a row" if row.count > 1 else ""
         said = case.report.outcome.summary[:300]
-        step = _stuck(case, reason, f"failed{times} with {reason} ({said})" if said else f"failed{times}")
+        step = _stuck(case, reason, f"failed{times} with {reason}{f' ({said})' if said else ''}")
         if step is not None:
             return step
     if reason is Reason.BUDGET:
