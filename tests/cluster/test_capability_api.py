@@ -10,9 +10,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from support.manifests import bead, listed
 from support.operators import OperatorProcess
@@ -146,14 +148,15 @@ async def test_the_api_shows_changes_and_explains_with_the_clusters_own_rights(
 
 
 async def test_the_cli_lists_sets_resets_and_tells_the_history(
-    cluster: Any, namespace: str, operator: OperatorProcess, tokens: dict[str, str]
+    cluster: Any, namespace: str, operator: OperatorProcess, tokens: dict[str, str], tmp_path: Path
 ) -> None:
     await taught(cluster, namespace, operator)
 
-    def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def cli(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("RINGMASTER_")},
             "KUBECONFIG": str(cluster.kubeconfig),
+            **environ,
         }
         command = [sys.executable, "-m", "ringmaster_cli", "capability", *arguments, "-n", namespace]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -182,5 +185,12 @@ async def test_the_cli_lists_sets_resets_and_tells_the_history(
     told = cli("history", "rust", *there, "--as-account", "reader", "--worker", "fleet").stdout.splitlines()
     assert [line.split()[3] for line in told[1:]] == ["reset", "override", "override", "failure"]
     assert "failure in lost (1)" in told[4]
-    refused = cli("history", "rust", *there)
+    assert cli("history", "rust", *there).returncode == 0  # the kubeconfig's own token
+    bare = tmp_path / "kubeconfig"
+    config = yaml.safe_load(cluster.kubeconfig.read_text())
+    bare.write_text(yaml.safe_dump({**config, "users": [{**user, "user": {}} for user in config["users"]]}))
+    refused = cli("history", "rust", *there, KUBECONFIG=str(bare))
     assert (refused.returncode, "--as-account" in refused.stderr) == (2, True)
+    file = tmp_path / "token"
+    file.write_text(tokens["reader"])
+    assert cli("history", "rust", *there, KUBECONFIG=str(bare), RINGMASTER_TOKEN_FILE=str(file)).stdout

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -49,7 +50,7 @@ def learn(
         row.sqlmodel_update(asdict(evidence))
         confidence = posterior(evidence, prior=verdict.prior, strength=rules.prior_strength)
         change = CapabilityChangeRow(
-            **dict(zip(_PARTS, subject, strict=True)),
+            **_parts(subject),
             at=now,
             cause="outcome",
             success=verdict.success,
@@ -70,7 +71,7 @@ def reset_capability(
     if row.last_reset == trigger:
         return
     row.sqlmodel_update(asdict(_evidence(row).reset(trigger)))
-    parts = dict(zip(_PARTS, subject, strict=True))
+    parts = _parts(subject)
     db.add(CapabilityChangeRow(**parts, at=now, cause="reset", confidence=declared, person=person))
 
 
@@ -84,7 +85,7 @@ def note_override(
     person: str = "",
 ) -> None:
     """Keep that a person set (or with None took away) an override; the evidence stays as it is."""
-    parts = dict(zip(_PARTS, subject, strict=True))
+    parts = _parts(subject)
     change = CapabilityChangeRow(
         **parts, at=now, cause="override", confidence=confidence, override=override, person=person
     )
@@ -129,9 +130,14 @@ def capability_changes(
     ]
 
 
+def _parts(subject: Subject) -> dict[str, Any]:
+    """The columns that name a subject."""
+    return dict(zip(_PARTS, subject, strict=True))
+
+
 def _row(db: Session, subject: Subject) -> CapabilityRow:
     """The subject's row; a new one when there is none."""
-    parts = dict(zip(_PARTS, subject, strict=True))
+    parts = _parts(subject)
     row = db.exec(select(CapabilityRow).filter_by(**parts)).first()
     if row is None:
         row = CapabilityRow(**parts)
