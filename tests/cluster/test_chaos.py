@@ -1,7 +1,6 @@
 """Crashes at random moments: every bead done once, no acknowledged report lost, no double work.
 
-The sessions are honest clients of the protocol: they repeat a claim by its id and a report by its id until
-they are answered, as the worker's CLI does. The seed of a run is printed, RINGMASTER_SEED replays its plan.
+The seed of a run is printed, RINGMASTER_SEED replays its plan.
 """
 
 from __future__ import annotations
@@ -13,23 +12,21 @@ import sqlite3
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kube
 from ringmaster_operator.process import Operator
-from ringmaster_operator.resources.protocol import Claimed
 from ringmaster_operator.settings import Settings
+from support.honest import Log, worker_loop
 from support.manifests import bead, listed
 from support.operators import OperatorProcess, free_port
-from support.sessions import Session, fresh_id, make_worker, usage
+from support.sessions import Session, make_worker
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -38,63 +35,6 @@ OPERATOR_KILLS = 30 if LONG else 6
 SERVER_KILLS = 5 if LONG else 2
 BEADS = 60
 SESSIONS = 4
-
-
-@dataclass
-class Log:
-    """What the sessions did, seen from outside the operator."""
-
-    working: dict[str, str] = field(default_factory=dict)
-    acknowledged: list[tuple[str, str]] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    overlaps: list[str] = field(default_factory=list)
-
-    def begin(self, claimed: Claimed, session: str) -> None:
-        other = self.working.setdefault(claimed.bead.name, session)
-        if other != session:
-            self.overlaps.append(f"{claimed.bead.name}: {other} and {session}")
-
-    def end(self, claimed: Claimed) -> None:
-        self.working.pop(claimed.bead.name, None)
-
-
-async def insist(session: Session, method: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
-    """Repeat one call until it is answered with something other than 'later'."""
-    while True:
-        try:
-            status, answer = await session.call(method, path, body)
-        except httpx2.HTTPError:
-            status, answer = 0, None
-        if status and status < 500:
-            return status, answer
-        await asyncio.sleep(0.1)
-
-
-async def worker_loop(session: Session, log: Log, rng: random.Random, done: asyncio.Event) -> None:
-    while not done.is_set():
-        ask = {"claimId": fresh_id(), "worker": "fleet", "session": session.name, "waitSeconds": 1}
-        _, answer = await insist(session, "POST", "/claims", ask)
-        if "claimed" not in answer:
-            continue
-        claimed = Claimed.read(answer["claimed"])
-        log.begin(claimed, session.name)
-        await asyncio.sleep(rng.uniform(0.05, 0.4))
-        report_id = fresh_id()
-        body = {
-            "reportId": report_id,
-            "fence": claimed.fence,
-            "iteration": claimed.iteration,
-            "outcome": {"kind": "success", "summary": session.name},
-            "usage": usage(usd=0.01),
-            "startedAt": "2026-01-01T00:00:00Z",
-            "finishedAt": "2026-01-01T00:00:01Z",
-        }
-        log.end(claimed)
-        status, answer = await insist(session, "POST", f"/claims/{claimed.claim_id}/reports", body)
-        if status == 200:
-            log.acknowledged.append((claimed.bead.name, report_id))
-        else:
-            log.refused.append(f"{claimed.bead.name}: {answer}")
 
 
 def check(cluster: Any, operator: OperatorProcess, log: Log) -> None:
