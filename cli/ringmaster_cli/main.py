@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ringmaster_cli.commands import steps, worker
+from ringmaster_cli.commands import ask, steps, worker
 from ringmaster_cli.exits import MEANINGS, CliError, Exit
 from ringmaster_cli.image import command as image
 from ringmaster_cli.intake import commands as intake
@@ -86,6 +86,7 @@ def exit_codes() -> None:
 
 
 steps.register(app)
+ask.register(app)
 intake.register(app)
 app.add_typer(worker.app, name="worker")
 app.command("uninstall")(uninstall)

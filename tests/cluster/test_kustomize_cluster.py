@@ -194,6 +194,8 @@ def _breaks(old: dict[str, Any], new: dict[str, Any], path: str) -> Iterator[str
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_an_overlay_is_one_kubectl_apply(prepared: Any, name: str) -> None:
     """Without --server-side too: no object is too big for kubectl's annotation, none needs another first."""
+    old = ("delete", "deployment,pvc", "--all", f"--namespace={account.NAMESPACE}", "--timeout=60s")
+    prepared.kubectl(*old)  # of another overlay: a claim does not shrink
     said = prepared.kubectl("apply", "--validate=strict", "--filename=-", stdin=renders.text(name))
     assert "deployment.apps/ringmaster-operator" in said
     prepared.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd/beads.ringmaster.dev")
