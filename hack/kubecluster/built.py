@@ -28,7 +28,9 @@ PROGRAMS = {
     "containerd": "containerd",
     "kubelet": "kubelet",
     "kube-proxy": "kube-proxy",
+    "kube-router": "kube-router",
 }
+SERVICES = "10.96.0.0/16"
 #: Below the range that the system gives to outgoing connections: while a part is down, a client that keeps
 #: calling a port of that range would one day be connected to itself.
 PORT_RANGE = range(20000, 32000)
@@ -115,7 +117,7 @@ class ControlPlane:
             "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
             "service-account-key-file": "service-accounts.key",
             "service-account-signing-key-file": "service-accounts.key",
-            "service-cluster-ip-range": "10.96.0.0/16",
+            "service-cluster-ip-range": SERVICES,
             "allow-privileged": "true",
             "audit-policy-file": HERE / "audit-policy.yaml",
             "audit-log-path": self.audit_log,

@@ -31,7 +31,7 @@ authorityKeyIdentifier = keyid
 subjectAltName = IP:127.0.0.1,IP:10.96.0.1,DNS:localhost,DNS:kubernetes.default.svc,DNS:kubernetes.default
 """
 ADMIN, CONTROLLERS = "admin", "system:kube-controller-manager"
-SCHEDULER, PROXY = "system:kube-scheduler", "system:kube-proxy"
+SCHEDULER, PROXY, ROUTER = "system:kube-scheduler", "system:kube-proxy", "system:kube-router"
 NODE_NAME = "ringmaster-node"
 NODE = f"system:node:{NODE_NAME}"
 GROUPS = {ADMIN: "system:masters", NODE: "system:nodes"}
@@ -51,7 +51,7 @@ def make(folder: Path) -> None:
     )
     rsa = ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]
     _openssl(folder, ["openssl", "genpkey", *rsa, "-out", "service-accounts.key"])
-    users = (ADMIN, CONTROLLERS, SCHEDULER, PROXY, NODE)
+    users = (ADMIN, CONTROLLERS, SCHEDULER, PROXY, ROUTER, NODE)
     lines = [f"{secrets.token_hex(32)},{user},{user},{GROUPS.get(user, '')}" for user in users]
     write_private(folder / "tokens.csv", "\n".join(lines) + "\n")
 

@@ -6,9 +6,9 @@ of them run side by side. On this machine its API server answers on 127.0.0.1, a
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -19,17 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from kubecluster import golang, images, keys, machine, namespaces, parts, programs
-from kubecluster.built import PROGRAMS, ControlPlane
+from kubecluster import golang, images, keys, machine, namespaces, node_config, parts, programs
+from kubecluster.built import PROGRAMS, SERVICES, ControlPlane
 from kubecluster.cgroups import make_groups, remove_groups
 from kubecluster.files import HERE, ClusterError, Refusal, remove, write_private
 
-PODS, DNS_ADDRESS = "10.244.0.0/16", "10.96.0.10"
-CONTAINERD = "/run/containerd/containerd.sock"
-PLUGIN_FOLDERS = ("/usr/lib/cni", "/opt/cni/bin")
 NODE_URL = f"/api/v1/nodes/{keys.NODE_NAME}"
 DNS_URL = "/apis/apps/v1/namespaces/kube-system/deployments/coredns"
-MISSING = "`hack/setup --for test` installs it"
 
 
 @dataclass(frozen=True)
@@ -44,30 +40,32 @@ class NodeCluster(ControlPlane):
         "containerd",
         "kubelet",
         "kube-proxy",
+        "kube-router",
     )
     users: ClassVar[dict[str, str]] = {
         "controller-manager": keys.CONTROLLERS,
         "scheduler": keys.SCHEDULER,
         "kubelet": keys.NODE,
         "kube-proxy": keys.PROXY,
+        "kube-router": keys.ROUTER,
     }
 
     @classmethod
     def create(cls, name: str, folder: Path) -> dict[str, Any]:
         """Prepare a new cluster's folder and return what is to be remembered of it."""
         made = super().create(name, folder)
-        write_private(folder / "containerd.toml", _containerd_config(folder))
-        write_private(folder / "kubelet.json", json.dumps(_kubelet_config(folder), indent=2))
+        write_private(folder / "containerd.toml", node_config.containerd_config(folder))
+        write_private(folder / "kubelet.json", json.dumps(node_config.kubelet_config(folder), indent=2))
         write_private(folder / "resolv.conf", "# no server but the cluster's own\n")
         (folder / "cni").mkdir()
-        write_private(folder / "cni" / "10-pods.conflist", json.dumps(_network_config(), indent=2))
+        write_private(folder / "cni" / "10-pods.conflist", json.dumps(node_config.network_config(), indent=2))
         (folder / "machine").symlink_to(Path(sys.executable).resolve())
         return made
 
     @property
     def group(self) -> str:
         """The name of the control group that all pods are in."""
-        return _group(self.folder)
+        return node_config.group(self.folder)
 
     def _flags(self) -> dict[str, dict[str, object]]:
         return {
@@ -87,11 +85,21 @@ class NodeCluster(ControlPlane):
             "kube-proxy": {
                 "kubeconfig": "kube-proxy.kubeconfig",
                 "hostname-override": keys.NODE_NAME,
-                "cluster-cidr": PODS,
+                "cluster-cidr": node_config.PODS,
                 "proxy-mode": "iptables",
                 "conntrack-max-per-core": 0,  # the whole kernel's, not this network's
                 "conntrack-tcp-timeout-established": "0s",
                 "conntrack-tcp-timeout-close-wait": "0s",
+            },
+            "kube-router": {  # its network policies alone
+                "kubeconfig": "kube-router.kubeconfig",
+                "hostname-override": keys.NODE_NAME,
+                "service-cluster-ip-range": SERVICES,
+                "run-firewall": "true",
+                "run-router": "false",
+                "run-service-proxy": "false",
+                "enable-cni": "false",
+                "health-port": 0,
             },
         }
 
@@ -119,12 +127,15 @@ class NodeCluster(ControlPlane):
         if part == "machine":
             self._start_machine()
             return
+        if part == "kube-router":  # ends where there is no such node yet
+            deadline = time.monotonic() + 30
+            self._await(lambda: self.answers(NODE_URL), needs=("kubelet",), deadline=deadline)
         inside = namespaces.entering(self.machine, self.folder)
         parts.start(self.folder, part, programs.path_of(PROGRAMS[part]), self.flags(part), inside=inside)
         if part == "containerd":
             self._load_own_images()
-        if part == "kube-proxy":
-            self._apply(HERE / "dns.yaml")
+        if part == "kubelet":
+            self._apply(HERE / "addons.yaml")
 
     def _start_machine(self) -> None:
         make_groups(self.group)
@@ -173,11 +184,16 @@ class NodeCluster(ControlPlane):
         """Make an archive's images known to the node, and return their names."""
         with archive.open("rb") as content:
             imported = self._ctr(["images", "import", "--local", "-"], stdin=content.fileno())
-        return [line.split()[0] for line in imported.stdout.decode().splitlines() if line.strip()]
+        return re.findall(r"unpacking (\S+)", imported.stdout.decode()) or [str(archive)]
 
     def _ctr(self, arguments: Sequence[str], *, stdin: int = subprocess.DEVNULL, check: bool = True) -> Any:
         enter = ["nsenter", f"--target={self.machine}", "--mount", "--net", "--pid"]
-        command = [str(programs.path_of("ctr")), f"--address={CONTAINERD}", "--namespace=k8s.io", *arguments]
+        command = [
+            str(programs.path_of("ctr")),
+            f"--address={node_config.CONTAINERD}",
+            "--namespace=k8s.io",
+            *arguments,
+        ]
         done = subprocess.run([*enter, *command], stdin=stdin, capture_output=True, check=False)
         if check and done.returncode:
             raise ClusterError(f"`ctr {' '.join(arguments)}` failed: {done.stderr.decode().strip()}")
@@ -217,84 +233,13 @@ def check_host() -> None:
     """Raises what keeps this machine from having a node, before anything is built for one."""
     if os.geteuid():
         raise Refusal("a node needs root, for containers and their network: run hack/cluster with sudo")
-    for program in ("ip", "runc", "iptables", "nsenter"):
+    for program in ("ip", "runc", "iptables", "ipset", "nsenter"):
         if shutil.which(program) is None:
-            raise ClusterError(f"a node needs {program}: {MISSING}")
+            raise ClusterError(f"a node needs {program}: {node_config.MISSING}")
     images.busybox()
-    _plugins()
-
-
-def _plugins() -> str:
-    for folder in PLUGIN_FOLDERS:
-        if Path(folder, "ptp").exists():
-            return folder
-    raise ClusterError(f"a node needs the CNI plugins in {' or '.join(PLUGIN_FOLDERS)}: {MISSING}")
-
-
-def _group(folder: Path) -> str:
-    return f"ringmaster-{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+    node_config.plugins()
 
 
 def _has(answer: bytes | None, condition: str) -> bool:
     conditions = json.loads(answer or b"{}").get("status", {}).get("conditions", [])
     return any(one["type"] == condition and one["status"] == "True" for one in conditions)
-
-
-def _containerd_config(folder: Path) -> str:
-    runtime = 'plugins."io.containerd.cri.v1.runtime"'
-    return f"""\
-version = 3
-[grpc]
-address = "{CONTAINERD}"
-[plugins."io.containerd.cri.v1.images".pinned_images]
-sandbox = "{images.BUSYBOX}"
-[{runtime}]
-# In a container or sandbox of our own the score cannot be lowered.
-restrict_oom_score_adj = true
-[{runtime}.cni]
-bin_dirs = ["{_plugins()}"]
-conf_dir = "{folder}/cni"
-[{runtime}.containerd.runtimes.runc]
-runtime_type = "io.containerd.runc.v2"
-[{runtime}.containerd.runtimes.runc.options]
-SystemdCgroup = false
-"""
-
-
-def _network_config() -> dict[str, object]:
-    addresses = {
-        "type": "host-local",
-        "ranges": [[{"subnet": PODS}]],
-        "routes": [{"dst": "0.0.0.0/0"}],
-    }
-    plugins = [
-        {"type": "ptp", "ipMasq": False, "ipam": addresses},
-        {"type": "portmap", "capabilities": {"portMappings": True}},
-    ]
-    return {"cniVersion": "1.0.0", "name": "pods", "plugins": plugins}
-
-
-def _kubelet_config(folder: Path) -> dict[str, object]:
-    return {
-        "apiVersion": "kubelet.config.k8s.io/v1beta1",
-        "kind": "KubeletConfiguration",
-        "containerRuntimeEndpoint": f"unix://{CONTAINERD}",
-        "cgroupDriver": "cgroupfs",
-        "cgroupRoot": f"/{_group(folder)}",
-        "failCgroupV1": False,
-        "failSwapOn": False,
-        "enforceNodeAllocatable": [],
-        # It is a developer's disk, and no registry could give an image again: only a full one is a reason.
-        "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
-        "imageGCHighThresholdPercent": 100,
-        "resolvConf": str(folder / "resolv.conf"),
-        "clusterDNS": [DNS_ADDRESS],
-        "clusterDomain": "cluster.local",
-        "authentication": {
-            "anonymous": {"enabled": False},
-            "webhook": {"enabled": False},
-            "x509": {"clientCAFile": str(folder / "ca.crt")},
-        },
-        "authorization": {"mode": "AlwaysAllow"},  # for whom the cluster's authority vouches
-        "shutdownGracePeriod": "0s",
-    }

@@ -1,7 +1,7 @@
 """Which programs a cluster is built from, and the module that pins each.
 
-The parts of Kubernetes share one module; containerd and CoreDNS want other versions of the same libraries,
-so each has a module of its own. A built program lies in the cache under the version that its module pins.
+The parts of Kubernetes share one module; what else a node needs wants other versions of the same libraries,
+so each of these has a module of its own. A built program lies in the cache under the version that is pinned.
 """
 
 from __future__ import annotations
@@ -72,6 +72,12 @@ NODE = (
     _containerd("containerd"),
     _containerd("containerd-shim-runc-v2"),
     _containerd("ctr"),
+    Program(
+        "kube-router",
+        "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
+        "policies",
+        versioned_by="github.com/cloudnativelabs/kube-router/v2",
+    ),
     Program("coredns", ".", "dns", versioned_by="github.com/coredns/coredns"),
 )
 LEVELS = {"control-plane": CONTROL_PLANE, "node": NODE}
