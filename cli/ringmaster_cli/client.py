@@ -91,6 +91,10 @@ class Api:
         """ReportRequest → ReportAnswer. Answered means committed."""
         return self._call("POST", f"/claims/{claim_id}/reports", body=request, patience=patience)
 
+    def ask(self, claim_id: str, request: Body, *, patience: float | None = None) -> Body:
+        """AskRequest → Asked: the question becomes a decision bead. Asking again changes nothing."""
+        return self._call("POST", f"/claims/{claim_id}/question", body=request, patience=patience)
+
     def release(
         self,
         claim_id: str,

@@ -17,6 +17,7 @@ import psutil
 from ringmaster_cli.agents.facts import MAX_ERROR_TEXT, Facts, clip
 from ringmaster_cli.agents.faults import classify
 from ringmaster_cli.agents.markers import read_markers
+from ringmaster_cli.agents.meter import Meter
 from ringmaster_cli.agents.model import AgentResult, AgentRun, Ended
 from ringmaster_cli.agents.process import cannot_start, end_family, start
 from ringmaster_cli.agents.readers import make_reader
@@ -112,6 +113,7 @@ class _Running:
         )
         self.reader: Reader = make_reader(run.profile.events, context)
         self.transcript = Transcript(run.transcript)
+        self.meter = Meter(at=started)
         by_stdin = run.profile.prompt == "stdin"
         with open(run.prompt_file if by_stdin else os.devnull, "rb") as prompt:
             try:
@@ -237,7 +239,10 @@ class _Running:
             self.on_progress(self._progress())
 
     def _progress(self) -> Progress:
+        tokens, usd = self.meter.read(self.facts)
         return Progress(
+            tokens=tokens,
+            usd=usd,
             turns=self.facts.turns,
             tool_calls=self.facts.tool_calls,
             open_tool_calls=len(self.facts.open_tools),

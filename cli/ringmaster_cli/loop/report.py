@@ -47,7 +47,13 @@ class Published:
 
 
 def as_report(
-    held: Held, outcome: Outcome, findings: Findings, published: Published, *, report_id: str
+    held: Held,
+    outcome: Outcome,
+    findings: Findings,
+    published: Published,
+    *,
+    report_id: str,
+    steered: Sequence[str] = (),
 ) -> Body:
     """The ReportRequest, as JSON-ready dict."""
     result, moment = findings.result, datetime.now(UTC)
@@ -70,6 +76,7 @@ def as_report(
         started_at=result.started_at if result else moment,
         finished_at=moment,
         agent_session=result.agent_session[:256] if result else "",
+        steered=list(steered),
     )
     return fit(request)
 

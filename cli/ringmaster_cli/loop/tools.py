@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,9 @@ def environment(held: Held, claimed: Claimed) -> dict[str, str]:
     """Of every program that works on the bead: ours, the Worker's, and where it is."""
     own = {name: value for name, value in os.environ.items() if name not in PRIVATE}
     own |= {item.name: item.value for item in claimed.agent.env if item.value is not None}
+    here = os.path.dirname(sys.executable)
     return own | {
+        "PATH": f"{own.get('PATH', os.defpath)}{os.pathsep}{here}",  # last: only for `ringmaster` itself
         "RINGMASTER_BEAD": held.bead,
         "RINGMASTER_ATTEMPT": str(held.attempt),
         "RINGMASTER_ITERATION": str(held.iteration),

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ringmaster_cli.agents.profiles import ProfileError
-from ringmaster_cli.agents.run import AgentResult, run_agent
+from ringmaster_cli.agents.run import AgentResult
 from ringmaster_cli.exits import LostClaim
+from ringmaster_cli.loop import conversation
 from ringmaster_cli.loop.context import Context
 from ringmaster_cli.loop.heart import Ending, Heart
 from ringmaster_cli.loop.report import SUCCESSES, Findings, Published, as_report, cost_of
-from ringmaster_cli.loop.tools import Wishes, agent_run, environment, verdict_is_open
+from ringmaster_cli.loop.running import Running
+from ringmaster_cli.loop.tools import Wishes, environment, verdict_is_open
 from ringmaster_cli.outcome import judge
 from ringmaster_cli.output import money
 from ringmaster_cli.plan.verdict import judge_plan
@@ -26,10 +28,13 @@ from ringmaster_cli.state import Held, Spooled, write
 from ringmaster_cli.verify import run_verify
 from ringmaster_cli.workspace import Workspace, WorkspaceError
 from ringmaster_operator.resources.bead import Outcome, OutcomeKind, Reason
-from ringmaster_operator.resources.protocol import Claimed, Progress, VerifyResult
+from ringmaster_operator.resources.protocol import Claimed, Question, VerifyResult
 
 PUBLISH_PATIENCE_SECONDS = 3600.0
 """How long a finished iteration waits in its worktree for an operator that is away."""
+UNFINISHED = (OutcomeKind.INCOMPLETE, OutcomeKind.NEEDS_DECISION)
+NOT_THE_AGENT = (Reason.INFRASTRUCTURE, Reason.PROVIDER, Reason.CREDENTIALS)
+"""Reasons after which the agent's conversation is as good as before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +61,8 @@ class Iteration:
         self._result: AgentResult | None = None
         self._over = ""
         """Which limit the agent has exceeded."""
+        self._asked: Question | None = None
+        """What the agent asked a person, and was not answered yet."""
 
     def run(self, workspace: Workspace | None = None) -> Round:
         """Work, judge, publish, and spool the report. workspace: the open one of the iteration before.
@@ -110,11 +117,13 @@ class Iteration:
     def _prepare(self, *, setup: bool) -> Workspace:
         """The worktree, with the claim checked once it stands."""
         if self._space is None:
+            known = conversation.recall(self._context.settings.home, self._claimed)
             self._space = Workspace.prepare(
                 home=self._context.settings.home,
                 work=self._claimed.bead,
                 attempt=self._held.attempt,
-                session=self._context.settings.session,
+                # An agent finds its conversation by the folder that it ran in.
+                session=known.session if known is not None else self._context.settings.session,
                 setup=self._claimed.agent.setup if setup else (),
                 env=environment(self._held, self._claimed),
                 should_stop=self._heart.should_stop,
@@ -130,7 +139,7 @@ class Iteration:
         space = self._prepare(setup=True)
         if (ending := self._heart.ending) is not None:
             return self._interrupted(ending)
-        result = self._agent(space, self._prompt(space))
+        result = self._agent(space)
         self._heart.check()
         if (ending := self._heart.ending) is not None:
             return self._interrupted(ending)
@@ -149,43 +158,30 @@ class Iteration:
         outcome, question = judge(result=result, changes=changes, verify=verify, bead=self._claimed.bead)
         if self._over:
             outcome, question = _failed(Reason.BUDGET, self._over), None
+        elif self._asked is not None and outcome.kind is not OutcomeKind.CANCELLED:
+            question = self._asked
+            outcome = Outcome(
+                kind=OutcomeKind.NEEDS_DECISION, confidence=0.9, summary=question.question[:1000]
+            )
         return self._reported(
             outcome, Findings(result=result, verify=verify, question=question, changed_files=changes.files)
         )
 
-    def _prompt(self, space: Workspace) -> Path:
+    def _agent(self, space: Workspace) -> AgentResult:
+        running = Running(self._context, self._held, self._claimed, self._heart, wishes=self._wishes)
+        self._result = running.run(space.path, lambda resumed: self._prompt(space, resumed=resumed))
+        self._over, self._asked = running.over, running.question
+        return self._result
+
+    def _prompt(self, space: Workspace, *, resumed: bool) -> Path:
         if self._wishes.prompt is not None:
             return self._wishes.prompt
         path = self._context.state.folder / "prompt.md"
-        write(path, build_prompt(self._claimed, workspace=space.path).text.encode("utf-8", "replace"))
+        bead = self._claimed.bead.model_copy(update={"steering": self._heart.notes()})
+        claimed = self._claimed.model_copy(update={"bead": bead})
+        prompt = build_prompt(claimed, workspace=space.path, resumed=resumed)
+        write(path, prompt.text.encode("utf-8", "replace"))
         return path
-
-    def _agent(self, space: Workspace, prompt: Path) -> AgentResult:
-        run = agent_run(
-            self._context, self._held, self._claimed, wishes=self._wishes, cwd=space.path, prompt=prompt
-        )
-        self._context.say(f"running {run.profile.name} in {run.cwd}; transcript: {run.transcript}")
-        self._running(True)
-        try:
-            self._result = run_agent(
-                run, on_progress=self._progressed, on_line=self._context.say, should_stop=self._should_stop
-            )
-        finally:
-            self._running(False)
-        return self._result
-
-    def _running(self, running: bool) -> None:
-        self._held.running = running
-        self._context.state.hold(self._held)
-
-    def _progressed(self, progress: Progress) -> None:
-        self._heart.progress = progress.body()
-        bead = self._claimed.bead
-        if bead.tokens is not None and bead.spent_tokens + progress.output_tokens > bead.tokens:
-            self._over = f"the bead's limit of {bead.tokens} tokens is exceeded"
-
-    def _should_stop(self) -> str | None:
-        return self._heart.should_stop() or self._over or None
 
     def _verify(self, space: Workspace, result: AgentResult, *, changed: bool) -> list[VerifyResult]:
         """The acceptance commands, where their verdict can matter."""
@@ -213,6 +209,7 @@ class Iteration:
         self._heart.obey(answer.get("order"), answer.get("reason"))
         self._held.claimed = answer["claimed"]
         self._claimed = Claimed.read(self._held.claimed)
+        self._heart.take(self._held.claimed)
         self._context.state.hold(self._held)
 
     def _interrupted(self, ending: Ending) -> Round:
@@ -245,6 +242,7 @@ class Iteration:
                 findings,
                 Published(branch=branch if commit else None, commit=commit, pushed=pushed),
                 report_id=report_id,
+                steered=self._heart.steered,
             )
             item = Spooled(
                 claim_id=self._held.claim_id, bead=self._held.bead, report=body, unpublished=unpublished
@@ -266,6 +264,8 @@ class Iteration:
         spool(pushed)
         words = f"{outcome.kind.value} ({outcome.confidence:.0%})"
         self._context.say(f"outcome of {self._held.bead}: {words}: {outcome.summary}")
+        if outcome.kind not in UNFINISHED and outcome.reason not in NOT_THE_AGENT:
+            conversation.forget(self._context.settings.home, self._claimed)
         return Round(workspace=self._space, outcome=outcome)
 
     def _commit(self, what: str) -> tuple[str | None, WorkspaceError | None]:

@@ -23,11 +23,14 @@ BUDGETS = {
     "history": 6_000,
     "context": 3_000,
     "rules": 6_000,
+    "steering": 8_000,
     "finish": 1_000,
 }
 """Estimated tokens that each part may take; context is for each file."""
 FIRST_TO_GO = ("context", "parent", "dependencies", "history", "decisions", "acceptance", "bead")
 """Shortened in this order when the whole is above its budget; what is not named here never is."""
+KNOWN = frozenset({"parent", "dependencies", "context"})
+"""What an agent that goes on with its conversation is not told again."""
 LEAST = 200
 """A part that would be left fewer tokens than this is left out."""
 
@@ -82,13 +85,19 @@ class Prompt:
         return "\n".join(lines)
 
 
-def build_prompt(claimed: Claimed, *, workspace: Path, budget_tokens: int = DEFAULT_BUDGET) -> Prompt:
+def build_prompt(
+    claimed: Claimed, *, workspace: Path, budget_tokens: int = DEFAULT_BUDGET, resumed: bool = False
+) -> Prompt:
     """The prompt for the claim's next iteration, with the context files found in workspace.
 
     The sizes are estimates (four characters a token). The parts that say what to do and how to end are never
-    left out, so a very small budget may be exceeded.
+    left out, so a very small budget may be exceeded. resumed: the agent's conversation goes on, so that it
+    knows already what cannot have changed since.
     """
-    parts = _fit(list(_parts(claimed, workspace)), budget_tokens)
+    parts = list(_parts(claimed, workspace))
+    if resumed:
+        parts = [_known(part) if part.name in KNOWN else part for part in parts]
+    parts = _fit(parts, budget_tokens)
     text = "\n\n".join(part.text for part in parts if part.text) + "\n"
     return Prompt(text=text, parts=tuple(parts), budget_tokens=budget_tokens)
 
@@ -115,7 +124,14 @@ def _parts(claimed: Claimed, workspace: Path) -> Iterator[Part]:
             continue
         part = _part("context", file.name, f"# {file.name} of the repository\n", file.text, fence=file.name)
         yield part if file.whole else replace(part, truncated=True)
+    yield _part("steering", "people", sections.STEERING, sections.steering(bead))
     yield _part("finish", "Ringmaster", "# How to finish\n", sections.finish(bead))
+
+
+def _known(part: Part) -> Part:
+    if not part.text:
+        return part
+    return replace(part, text="", truncated=False, left_out_reason="the conversation goes on")
 
 
 def _part(name: str, source: str, head: str, body: str, *, fence: str = "") -> Part:

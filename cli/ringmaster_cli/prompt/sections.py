@@ -13,6 +13,7 @@ DEPENDENCIES = (
     "# What this builds on\nThese are finished; their work is in your worktree where it could be merged.\n"
 )
 DECISIONS = "# Decided by people\nThese answers bind you; do not ask again.\n"
+STEERING = "# Said by people since\nThis counts as much as the task; where they differ, this counts.\n"
 HISTORY = (
     "# What was tried before\n"
     "Learn from it, and do not repeat what failed. The work so far is on your branch.\n"
@@ -22,7 +23,7 @@ HISTORY = (
 def intro(claimed: Claimed) -> str:
     """Who the agent is and what it may take as an order."""
     bead = claimed.bead
-    branch = claimed.resumed_branch or branch_name(bead.name)
+    branch = claimed.resumed_branch or branch_name(bead.name, bead.fresh_from)
     return (
         "You are a coding agent. You work alone on one task; no person reads along or answers.\n"
         f"The current folder is a git worktree on branch {branch}, made for this task only.\n"
@@ -73,6 +74,11 @@ def parent(bead: BeadWork) -> str:
 
 def dependencies(bead: BeadWork) -> str:
     return "\n".join(_result(result) for result in bead.dependencies)
+
+
+def steering(bead: BeadWork) -> str:
+    """What people said, oldest first."""
+    return "\n".join(f"- {quoted(note.text)}" for note in bead.steering)
 
 
 def decisions(bead: BeadWork) -> str:

@@ -35,9 +35,12 @@ def short(text: str, limit: int) -> str:
     return f"{clean[: limit - 11].rstrip('-.')}-{digest(text)}"
 
 
-def branch_name(bead: str) -> str:
-    """The branch of a bead: ringmaster/<bead>, shortened with a hash where a ref cannot be that long."""
-    return PREFIX + short(bead, REF_LENGTH)
+def branch_name(bead: str, fresh_from: int = 0) -> str:
+    """The branch of a bead: ringmaster/<bead>, shortened with a hash where a ref cannot be that long.
+
+    One that was started from scratch has a new branch, ringmaster/<bead>_<fence>; no bead's name has a _.
+    """
+    return PREFIX + short(bead, REF_LENGTH) + (f"_{fresh_from}" if fresh_from else "")
 
 
 def folder_name(*, namespace: str, bead: str, attempt: int, session: str, uid: str) -> str:

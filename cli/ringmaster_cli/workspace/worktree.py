@@ -123,7 +123,7 @@ class Workspace:
         try:
             start = begin(
                 locked, path=path, work=work, start=locked.start(ref), earlier=earlier,
-                branch=resumed or branch_name(work.name),
+                branch=resumed or branch_name(work.name, work.fresh_from),
             )  # fmt: skip
         except BaseException:
             locked.remove_worktree(path)
