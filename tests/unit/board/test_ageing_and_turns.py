@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ HOUR = timedelta(hours=1)
 WORKER = worker()
 
 
-def waiting(name: str, priority: str, since: datetime = NOON, **more: object) -> Bead:
+def waiting(name: str, priority: str, since: datetime = NOON, **more: Any) -> Bead:
     return bead(name, priority=priority, created=since, status={"waiting_since": since}, **more)
 
 
@@ -58,7 +59,7 @@ def test_ageing_only_ever_lifts_and_says_when_it_will(rank: int, wait: int, earl
 
 def test_the_wait_is_the_beads_own_else_its_parents_else_the_projects_else_a_day() -> None:
     two_days = NOON + timedelta(days=2)
-    limits = {"limits": {"max_wait_seconds": 3600}}
+    limits: dict[str, Any] = {"limits": {"max_wait_seconds": 3600}}
     beads = [
         waiting("own", "P4", **limits),
         bead("e", type="epic", priority="P4", **limits),
