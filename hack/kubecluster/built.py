@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from kubecluster import keys, parts, programs
+from kubecluster import keys, machine, parts, programs
 from kubecluster.files import HERE, ClusterError, Refusal, last_lines, say, write_private
 
 PROGRAMS = {
@@ -30,7 +30,6 @@ PROGRAMS = {
     "kube-proxy": "kube-proxy",
     "kube-router": "kube-router",
 }
-SERVICES = "10.96.0.0/16"
 #: Below the range that the system gives to outgoing connections: while a part is down, a client that keeps
 #: calling a port of that range would one day be connected to itself.
 PORT_RANGE = range(20000, 32000)
@@ -117,7 +116,7 @@ class ControlPlane:
             "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
             "service-account-key-file": "service-accounts.key",
             "service-account-signing-key-file": "service-accounts.key",
-            "service-cluster-ip-range": SERVICES,
+            "service-cluster-ip-range": machine.SERVICES,
             "allow-privileged": "true",
             "audit-policy-file": HERE / "audit-policy.yaml",
             "audit-log-path": self.audit_log,

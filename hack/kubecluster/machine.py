@@ -18,7 +18,7 @@ from pathlib import Path
 from kubecluster import namespaces
 from kubecluster.files import HERE, cache_dir
 
-NODE_ADDRESS = "172.31.255.1"
+NODE_ADDRESS, SERVICES = "172.31.255.1", "10.96.0.0/16"
 #: The machine has these folders, and /run, for itself: two machines share no container files, and leave none.
 KEPT_FOLDERS = ("/var/lib", "/var/log")
 #: kubelet sets these for the whole kernel. It gets files that nobody else reads in their place.
@@ -68,6 +68,7 @@ def _connect() -> None:
         "link add node type bridge",  # for its address alone: pods are routed
         f"address add {NODE_ADDRESS}/32 dev node",
         "link set node up",
+        f"route add {SERVICES} dev node",  # else the kernel gives up before it looks where a Service leads
     ):
         subprocess.run(["ip", *command.split()], check=True)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")

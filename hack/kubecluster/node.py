@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from kubecluster import golang, images, keys, machine, namespaces, node_config, parts, programs
-from kubecluster.built import PROGRAMS, SERVICES, ControlPlane
+from kubecluster.built import PROGRAMS, ControlPlane
 from kubecluster.cgroups import make_groups, remove_groups
 from kubecluster.files import HERE, ClusterError, Refusal, remove, write_private
 
@@ -94,7 +94,7 @@ class NodeCluster(ControlPlane):
             "kube-router": {  # its network policies alone
                 "kubeconfig": "kube-router.kubeconfig",
                 "hostname-override": keys.NODE_NAME,
-                "service-cluster-ip-range": SERVICES,
+                "service-cluster-ip-range": machine.SERVICES,
                 "run-firewall": "true",
                 "run-router": "false",
                 "run-service-proxy": "false",
