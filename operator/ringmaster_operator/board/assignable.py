@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ringmaster_operator.board.matching import Fit, Fits, Needs, Shortfall, drawn
+from ringmaster_operator.board.matching import Asks, Fit, Fits, Needs, Shortfall, drawn
 from ringmaster_operator.resources.base import Priority
 from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.resources.project import ConfidenceRules
@@ -28,22 +28,26 @@ class Team:
     def __init__(self, fleet: Iterable[tuple[Worker, Fits]], rules: ConfidenceRules) -> None:
         self._fleet = [(worker, fits) for worker, fits in fleet if worker.metadata.deletion_timestamp is None]
         self._rules = rules
-        self._labels = {pair for worker, _ in self._fleet for pair in worker.spec.bead_selector.items()}
-        self._known: dict[Needs, tuple[Fit, Shortfall]] = {}
+        self._labels = frozenset(
+            pair for worker, _ in self._fleet for pair in worker.spec.bead_selector.items()
+        )
+        self._known: dict[tuple[Asks, frozenset[tuple[str, str]]], tuple[Fit, tuple[str, str]]] = {}
 
     def lacks(self, bead: Bead, wanted: Needs, priority: Priority) -> tuple[str, str] | None:
         """Reason and message why nobody can take the bead; None when somebody can.
 
         priority is the effective one.
         """
-        alike = wanted._replace(labels=wanted.labels & self._labels)
+        alike = wanted.asks, wanted.labels & self._labels
         found = self._known.get(alike)
         if found is None:
-            found = self._known[alike] = self._judge(alike)
-        fit, missing = found
+            fit, missing = self._judge(wanted)
+            text = f"no Worker can take it: {missing.message}; {_HINTS[missing.reason]}"
+            found = self._known[alike] = fit, (missing.reason, text)
+        fit, told = found
         if fit is Fit.SURE or (fit is Fit.LOT and drawn(bead, priority, self._rules)):
             return None
-        return missing.reason, f"no Worker can take it: {missing.message}; {_HINTS[missing.reason]}"
+        return told
 
     def _judge(self, wanted: Needs) -> tuple[Fit, Shortfall]:
         """The best fit of those at work, and what to say where that is not enough."""

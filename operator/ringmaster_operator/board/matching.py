@@ -24,20 +24,30 @@ from ringmaster_operator.resources.worker import Worker
 NEVER_WORKED = frozenset({BeadType.EPIC, BeadType.DECISION})
 
 
-class Needs(NamedTuple):
-    """What a bead asks of its Worker: beads with equal needs match the same Workers."""
+class Asks(NamedTuple):
+    """What a bead asks of its Worker: thousands of beads ask for the same, and one answer serves them all."""
 
     capabilities: frozenset[str]
     selector: frozenset[tuple[str, str]]
     """Labels that the Worker must carry."""
-    labels: frozenset[tuple[str, str]]
-    """Labels that the bead carries."""
     confidence: float | None
     """Its own threshold; the project's when None."""
     model: str | None
     """Model that it wishes."""
     profile: str | None
     """The only agent profile that may work it."""
+
+
+class Needs(NamedTuple):
+    """What a bead asks for, and the labels by which a Worker may choose it."""
+
+    asks: Asks
+    labels: frozenset[tuple[str, str]]
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What its Worker must be able to do."""
+        return self.asks.capabilities
 
 
 class Fit(StrEnum):
@@ -62,14 +72,14 @@ class Shortfall:
 
 def needs(bead: Bead) -> Needs:
     spec = bead.spec
-    return Needs(
+    asks = Asks(
         capabilities=frozenset(spec.capabilities),
         selector=frozenset(spec.routing.worker_selector.items()),
-        labels=frozenset(bead.metadata.labels.items()),
         confidence=spec.min_confidence,
         model=model_of(bead),
         profile=profile_of(bead),
     )
+    return Needs(asks, frozenset(bead.metadata.labels.items()))
 
 
 def shortfalls(
@@ -77,7 +87,7 @@ def shortfalls(
 ) -> list[Shortfall]:
     """All that keeps this Worker from being sure to take beads with these needs; empty when nothing does."""
     name = worker.metadata.name
-    least = rules.threshold if wanted.confidence is None else wanted.confidence
+    least = _least(wanted.asks, rules)
     found: list[Shortfall] = []
     lacking = sorted(wanted.capabilities - standings.keys())
     if lacking:
@@ -91,10 +101,10 @@ def shortfalls(
             text += f" where {least:.2f} is asked for"
             found.append(Shortfall("ConfidenceTooLow", text, least - known.confidence))
     profile = worker.spec.agent.profile
-    if wanted.profile not in (None, profile):
-        text = f"the bead was escalated to profile {wanted.profile}, and Worker {name} runs {profile}"
+    if wanted.asks.profile not in (None, profile):
+        text = f"the bead was escalated to profile {wanted.asks.profile}, and Worker {name} runs {profile}"
         found.append(Shortfall("Profile", text, 2.0))
-    unmet = sorted(wanted.selector - worker.metadata.labels.items())
+    unmet = sorted(wanted.asks.selector - worker.metadata.labels.items())
     if unmet:
         text = f"Worker {name} lacks the labels {_pairs(unmet)} of spec.routing.workerSelector"
         found.append(Shortfall("WorkerSelector", text, 2.0 * len(unmet)))
@@ -105,12 +115,12 @@ def shortfalls(
     return found
 
 
-def fit(wanted: Needs, standings: Standings, rules: ConfidenceRules, lacks: list[Shortfall]) -> Fit:
+def fit(asks: Asks, standings: Standings, rules: ConfidenceRules, lacks: list[Shortfall]) -> Fit:
     """What the shortfalls of a Worker come to."""
     if not lacks:
         return Fit.SURE
-    least = rules.threshold if wanted.confidence is None else wanted.confidence
-    low = [standings[name] for name in wanted.capabilities if name in standings]
+    least = _least(asks, rules)
+    low = [standings[name] for name in asks.capabilities if name in standings]
     unknown = all(
         item.override is None and item.evidence.weight < rules.known_after
         for item in low
@@ -138,7 +148,8 @@ class Fits:
         self._worker = worker
         self._rules = rules
         self._standings = standings
-        self._known: dict[Needs, Fit] = {}
+        self._selector = frozenset(worker.spec.bead_selector.items())
+        self._known: dict[Asks, Fit] = {}
         self._by_model: dict[str | None, Standings] = {}
 
     def __call__(self, bead: Bead, wanted: Needs, priority: Priority) -> bool:
@@ -148,22 +159,25 @@ class Fits:
 
     def fit(self, wanted: Needs) -> Fit:
         """What can be said of all beads with these needs."""
-        found = self._known.get(wanted)
+        return self.asked(wanted.asks) if self._selector <= wanted.labels else Fit.NO
+
+    def asked(self, asks: Asks) -> Fit:
+        """The same of all beads that ask for this, as far as the Worker chooses among them by no label."""
+        found = self._known.get(asks)
         if found is None:
-            lacks = self.lacks(wanted)
-            found = self._known[wanted] = fit(wanted, self.standings(wanted), self._rules, lacks)
+            lacks = self.lacks(Needs(asks, self._selector))
+            found = self._known[asks] = fit(asks, self.standings(asks), self._rules, lacks)
         return found
 
-    def standings(self, wanted: Needs) -> Standings:
+    def standings(self, asks: Asks) -> Standings:
         """The Worker's capabilities, with the model that the bead wishes."""
-        model = wanted.model
-        if model not in self._by_model:
-            self._by_model[model] = self._standings(model)
-        return self._by_model[model]
+        if asks.model not in self._by_model:
+            self._by_model[asks.model] = self._standings(asks.model)
+        return self._by_model[asks.model]
 
     def lacks(self, wanted: Needs) -> list[Shortfall]:
         """All that it lacks."""
-        return shortfalls(self._worker, wanted, self.standings(wanted), self._rules)
+        return shortfalls(self._worker, wanted, self.standings(wanted.asks), self._rules)
 
     def why_not(self, bead: Bead, wanted: Needs, priority: Priority) -> str:
         """Why it may not take this bead, in words; empty when it may."""
@@ -174,6 +188,10 @@ def _experience(evidence: Evidence) -> str:
     if not evidence.succeeded and not evidence.failed:
         return "as declared"
     return f"after {evidence.succeeded} successes and {evidence.failed} failures"
+
+
+def _least(asks: Asks, rules: ConfidenceRules) -> float:
+    return rules.threshold if asks.confidence is None else asks.confidence
 
 
 def _pairs(labels: list[tuple[str, str]]) -> str:
