@@ -32,6 +32,8 @@ class OperatorProcess:
     settings: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    prefix: tuple[str, ...] = ()
+    """What runs it: a command that enters another network, say."""
 
     @property
     def url(self) -> str:
@@ -58,7 +60,7 @@ class OperatorProcess:
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ringmaster_operator", "run"],
+                [*self.prefix, sys.executable, "-m", "ringmaster_operator", "run"],
                 env=environment,
                 stdout=log,
                 stderr=log,
@@ -73,14 +75,18 @@ class OperatorProcess:
             assert self.process is not None
             code = self.process.poll()
             assert code is None, f"the operator ended with {code}:\n{self.tail()}"
-            try:
-                with urllib.request.urlopen(f"{self.url}/readyz", timeout=1) as answer:
-                    if answer.status == 200:
-                        return
-            except (urllib.error.URLError, OSError):
-                pass
+            if self.answers():
+                return
             time.sleep(0.05)
         raise AssertionError(f"the operator is not ready after {seconds} s:\n{self.tail()}")
+
+    def answers(self) -> bool:
+        """Whether it says that it is ready."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=1) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
 
     def kill(self) -> None:
         """SIGKILL: as a crash, with nothing said before."""

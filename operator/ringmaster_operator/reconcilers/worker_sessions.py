@@ -144,9 +144,8 @@ class WorkerSessions:
     def _tell(self, worker: Worker, name: str, memory: Memory) -> None:
         reason = "CrashLoop" if memory.restarts >= LOOP_RESTARTS else memory.reason or "SessionCrashed"
         pause = (memory.next_start_at - self._clock.now()).total_seconds() if memory.next_start_at else 0
-        text = (
-            f"{name}: {memory.last_error}; crash {memory.restarts} in a row, again in {max(0, pause):.0f} s"
-        )
+        count = "" if memory.reason else f"crash {memory.restarts} in a row, "
+        text = f"{name}: {memory.last_error}; {count}again in {max(0, pause):.0f} s"
         self._events.tell("Worker", worker.metadata, Note(reason, text, warning=True))
         log.warning("session %s/%s: %s", worker.metadata.namespace, name, text)
 
