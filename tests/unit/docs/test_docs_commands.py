@@ -21,7 +21,8 @@ APPS = {"ringmaster": worker_app, "ringmaster-operator": operator_app}
 ASSIGNMENT = re.compile(r"[A-Z_]+=\S*")
 WITHOUT_HELP = ("hack/agents", "hack/scripted-agent")
 SHELL = frozenset(
-    {"git", "kubectl", "podman", "sqlite3", "export", "eval", "time", "ringmaster", "ringmaster-operator"}
+    {"bd", "eval", "export", "gh", "git", "kubectl", "podman", "ringmaster", "ringmaster-operator", "sqlite3"}
+    | {"time"}
 )
 
 
