@@ -68,7 +68,13 @@ class Operator:
             changed=self._settings_changed,
         )
         self.last_seen = LastSeen(history, clock)
-        self.statuses = Statuses(kube=kube, store=self.store, last_seen=self.last_seen, events=self.events)
+        self.statuses = Statuses(
+            kube=kube,
+            store=self.store,
+            last_seen=self.last_seen,
+            events=self.events,
+            released=lambda key: self.beads.released(key),
+        )
         self.beads = BeadReconciler(
             store=self.store,
             board=self.board,

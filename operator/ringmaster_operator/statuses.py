@@ -6,6 +6,7 @@ writer always gets Conflict, and every transition is noted once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ringmaster_operator import metrics
@@ -14,8 +15,9 @@ from ringmaster_operator.kube import BEADS, Body, Kube
 from ringmaster_operator.last_seen import LastSeen
 from ringmaster_operator.resources.base import ConditionStatus
 from ringmaster_operator.resources.bead import Bead, BeadStatus, Phase
-from ringmaster_operator.store import Store
+from ringmaster_operator.store import Key, Store
 
+SHOWN = 20
 TROUBLE = frozenset({"DependencyMissing", "DependencyFailed", "DependencyCycle", "ParentBlocked"})
 
 
@@ -36,11 +38,21 @@ def difference(old: Body, new: Body) -> Body:
 class Statuses:
     """Writes bead statuses and what follows from them: history and events."""
 
-    def __init__(self, *, kube: Kube, store: Store, last_seen: LastSeen, events: Events) -> None:
+    def __init__(
+        self,
+        *,
+        kube: Kube,
+        store: Store,
+        last_seen: LastSeen,
+        events: Events,
+        released: Callable[[Key], list[str]],
+    ) -> None:
+        """`released` names what a bead that has just succeeded leaves to be worked."""
         self._kube = kube
         self._store = store
         self._last_seen = last_seen
         self._events = events
+        self._released = released
 
     async def write(self, bead: Bead, status: BeadStatus) -> Bead:
         """Patch what differs; the bead as it is then. Raises Conflict when it changed meanwhile."""
@@ -55,6 +67,10 @@ class Statuses:
         self._store.observe(body)
         written = Bead.read(body)
         for note in notes(bead.status, written.status):
+            self._events.tell("Bead", written.metadata, note)
+        done = written.status.phase is Phase.SUCCEEDED and bead.status.phase is not Phase.SUCCEEDED
+        if done and (names := self._released(bead.key)):
+            note = Note("Released", f"released: {', '.join(names[:SHOWN])}{' ...' if names[SHOWN:] else ''}")
             self._events.tell("Bead", written.metadata, note)
         if bead.status.phase != written.status.phase:
             self._last_seen.note(written)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -109,7 +111,16 @@ async def test_a_refused_bead_goes_to_a_worker_of_another_profile(
     await place.phase("refused", "Succeeded")
 
 
-async def test_a_stalled_bead_is_split_into_smaller_ones(place: Place, session: Session) -> None:
+def events(operator: OperatorProcess, namespace: str, reason: str) -> dict[str, str]:
+    """What the history says of beads, by name."""
+    with closing(sqlite3.connect(f"file:{operator.folder}/ringmaster.db?mode=ro", uri=True)) as database:
+        query = "select name, message from event where namespace = ? and reason = ?"
+        return dict(database.execute(query, (namespace, reason)).fetchall())
+
+
+async def test_a_stalled_bead_is_split_into_smaller_ones(
+    place: Place, session: Session, operator: OperatorProcess
+) -> None:
     place.ladder({"action": "Decompose"})
     place.create(bead("big", priority="P1"))
     await session.report(await pulled(session), "failed", reason="Stalled")
@@ -123,6 +134,8 @@ async def test_a_stalled_bead_is_split_into_smaller_ones(place: Place, session: 
         await session.report(claimed)
     assert done == [("big-api", False, "P1"), ("big-page", False, "P1"), ("big", False, "P1")]
     await place.phase("big", "Succeeded")
+    told = await asyncio.to_thread(events, operator, place.namespace, "Released")
+    assert told == {"big-api": "released: big-page", "big-page": "released: big"}
 
 
 async def test_a_bead_that_is_too_large_is_split_when_a_person_says_so(

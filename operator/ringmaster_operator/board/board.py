@@ -62,6 +62,13 @@ class Board:
         """Names of the beads that name it as their parent, sorted."""
         return sorted(self._room(key[0]).graph.children(key[1]))
 
+    def released_by(self, key: Key) -> list[str]:
+        """What waited for the bead and may be worked now, as of the last refresh."""
+        room = self._room(key[0])
+        facts = room.graph.facts.get(key[1])
+        waited = {*room.graph.dependents(key[1]), facts.parent if facts is not None else None}
+        return sorted(name for name in waited if name in room.views and room.views[name].ready)
+
     def refresh(self, now: datetime) -> set[Key]:
         """Bring all views up to date; the keys (removed ones too) whose View changed since last time."""
         for namespace in self._rooms:

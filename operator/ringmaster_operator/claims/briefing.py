@@ -130,9 +130,20 @@ class Briefing:
         )
 
     def _dependencies(self, bead: Bead) -> list[Bead]:
+        """What the work builds on; of a bead that left no work of its own, its children's."""
         names = dict.fromkeys([*bead.spec.depends_on, *self._children(bead)])
-        found = (self._store.bead((bead.metadata.namespace, name)) for name in names)
-        return [item for item in found if item is not None and item.spec.type is not BeadType.EPIC]
+        left, found = list(names), []
+        while left:
+            item = self._store.bead((bead.metadata.namespace, left.pop(0)))
+            if item is None:
+                continue
+            if item.spec.type is not BeadType.EPIC:
+                found.append(item)
+            if item.status.commit is None:
+                below = [name for name in self._children(item) if name not in names]
+                names.update(dict.fromkeys(below))
+                left += below
+        return found
 
     def _decisions(self, bead: Bead) -> list[Bead]:
         names = self._children(bead)

@@ -72,6 +72,11 @@ class BeadReconciler:
         if moved:
             self._changed()
 
+    def released(self, key: Key) -> list[str]:
+        """What may be worked now that the bead has succeeded."""
+        self.refresh()
+        return self._board.released_by(key)
+
     async def reconcile(self, key: Key) -> float | None:
         """One bead: status as the board and its own history of claims imply it."""
         self.refresh()
