@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,6 +39,12 @@ class Yard(Pods):
             lambda: {self.phase(name) for name in names} == {"Succeeded"}, f"{names} succeed", seconds=120
         )
 
+    def people(self, *args: str) -> str:
+        """`ringmaster worker ...` as a person runs it."""
+        command = [sys.executable, "-m", "ringmaster_cli", "worker", *args, "-n", self.namespace]
+        env = {**os.environ, "KUBECONFIG": str(self.cluster.kubeconfig)}
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+
     def logs(self, name: str = "w-0") -> str:
         text: str = self.cluster.kubectl("logs", "-n", self.namespace, name)
         return text
@@ -67,6 +76,8 @@ def test_a_bead_is_done_in_a_pod_that_reaches_nothing_else(yard: Yard) -> None:
     )
     yard.succeeds("first")
     yard.until(lambda: "outcome of first: success" in yard.logs(), "the log has readable lines")
+    assert "outcome of first: success" in yard.people("logs", "w")
+    assert yard.people("attach", "w", "--print").startswith("kubectl logs --follow")
     command = ["sh", "-c", "ls /var/run/secrets; touch /x 2>&1; id -u"]
     inside = yard.cluster.kubectl("exec", "-n", yard.namespace, "w-0", "--", *command)
     assert inside.split()[0] == "ringmaster"  # and no token for the API server

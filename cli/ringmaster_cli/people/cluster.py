@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,8 @@ from ringmaster_operator.resources.project import CONFIG_MAP, PROFILE_LABEL
 Body = dict[str, Any]
 GROUP, VERSION, PLURAL = "ringmaster.dev", "v1alpha1", "workers"
 CALL_SECONDS = 15.0
+FOLLOW_SECONDS = 7 * 86400.0
+"""How long output that is followed may be silent."""
 PAGE = 500
 TOKEN_SECONDS = 600
 """The shortest that an API server gives out."""
@@ -105,6 +108,22 @@ class Cluster:
             )
         return dict(found)
 
+    def pod_output(self, pod: str, *, container: str, lines: int, follow: bool) -> Iterator[str]:
+        """The end of what a pod of this namespace wrote, in pieces; with follow, until it ends."""
+        with _told(f"pod {pod} in namespace {self.namespace}"):
+            answer: Any = self._core.read_namespaced_pod_log(
+                pod,
+                self.namespace,
+                container=container,
+                tail_lines=lines,
+                follow=follow,
+                _preload_content=False,
+                _request_timeout=(CALL_SECONDS, FOLLOW_SECONDS if follow else CALL_SECONDS),
+            )
+            decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+            for piece in answer.stream(amt=None, decode_content=True):
+                yield decoder.decode(piece)
+
     def create(self, body: Body) -> Body:
         """Make a Worker."""
         with _told(self._where(body["metadata"]["name"])):
@@ -181,6 +200,17 @@ class Cluster:
 
     def _where(self, name: str) -> str:
         return f"Worker {name} in namespace {self.namespace}"
+
+
+def context_names() -> list[str]:
+    """The contexts of the kubeconfig; none where there is no usable one."""
+    try:
+        from kubernetes import config
+
+        contexts, _ = config.list_kube_config_contexts()
+    except Exception:
+        return []
+    return [str(item["name"]) for item in contexts]
 
 
 def _namespace_of(context: str) -> Body:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -153,8 +152,8 @@ def attach(
     namespace: Namespace = None,
     context: Context = None,
 ) -> None:
-    """Look at a session as it works (tmux: leave it with Ctrl-b d)."""
-    command = _attach_command(_cluster(namespace, context), name, session)
+    """Look at a session as it works (leave tmux with Ctrl-b d, a pod's output with Ctrl-c)."""
+    command = _attach(_session(_cluster(namespace, context).worker(name), name, session))
     if show:
         print(shlex.join(command))
         return
@@ -170,31 +169,28 @@ def logs(
     name: Name,
     session: Session = None,
     lines: Annotated[int, typer.Option("--lines", min=1, max=50_000, help="Lines at most.")] = 100,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what comes.")] = False,
     namespace: Namespace = None,
     context: Context = None,
 ) -> None:
-    """What a tmux session of this host has on its screen and above it."""
-    command = _attach_command(_cluster(namespace, context), name, session)
-    if command[:1] != ["tmux"] or "attach-session" not in command:
-        raise Refused(f"the output of this session is seen with: {shlex.join(command)}")
-    place = command.index("attach-session")
-    target = command[-1].removeprefix("-t")  # as one word: -t=NAME
-    look = [*command[:place], "capture-pane", "-p", "-J", "-S", f"-{lines}", "-t", f"{target}:"]
+    """What a session has written: a pod anywhere, a tmux session of this host."""
+    from ringmaster_cli.people.logs import of_pod, of_tmux
+
+    cluster = _cluster(namespace, context)
+    worker = cluster.worker(name)
+    found = _session(worker, name, session)
     try:
-        done = subprocess.run(look, capture_output=True, text=True, errors="replace", timeout=15, check=False)
-    except (OSError, subprocess.TimeoutExpired) as fault:
-        raise CliError(f"tmux cannot be asked: {fault}") from fault
-    if done.returncode:
-        words = plain(done.stderr.strip())
-        raise Refused(
-            f"tmux on this machine does not show that session ({words}); it may run on another host"
-        )
-    shown = plain(done.stdout).rstrip("\n").splitlines()
-    print("\n".join(shown[-lines:]))
+        if worker.get("spec", {}).get("runtime") == Runtime.POD:
+            of_pod(cluster, found["name"], lines=lines, follow=follow)
+        else:
+            of_tmux(_attach(found), lines=lines, follow=follow)
+    except KeyboardInterrupt:
+        return
 
 
-def _attach_command(cluster: Cluster, name: str, session: str | None) -> list[str]:
-    found = cluster.worker(name).get("status", {}).get("sessions", [])
+def _session(worker: Body, name: str, session: str | None) -> Body:
+    """The session of that name, or the only one there is."""
+    found: list[Body] = worker.get("status", {}).get("sessions", [])
     names = [item["name"] for item in found]
     if not found:
         raise CliError(f"Worker {name} has no sessions now", exit=Exit.NOTHING)
@@ -204,10 +200,15 @@ def _attach_command(cluster: Cluster, name: str, session: str | None) -> list[st
         session = names[0]
     for item in found:
         if item["name"] == session:
-            if item.get("attach"):
-                return shlex.split(item["attach"])
-            raise Refused(f"session {session} cannot be attached to: {item.get('message') or item['state']}")
+            return item
     raise UsageError(f"Worker {name} has no session {session}; it has {', '.join(names)}")
+
+
+def _attach(session: Body) -> list[str]:
+    if session.get("attach"):
+        return shlex.split(session["attach"])
+    why = session.get("message") or session["state"]
+    raise Refused(f"session {session['name']} cannot be attached to: {why}")
 
 
 def _cluster(namespace: str | None, context: str | None) -> Cluster:
