@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from ringmaster_operator.board import texts
-from ringmaster_operator.board.matching import Fits
+from ringmaster_operator.board.matching import Fit, Fits
 from ringmaster_operator.board.room import Room
 from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.resources.worker import Worker
@@ -23,7 +23,10 @@ def first(room: Room, worker: Worker, fits: Fits, admits: Callable[[Bead], bool]
     room.tally()
     fitting = may(room, worker, fits)
     return room.lanes.first(
-        worker.metadata.name, room.turns, lambda name: fitting(name) and admits(room.beads[name])
+        worker.metadata.name,
+        room.turns,
+        can=lambda asks: fits.asked(asks) is not Fit.NO,
+        may=lambda name: fitting(name) and admits(room.beads[name]),
     )
 
 

@@ -270,12 +270,12 @@ class Room:
         return DEFAULT_MAX_WAIT_SECONDS if found is None else found
 
     def _place(self, name: str, age: Age) -> None:
-        created = self.beads[name].metadata.creation_timestamp or _START
+        created, asks = self.beads[name].metadata.creation_timestamp or _START, self.needs[name].asks
         if age.overdue is not None:
-            self.lanes.place(name, Lane(age.rank, overdue=True), (0, age.overdue, name))
+            self.lanes.place(name, Lane(age.rank, overdue=True), (0, age.overdue, name), asks)
         else:
             lane = Lane(age.rank, group=self.group(name))
-            self.lanes.place(name, lane, (-self._score(name), created, name))
+            self.lanes.place(name, lane, (-self._score(name), created, name), asks)
 
     def _score(self, name: str) -> int:
         merit = self.merits.get(name)

@@ -15,7 +15,7 @@ from ringmaster_operator.resources.bead import Outcome, OutcomeKind, Reason
 from ringmaster_operator.resources.project import ConfidenceRules, Project
 from ringmaster_operator.resources.protocol import Next
 from ringmaster_operator.resources.worker import Worker
-from support.boards import NOON, NS, bead, board_of, edited, worker
+from support.boards import NOON, NS, bead, board_of, edited, ended, worker
 
 RULES = ConfidenceRules()
 DAY = timedelta(days=1)
@@ -197,3 +197,23 @@ def test_what_is_known_to_be_bad_is_not_explored() -> None:
     assert board.pick(able, NOON) is not None
     learned(board, able, "rust", *[False] * 5)
     assert board.pick(able, NOON) is None
+
+
+def test_what_beads_ask_for_does_not_change_their_order() -> None:
+    beads = [
+        bead(f"b{number:02d}", created=NOON - DAY * (number * 7 % 40), capabilities=capabilities)
+        for number, capabilities in enumerate([["rust"], ["ui"], ["rust", "ui"], [], ["cobol"]] * 8)
+    ]
+    board = board_of(*beads)
+    able = worker(capabilities=[{"name": "rust"}, {"name": "ui"}])
+    given = []
+    while (item := board.pick(able, NOON)) is not None:
+        given.append(item)
+        board.put(ended(item.metadata.name))
+    assert given == sorted(
+        (item for item in beads if "cobol" not in item.spec.capabilities),
+        key=lambda item: (item.metadata.creation_timestamp, item.metadata.name),
+    )
+    last = beads[4]
+    board.put(edited(last, capabilities=["ui"]))
+    assert board.pick(able, NOON) == edited(last, capabilities=["ui"])
