@@ -71,7 +71,7 @@ def test_without_any_engine_it_says_what_installs_one(
         engine.choose("auto")
 
 
-def test_how_the_index_is_reached_goes_into_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_the_index_is_reached_is_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from imagelib import context
 
     home, ca = tmp_path / "home", tmp_path / "own-ca.pem"
