@@ -17,7 +17,7 @@ from ringmaster_cli.commands import ask, steps, worker
 from ringmaster_cli.exits import MEANINGS, CliError, Exit
 from ringmaster_cli.image import command as image
 from ringmaster_cli.intake import commands as intake
-from ringmaster_cli.people import capability
+from ringmaster_cli.people import budget, capability, decide, kubectl, steer
 from ringmaster_cli.people.uninstall import uninstall
 from ringmaster_cli.plan.command import plan
 
@@ -43,7 +43,7 @@ class Program(TyperGroup):
         from importlib.metadata import entry_points
 
         for point in entry_points(group="ringmaster.commands"):
-            more: Any = typer.main.get_command(point.load())
+            more: Any = kubectl.dress(typer.main.get_command(point.load()))
             for name, command in more.commands.items():
                 self.commands.setdefault(name, command)
 
@@ -54,7 +54,6 @@ app = typer.Typer(
     help="Work on beads as a session of a Ringmaster Worker, and look after Workers.",
     epilog=EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -87,6 +86,9 @@ def exit_codes() -> None:
 
 steps.register(app)
 ask.register(app)
+decide.register(app)
+steer.register(app)
+budget.register(app)
 intake.register(app)
 app.add_typer(worker.app, name="worker")
 app.command("uninstall")(uninstall)
@@ -95,10 +97,19 @@ app.command("plan")(plan)
 app.add_typer(image.app, name="image")
 
 
+def _program() -> Any:
+    return kubectl.dress(typer.main.get_command(app))
+
+
+def complete() -> None:
+    """Entry point of kubectl_complete-ringmaster: what kubectl asks a plugin as a person presses Tab."""
+    print("\n".join([*kubectl.completions(_program(), sys.argv[1:]), ":4"]))
+
+
 def run() -> None:
     """Entry point: every failure is one line on stderr and an exit code, never a traceback."""
     try:
-        app()
+        _program()()
     except CliError as fault:
         _fail(fault, str(fault), fault.exit)
     except KeyboardInterrupt as fault:

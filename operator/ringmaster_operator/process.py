@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from ringmaster_operator.api import budgets
 from ringmaster_operator.api.app import build, waiting
 from ringmaster_operator.api.capabilities import Capabilities, routes
 from ringmaster_operator.api.people import People
@@ -181,8 +182,7 @@ class Operator:
             await self.funds.load()
             await self.service.recover()
             tasks.extend(self._background(url))
-            people = [self._capabilities()]
-            front.app = build(service=self.service, tokens=tokens, ready=self.ready, people=people)
+            front.app = build(service=self.service, tokens=tokens, ready=self.ready, people=self._people())
             log.info("serving workers at %s", url)
             await self._stop.wait()
         finally:
@@ -191,7 +191,7 @@ class Operator:
             if task.done() and not task.cancelled() and task.exception() is not None:
                 raise RuntimeError(f"{task.get_name()} ended unexpectedly") from task.exception()
 
-    def _capabilities(self) -> APIRouter:
+    def _people(self) -> list[APIRouter]:
         """The routes for people."""
         seconds = self.settings.token_cache_seconds
         people = People(kube=self.kube, clock=self.clock, cache_seconds=seconds)
@@ -203,7 +203,7 @@ class Operator:
             learning=self.learning,
             clock=self.clock,
         )
-        return routes(capabilities, people)
+        return [routes(capabilities, people), budgets.routes(self.funds, people)]
 
     def _background(self, url: str) -> list[asyncio.Task[None]]:
         loop = asyncio.get_running_loop()

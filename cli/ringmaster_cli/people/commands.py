@@ -28,6 +28,7 @@ Name = Annotated[str, typer.Argument(help="Name of the Worker.")]
 Session = Annotated[str | None, typer.Argument(help="Name of the session; needed when there are several.")]
 WORKER_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?")
 HEAD = ("NAME", "RUNTIME", "PROFILE", "SESSIONS", "READY", "BUSY", "TODAY")
+WIDE = ("MODEL", "WHERE", "SUSPENDED")
 
 
 class Runtime(StrEnum):
@@ -59,8 +60,10 @@ def list_workers(
     if not found:
         output.note(f"no Workers in {'any namespace' if everywhere else 'namespace ' + cluster.namespace}")
         return
-    rows = [HEAD, *(_row(item, everywhere=everywhere) for item in found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    rows: list[tuple[str, ...]] = [HEAD, *(_row(item, everywhere=everywhere) for item in found)]
+    if output.is_wide():
+        rows = [row + more for row, more in zip(rows, [WIDE, *map(_wide, found)], strict=True)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row, item in zip(rows, [None, *found], strict=True):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         print("\n".join([line, *(_sessions(item) if item else [])]))
@@ -79,6 +82,12 @@ def _row(item: Body, *, everywhere: bool) -> tuple[str, ...]:
         str(status.get("busyReplicas", 0)),
         output.money(float(spent.get("usd", 0.0))),
     )
+
+
+def _wide(item: Body) -> tuple[str, ...]:
+    spec = item.get("spec", {})
+    where = spec.get("pod", {}).get("image") or spec.get("tmux", {}).get("host", "local")
+    return (str(spec.get("agent", {}).get("model", "")), str(where), str(spec.get("suspend", False)).lower())
 
 
 def _sessions(item: Body) -> list[str]:

@@ -7,7 +7,7 @@ once and nothing has to be kept in step.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -147,6 +147,19 @@ def purses(worker: Worker, project: Project | None, who: Payer) -> tuple[Purse, 
         if purse is not None and purse.pays(who):
             found.append(purse)
     return tuple(found)
+
+
+def known_purses(namespace: str, project: Project | None, payers: Iterable[Payer]) -> Iterator[Purse]:
+    """The purses of a project's budgets: those that count all, and those of everyone who is known."""
+    if project is None:
+        return
+    yield from _of_project(namespace, project)
+    known = sorted(payers, key=lambda who: (who.worker, who.user))
+    for budget in project.budgets:
+        for who in known if budget.each is not None else [Payer(namespace, "")]:
+            purse = _purse(budget, who)
+            if purse is not None:
+                yield purse
 
 
 def _purse(budget: Budget, who: Payer) -> Purse | None:

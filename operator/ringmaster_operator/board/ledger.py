@@ -72,6 +72,11 @@ class Ledger:
             if purse.pays(who) and purse.start(at) == known.start:
                 known.amount += amount
 
+    def payers(self, namespace: str) -> set[Payer]:
+        """All who have spent lately, or have something set aside."""
+        known = {who for _, who in self._days} | {item.payer for item in self._reserved.values()}
+        return {who for who in known if who.namespace == namespace}
+
     def today(self, worker: tuple[str, str], now: datetime) -> Amount:
         """What a Worker, (namespace, name), has spent on the UTC day of `now`."""
         start, total = now.replace(hour=0, minute=0, second=0, microsecond=0), NOTHING

@@ -24,12 +24,14 @@ from ringmaster_operator.board.budgets import (
 )
 from ringmaster_operator.board.ladder import model_of
 from ringmaster_operator.board.ledger import Estimates, Ledger
+from ringmaster_operator.claims.budget_view import overview
 from ringmaster_operator.claims.leases import Lease
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.events import Events, Note
 from ringmaster_operator.history import Account, History, heard_source
 from ringmaster_operator.resources.base import Metadata
 from ringmaster_operator.resources.bead import Bead
+from ringmaster_operator.resources.budget_api import BudgetState
 from ringmaster_operator.resources.costs import bill, without_dollars
 from ringmaster_operator.resources.project import CONFIG_MAP
 from ringmaster_operator.resources.protocol import Allowance, Progress, ReportRequest
@@ -210,6 +212,12 @@ class Funds:
             if purse.reached(spent):
                 reached = reached or spent_words(purse, spent)
         return Spent(usd=round(today.usd, 6), tokens=today.tokens), reached
+
+    def overview(self, namespace: str) -> list[BudgetState]:
+        """All budgets of a namespace, those of single Workers and users too."""
+        workers = [item for item in self._store.workers() if item.metadata.namespace == namespace]
+        project = self._board.project(namespace)
+        return overview(namespace, workers, project, self._ledger, self._clock.now())
 
     def _estimate(self, worker: Worker, bead: Bead) -> Amount:
         found = self._estimates.of(_kind(worker, bead))
