@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,6 +101,26 @@ async def test_outcomes_move_the_confidence_and_the_bead_to_the_better_worker(
     assert await bad.pull(wait=10) is not None
     await until(lambda: learned(cluster, namespace, "bad").get("override") == 0.9)
     assert learned(cluster, namespace, "bad")["failures"] == 2
+
+
+async def test_what_was_learned_survives_a_crash_of_the_operator(
+    cluster: Any, make_namespace: Callable[[], str], tmp_path: Path
+) -> None:
+    namespace = make_namespace()
+    operator = OperatorProcess(cluster.kubeconfig, namespace, tmp_path)
+    operator.start()
+    session = Session(operator.url, make_worker(cluster, namespace, capabilities=SKILLED))
+    try:
+        create(cluster, namespace, *backlog("lost", 2))
+        await work(session, "failed", 2)
+        operator.kill()
+        operator.start()
+        create(cluster, namespace, *backlog("next", 1))
+        assert await session.pull(wait=2) is None
+        assert learned(cluster, namespace, "fleet")["failures"] == 2
+    finally:
+        await session.close()
+        operator.stop()
 
 
 async def test_a_reset_forgets_once_and_what_is_not_about_the_agent_teaches_nothing(
