@@ -77,7 +77,7 @@ def test_how_the_index_is_reached_is_secret(tmp_path: Path, monkeypatch: pytest.
     home, ca = tmp_path / "home", tmp_path / "own-ca.pem"
     (home / ".config/pip").mkdir(parents=True)
     (home / ".config/pip/pip.conf").write_text(
-        "[global]\nindex-url = https://files.example/50%/simple\ntrusted-host = files.example\nno-input = yes\n"
+        "[global]\nindex-url = https://files.example/50%/simple\ntrusted-host = a\nno-input = yes\n"
     )
     ca.write_text("an authority")
     monkeypatch.setenv("HOME", str(home))
