@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from ringmaster_cli.agents.model import AgentResult
+from ringmaster_cli.loop.tools import verdict_is_open
 from ringmaster_cli.outcome import Changes, judge
+from ringmaster_cli.plan.verdict import judge_plan
 from ringmaster_operator.resources.bead import BeadType, OutcomeKind, Reason
 from ringmaster_operator.resources.protocol import Progress, VerifyResult
 from support.agents import checks, make_bead, make_result
@@ -59,6 +61,35 @@ def test_a_decision_asked_with_exit_0_is_no_success() -> None:
     _, question = judge(result=result, changes=NONE, verify=[], bead=make_bead())
     assert question is not None
     assert [option.name for option in question.options] == ["A", "B"]
+
+
+def test_a_bead_that_is_handed_back_as_too_large_is_not_checked() -> None:
+    result = make_result(final_text="I looked.\n\nRINGMASTER: too-large: three services are touched")
+    assert verdict(result) == (Kind.FAILED, Reason.TOO_LARGE)
+    assert verdict(result, verify=checks(0)) == (Kind.FAILED, Reason.TOO_LARGE)
+    assert not verdict_is_open(result, changed=True)
+
+
+PLAN = 'So:\n```json\n{"beads": [{"name": "a", "title": "A"}]}\n```\nRINGMASTER: done'
+
+
+@pytest.mark.parametrize(
+    ("result", "kind", "reason"),
+    [
+        (make_result(final_text=PLAN), Kind.SUCCESS, None),
+        (make_result(final_text="I would split it."), Kind.FAILED, Reason.AGENT_ERROR),
+        (make_result(final_text=PLAN.replace("title", "colour")), Kind.FAILED, Reason.AGENT_ERROR),
+        (make_result(final_text=PLAN, exit_code=3), Kind.FAILED, Reason.AGENT_ERROR),
+        (make_result(final_text=PLAN, ended="stalled", exit_code=None), Kind.FAILED, Reason.STALLED),
+        (make_result(final_text=PLAN, refused=True), Kind.FAILED, Reason.REFUSED),
+    ],
+)
+def test_a_planning_run_succeeds_by_its_proposal_alone(
+    result: AgentResult, kind: OutcomeKind, reason: Reason | None
+) -> None:
+    outcome, proposal = judge_plan(result, make_bead())
+    assert (outcome.kind, outcome.reason) == (kind, reason)
+    assert (proposal is not None) == (kind is Kind.SUCCESS)
 
 
 def test_verify_commands_decide() -> None:
