@@ -15,7 +15,7 @@ from ringmaster_cli.loop.tools import environment
 from ringmaster_cli.state import Held, Spooled
 from ringmaster_cli.workspace import Workspace, WorkspaceError
 from ringmaster_operator.resources.bead import OutcomeKind, Reason
-from ringmaster_operator.resources.protocol import Claimed
+from ringmaster_operator.resources.protocol import Claimed, SavedWork
 
 
 def publish(context: Context, item: Spooled, *, patience: float | None = None) -> Spooled:
@@ -44,6 +44,17 @@ def publish(context: Context, item: Spooled, *, patience: float | None = None) -
     if said := context.state.spool(done):
         context.say(said)
     return done
+
+
+def handed_on(context: Context, space: Workspace | None) -> SavedWork | None:
+    """The commits that no remote has: what a session elsewhere needs to go on with the work."""
+    if space is None:
+        return None
+    try:
+        return space.unpublished()
+    except WorkspaceError as fault:
+        context.say(f"the work stays on this worker: {fault.message}")
+        return None
 
 
 def _push(context: Context, held: Held) -> bool:

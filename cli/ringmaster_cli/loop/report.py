@@ -17,6 +17,7 @@ from ringmaster_operator.resources.protocol import (
     Question,
     Reflexion,
     ReportRequest,
+    SavedWork,
     Usage,
     VerifyResult,
 )
@@ -44,6 +45,7 @@ class Published:
     branch: str | None = None
     commit: str | None = None
     pushed: bool = False
+    saved: SavedWork | None = None
 
 
 def as_report(
@@ -71,6 +73,7 @@ def as_report(
         branch=published.branch,
         commit=published.commit,
         pushed=published.pushed,
+        saved=published.saved,
         changed_files=findings.changed_files,
         exit_code=result.exit_code if result else None,
         started_at=result.started_at if result else moment,
@@ -96,6 +99,8 @@ def fit(request: ReportRequest) -> Body:
         body["finalText"] = str(body.get("finalText", ""))[:4096]
         for check in body.get("verify", []):
             check["output"] = str(check.get("output", ""))[-2048:]
+    if size(body) > MAX_BYTES:
+        body.pop("saved", None)
     return body
 
 

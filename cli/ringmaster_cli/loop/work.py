@@ -17,6 +17,7 @@ from ringmaster_cli.exits import LostClaim
 from ringmaster_cli.loop import conversation
 from ringmaster_cli.loop.context import Context
 from ringmaster_cli.loop.heart import Ending, Heart
+from ringmaster_cli.loop.publish import handed_on
 from ringmaster_cli.loop.report import SUCCESSES, Findings, Published, as_report, cost_of
 from ringmaster_cli.loop.running import Running
 from ringmaster_cli.loop.tools import Wishes, environment, verdict_is_open
@@ -28,7 +29,7 @@ from ringmaster_cli.state import Held, Spooled, write
 from ringmaster_cli.verify import run_verify
 from ringmaster_cli.workspace import Workspace, WorkspaceError
 from ringmaster_operator.resources.bead import Outcome, OutcomeKind, Reason
-from ringmaster_operator.resources.protocol import Claimed, Question, VerifyResult
+from ringmaster_operator.resources.protocol import Claimed, Question, SavedWork, VerifyResult
 
 PUBLISH_PATIENCE_SECONDS = 3600.0
 """How long a finished iteration waits in its worktree for an operator that is away."""
@@ -235,12 +236,12 @@ class Iteration:
         report_id, branch = str(uuid.uuid4()), self._space.branch if self._space else None
         commit, trouble = self._commit(outcome.kind.value)
 
-        def spool(pushed: bool, *, unpublished: bool = False) -> None:
+        def spool(pushed: bool, *, unpublished: bool = False, saved: SavedWork | None = None) -> None:
             body = as_report(
                 self._held,
                 outcome,
                 findings,
-                Published(branch=branch if commit else None, commit=commit, pushed=pushed),
+                Published(branch=branch if commit else None, commit=commit, pushed=pushed, saved=saved),
                 report_id=report_id,
                 steered=self._heart.steered,
             )
@@ -261,7 +262,8 @@ class Iteration:
         ending = self._heart.ending
         if ending is not None and ending.kind == "cancel":
             outcome = Outcome(kind=OutcomeKind.CANCELLED, reason=Reason.CANCELLED, summary=ending.reason)
-        spool(pushed)
+        needless = pushed or outcome.kind in SUCCESSES
+        spool(pushed, saved=None if needless else handed_on(self._context, self._space))
         words = f"{outcome.kind.value} ({outcome.confidence:.0%})"
         self._context.say(f"outcome of {self._held.bead}: {words}: {outcome.summary}")
         if outcome.kind not in UNFINISHED and outcome.reason not in NOT_THE_AGENT:

@@ -7,7 +7,6 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from ringmaster_cli.client import Body
 from ringmaster_cli.exits import CliError, Exit, LostClaim, Stopped, Unreachable
 from ringmaster_cli.loop.context import Context
 from ringmaster_cli.loop.deliver import deliver, release
@@ -104,8 +103,7 @@ class Loop:
                 self._close(space)
                 raise
             if current is not None and self._context.stop.reason is not None:
-                saved = unpublished(self._context, space)
-                release(self._context, current, self._context.stop.reason, saved=saved)
+                give_back(self._context, current, self._context.stop.reason, space)
                 current = None
         self._close(space)
 
@@ -152,18 +150,12 @@ class Loop:
         sweep_home(self._context)
 
 
-def unpublished(context: Context, space: Workspace | None) -> Body | None:
-    """What a session elsewhere needs to go on with the work: the commits that no remote has."""
-    from ringmaster_cli.workspace import WorkspaceError
+def give_back(context: Context, held: Held, reason: str, space: Workspace | None) -> None:
+    """Release the bead, with the work that no remote has. Raises Unreachable."""
+    from ringmaster_cli.loop.publish import handed_on
 
-    if space is None:
-        return None
-    try:
-        saved = space.unpublished()
-    except WorkspaceError as fault:
-        context.say(f"the work stays on this worker: {fault.message}")
-        return None
-    return saved.body() if saved is not None else None
+    saved = handed_on(context, space)
+    release(context, held, reason, saved=saved.body() if saved is not None else None)
 
 
 def after(context: Context, done: Round) -> Held | None:
@@ -177,6 +169,6 @@ def after(context: Context, done: Round) -> Held | None:
         context.say(f"bead {report.bead}: {words}{': ' if report.reason else ''}{report.reason}")
     held = context.state.held()
     if held is not None and done.give_back:
-        release(context, held, done.give_back, saved=unpublished(context, done.workspace))
+        give_back(context, held, done.give_back, done.workspace)
         return None
     return held

@@ -16,7 +16,7 @@ from ringmaster_operator.history.capabilities import learn
 from ringmaster_operator.history.errors import ReportConflict
 from ringmaster_operator.history.recorder import attempt_of
 from ringmaster_operator.history.records import Committed
-from ringmaster_operator.history.saved import drop_work
+from ringmaster_operator.history.saved import drop_work, save_work
 from ringmaster_operator.history.spending import Account, book, booked_of
 from ringmaster_operator.history.tables import AttemptRow, IterationRow, ReportRow
 from ringmaster_operator.history.usage import keep_usage
@@ -64,7 +64,7 @@ def commit_report(
             fence=request.fence,
             namespace=namespace,
             bead=bead,
-            body=request.body(),
+            body=request.model_copy(update={"saved": None}).body(),
             answer=answer.body(),
             received_at=now,
         )
@@ -100,6 +100,8 @@ def commit_report(
         _end(attempt, request.outcome, counted=counted, now=now)
     if request.pushed or answer.next is Next.DONE:
         drop_work(db, bead_uid=bead_uid)
+    elif request.saved is not None:
+        save_work(db, bead_uid=bead_uid, fence=request.fence, saved=request.saved, now=now)
     if verdicts:
         learn(
             db,

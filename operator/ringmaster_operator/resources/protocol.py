@@ -228,6 +228,8 @@ class ReportRequest(Model):
     branch: Annotated[str, StringConstraints(max_length=255)] | None = None
     commit: Annotated[str, StringConstraints(max_length=64)] | None = None
     pushed: bool = False
+    saved: SavedWork | None = None
+    """What no remote has, for the session that goes on with the bead."""
     changed_files: Count = 0
     exit_code: int | None = None
     started_at: Time
