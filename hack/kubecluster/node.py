@@ -116,6 +116,9 @@ class NodeCluster(ControlPlane):
             "kubelet-preferred-address-types": "InternalIP",
         }
 
+    def _controllers(self) -> dict[str, object]:
+        return super()._controllers() | {"node-monitor-grace-period": "25s"}
+
     def start(self, *, patience: float) -> None:
         """Start the parts that are down and wait until pods run and find each other by name."""
         before = self.running()

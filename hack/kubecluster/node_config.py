@@ -81,5 +81,6 @@ def kubelet_config(folder: Path) -> dict[str, object]:
             "x509": {"clientCAFile": str(folder / "ca.crt")},
         },
         "authorization": {"mode": "AlwaysAllow"},  # for whom the cluster's authority vouches
+        "nodeLeaseDurationSeconds": 20,  # half of the default, as the time after which a node counts as lost
         "shutdownGracePeriod": "0s",
     }
