@@ -82,12 +82,13 @@ class Leader:
         """Return once the Lease is held; until then `waiting` says who has it."""
         while True:
             try:
-                if await self._try():
-                    self._waits = ""
-                    log.info("leading as %s", self.identity)
-                    return
-            except KubeError as error:
-                self._wait(f"the leader's Lease cannot be read or written: {error}")
+                async with asyncio.timeout(self._terms.renew):
+                    if await self._try():
+                        self._waits = ""
+                        log.info("leading as %s", self.identity)
+                        return
+            except (KubeError, TimeoutError) as error:
+                self._wait(f"the leader's Lease cannot be used: {str(error) or 'no answer in time'}")
             await asyncio.sleep(self._terms.retry)
 
     async def hold(self) -> NoReturn:
@@ -136,7 +137,10 @@ class Leader:
         if spec != self._seen:
             self._seen, self._seen_at = spec, now
         holder = spec.get("holderIdentity")
-        if holder and self._seen_at + float(spec.get("leaseDurationSeconds") or 0) > now:
+        if (
+            holder not in (None, "", self.identity)
+            and self._seen_at + float(spec.get("leaseDurationSeconds") or 0) > now
+        ):
             self._wait(f"standby: {holder} is the leader")
             return False
         self._version = lease["metadata"]["resourceVersion"]
