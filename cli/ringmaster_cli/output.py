@@ -16,9 +16,44 @@ from ringmaster_cli.agents.terminal import plain
 Say = Callable[[str], None]
 
 
+_form = ""
+
+
+def choose(form: str) -> None:
+    """How results are printed from now on: json, yaml, name, wide, or "" as each command does by itself."""
+    global _form
+    _form = form
+
+
+def is_data() -> bool:
+    """Whether the chosen form is for programs."""
+    return _form in ("json", "yaml", "name")
+
+
+def is_wide() -> bool:
+    """Whether tables should have all their columns."""
+    return _form == "wide"
+
+
 def result(data: dict[str, Any], text: str, *, as_json: bool) -> None:
     """The result of a command, on stdout."""
-    print(json.dumps(data, ensure_ascii=False) if as_json else plain(text), flush=True)
+    print(_as_data(data) if as_json else plain(text), flush=True)
+
+
+def _as_data(data: dict[str, Any]) -> str:
+    if _form == "yaml":
+        import yaml
+
+        return str(yaml.safe_dump(data, allow_unicode=True, sort_keys=False)).rstrip("\n")
+    if _form == "name":
+        return "\n".join(map(_named, data.get("items", [data])))
+    return json.dumps(data, ensure_ascii=False)
+
+
+def _named(item: dict[str, Any]) -> str:
+    """As kubectl names an object; by its name alone what is none."""
+    name = plain(str(item.get("metadata", item).get("name", "")))
+    return f"{str(item['kind']).lower()}.ringmaster.dev/{name}" if "kind" in item else name
 
 
 def note(text: str) -> None:

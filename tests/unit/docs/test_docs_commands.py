@@ -14,6 +14,7 @@ import pytest
 import typer
 
 from ringmaster_cli.main import app as worker_app
+from ringmaster_cli.people.kubectl import dress
 from ringmaster_operator.main import app as operator_app
 from support.docs import PAGES, ROOT, Block, blocks, prose
 
@@ -62,7 +63,7 @@ def test_a_shown_program_is_one_that_the_reader_has(where: str, words: list[str]
 
 @pytest.mark.parametrize(("where", "words"), OURS, ids=str)
 def test_shown_options_of_our_programs_exist(where: str, words: list[str]) -> None:
-    command: Any = typer.main.get_command(APPS[words[0]])
+    command: Any = dress(typer.main.get_command(APPS[words[0]]))
     rest = words[1:]
     while hasattr(command, "commands"):
         assert rest, f"{where}: {words} names no command"
