@@ -46,7 +46,7 @@ def session(pod: Body, now: datetime) -> SessionInfo:
     ended, running = container.get("terminated"), container.get("running")
     disruption = _disruption(pod)
     leaves = _time(pod["metadata"].get("deletionTimestamp"))
-    if leaves is not None and now - leaves > OVERDUE:
+    if ended is None and leaves is not None and now - leaves > OVERDUE:
         words = "its node does not answer, so nobody knows how it ended"
         return replace(info, state=SessionState.LOST, reason="NodeLost", message=words)
     if ended is not None or status.get("phase") in ("Failed", "Succeeded"):
