@@ -37,6 +37,7 @@ def disrupted(reason: str) -> tuple[dict[str, str], ...]:
     return ({"type": "DisruptionTarget", "status": "True", "reason": reason, "message": "must go"},)
 
 
+NO_ROOM = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "full"}
 STATES: dict[str, tuple[dict[str, Any], SessionState, str]] = {
     "made": (found(), SessionState.STARTING, ""),
     "pulling": (found(state={"waiting": {"reason": "ContainerCreating"}}), SessionState.STARTING, ""),
