@@ -50,7 +50,7 @@ def pod_host(
         runtime=runtime,
         launcher=PodLauncher(kube=kube, url=url),
         mine=lambda worker: worker.spec.runtime is RuntimeKind.POD,
-        name="pods",
+        name="pod",
         namespace=settings.namespace,
         workers=settings.reconcile_workers,
         ended=ended,

@@ -51,7 +51,7 @@ def tmux_host(
         runtime=tmux_runtime(settings),
         launcher=TmuxLauncher(kube=kube, clock=clock, state_directory=settings.state_directory, url=url),
         mine=lambda worker: _on_host(worker, settings.tmux_host),
-        name="workers",
+        name="worker",
         namespace=settings.namespace,
         workers=settings.reconcile_workers,
         ended=ended,
