@@ -65,7 +65,7 @@ def import_file(
     if not items:
         raise UsageError(f"{file} has nothing that could become a bead")
     beads = Beads(namespace=namespace, context=context)
-    present = {body["metadata"]["name"]: body for body in beads.all()}
+    present = {body["metadata"]["name"]: body for body in beads.beads()}
     made = drafts(items, source=origin, known={identifier_of(body): name for name, body in present.items()})
     faults = [*made.faults, *_strangers(made.bodies, present)]
     if faults:
@@ -111,26 +111,27 @@ def _write(
     from ringmaster_cli.intake.store import Conflict, Result
     from ringmaster_operator.resources.bead import FINISHED
 
-    done: dict[str, list[str]] = {str(result): [] for result in (*Result, "finished", "conflicts")}
+    done: list[Body] = []
     conflicts = []
     told = time.monotonic()
     for number, body in enumerate(made.bodies):
         name = body["metadata"]["name"]
         before = present.get(name)
-        if before is not None and before.get("status", {}).get("phase") in FINISHED:
-            done["finished"].append(name)
-            continue
         try:
-            done[beads.put(body, before, dry_run=dry_run, force=force)].append(name)
+            if before is not None and before.get("status", {}).get("phase") in FINISHED:
+                result = Result.FINISHED
+            else:
+                result = beads.put(body, before, dry_run=dry_run, force=force)
         except Conflict as fault:
-            done["conflicts"].append(name)
+            result = Result.CONFLICT
             conflicts.append(str(fault))
+        done.append({"kind": "Bead", "name": name, "result": result.value})
         if time.monotonic() - told > PROGRESS_SECONDS:
             told = time.monotonic()
             output.note(f"{number + 1} of {len(made.bodies)} beads")
-    counts = {key: len(names) for key, names in done.items() if names}
-    words = ", ".join(f"{count} {key}" for key, count in counts.items())
-    output.result(done, f"{'would be: ' if dry_run else ''}{words}", as_json=as_json)
+    counts = Counter(str(item["result"]) for item in done)
+    words = ", ".join(f"{counts[kind]} {kind}" for kind in Result if counts[kind])
+    output.result({"items": done}, f"{'would be: ' if dry_run else ''}{words}", as_json=as_json)
     if conflicts:
         output.note("\n".join(conflicts[:SHOWN]))
         raise Refused(f"{len(conflicts)} beads were changed here since and are left as they are")
@@ -150,7 +151,7 @@ def export(
     from ringmaster_cli.intake.store import Beads
 
     chosen = form or (Written.CSV if file.lower().endswith(".csv") else Written.BEADS)
-    bodies = Beads(namespace=namespace, context=context).all()
+    bodies = Beads(namespace=namespace, context=context).beads()
     identifiers = {body["metadata"]["name"]: identifier_of(body) for body in bodies}
     records = [record_of(body, identifiers) for body in bodies]
     text = write_csv(records) if chosen is Written.CSV else write_jsonl(records)

@@ -15,7 +15,6 @@ from ringmaster_cli.people.cluster import CALL_SECONDS, GROUP, VERSION, Cluster,
 Body = dict[str, Any]
 PLURAL = "beads"
 MANAGER = "ringmaster-import"
-PAGE = 500
 
 
 class Conflict(Refused):
@@ -28,30 +27,12 @@ class Result(StrEnum):
     CREATED = "created"
     CHANGED = "changed"
     UNCHANGED = "unchanged"
+    FINISHED = "finished"
+    CONFLICT = "conflict"
 
 
 class Beads(Cluster):
     """The Beads of one namespace. Every method raises CliError with the server's own words."""
-
-    def all(self) -> list[Body]:
-        """Every Bead, by name."""
-        found: list[Body] = []
-        more = ""
-        while True:
-            with _told(""):
-                page: Any = self._api.list_namespaced_custom_object(
-                    GROUP,
-                    VERSION,
-                    self.namespace,
-                    PLURAL,
-                    limit=PAGE,
-                    _continue=more,
-                    _request_timeout=CALL_SECONDS,
-                )
-            found += page["items"]
-            more = page["metadata"].get("continue", "")
-            if not more:
-                return sorted(found, key=lambda item: str(item["metadata"]["name"]))
 
     def make(self, body: Body, *, dry_run: bool = False) -> Body:
         """Create one Bead."""
