@@ -84,6 +84,14 @@ def test_clusters_of_two_names_start_at_once_and_share_nothing(tool: Tool) -> No
     assert "only-in-a" in tool.kubectl("a", "get", "namespaces")
 
 
+def test_a_control_plane_takes_nothing_that_needs_a_node(running: Tool, tmp_path: Path) -> None:
+    archive = tmp_path / "image.tar"
+    archive.touch()
+    assert "hack/cluster down --name a" in running.run("up", "--name", "a", "--level", "node", code=2).stderr
+    assert "has no node" in running.run("load", "--name", "a", str(archive), code=2).stderr
+    assert "it has etcd, apiserver" in running.run("kill", "kubelet", "--name", "a", code=2).stderr
+
+
 @pytest.mark.parametrize("part", ["apiserver", "etcd", "controller-manager"])
 def test_a_killed_part_comes_back_with_all_objects(running: Tool, part: str) -> None:
     server = running.kubectl("a", "config", "view", "-o", "jsonpath={.clusters[0].cluster.server}")

@@ -91,6 +91,16 @@ def test_a_cluster_is_made_used_and_deleted_under_a_name_of_its_own(machine: Mac
     assert not machine.cluster.exists()
 
 
+def test_images_are_loaded_onto_its_node(machine: Machine) -> None:
+    machine.run("up", "--name", "a", "--level", "node")
+    machine.calls()
+    archive = machine.folder / "image.tar"
+    archive.touch()
+    machine.run("load", "--name", "a", str(archive))
+    assert machine.calls() == [f"kind load image-archive {archive} --name ringmaster-a"]
+    assert "there is no image archive" in machine.run("load", "--name", "a", "missing.tar", code=1).stderr
+
+
 def test_its_nodes_write_the_audit_log_that_status_names(machine: Machine) -> None:
     machine.run("up", "--name", "a")
     node = json.loads((machine.cluster / "kind.json").read_text())["nodes"][0]
