@@ -206,3 +206,13 @@ def _in_process(expression: str, **env: str) -> str:
     clean = {"PATH": os.defpath, **env}
     done = subprocess.run([sys.executable, "-c", code], env=clean, capture_output=True, text=True, check=True)
     return done.stdout
+
+
+def test_the_contract_is_what_pods_are_made_with() -> None:
+    from ringmaster_operator.runtimes.pod import manifest
+
+    assert (checks.TINI, checks.WORKSPACE) == (manifest.INIT[0], manifest.WORKSPACE)
+    page = (Path(__file__).parents[3] / "docs" / "agent-image.md").read_text(encoding="utf-8")
+    start = " ".join([*manifest.INIT, "ringmaster worker run"])
+    for fact in (start, manifest.HOME, f"TERM {manifest.GRACE_SECONDS} s", str(manifest.GROUP_ID)):
+        assert fact in page, fact
