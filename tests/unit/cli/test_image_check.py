@@ -211,7 +211,7 @@ def _in_process(expression: str, **env: str) -> str:
 def test_the_contract_is_what_pods_are_made_with() -> None:
     from ringmaster_operator.runtimes.pod import manifest
 
-    assert (checks.TINI, checks.WORKSPACE) == (manifest.INIT[0], manifest.WORKSPACE)
+    assert (manifest.INIT[0], manifest.WORKSPACE) == (checks.TINI, checks.WORKSPACE)
     page = (Path(__file__).parents[3] / "docs" / "agent-image.md").read_text(encoding="utf-8")
     start = " ".join([*manifest.INIT, "ringmaster worker run"])
     for fact in (start, manifest.HOME, f"TERM {manifest.GRACE_SECONDS} s", str(manifest.GROUP_ID)):
