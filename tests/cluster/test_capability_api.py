@@ -76,7 +76,7 @@ def call(operator: OperatorProcess, namespace: str) -> Callable[..., tuple[int, 
     return ask
 
 
-def until(look: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(look: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not look():
         assert time.monotonic() < deadline, "it did not come about"
