@@ -33,9 +33,11 @@ def call(url, token, body=None):
     request = urllib.request.Request(url, data, head if token else {})
     context = ssl._create_unverified_context() if url.startswith("https") else None
     try:
-        return urllib.request.urlopen(request, timeout=20, context=context).status
+        return urllib.request.urlopen(request, timeout=given["seconds"], context=context).status
     except urllib.error.HTTPError as error:
         return error.code
+    except OSError:
+        return 0
 given = json.load(sys.stdin)
 mine = open("/var/run/secrets/ringmaster/token").read()
 print(json.dumps([call(url, given.get(who, mine), body) for url, who, body in given["calls"]]))
@@ -96,8 +98,8 @@ class Scene:
         return all(phase in ("Succeeded", "Failed") for phase in self.phases().values())
 
     def call(self, pod: str, *calls: tuple[str, str, object], **tokens: str) -> list[int]:
-        """HTTP codes of calls from inside a session's pod: (url, whose token, body)."""
-        given = json.dumps({"calls": calls, **tokens})
+        """HTTP codes, 0 without an answer, of calls from inside a session's pod: (url, whose token, body)."""
+        given = json.dumps({"calls": calls, "seconds": 5, **tokens})
         said = self.kubectl("exec", "-i", pod, "-c", "worker", "--", "python3", "-c", INSIDE, stdin=given)
         codes: list[int] = json.loads(said)
         return codes
@@ -142,16 +144,31 @@ def scene(loaded: OwnCluster, tmp_path: Path) -> Iterator[Scene]:
     shutil.rmtree(history)
 
 
-def prod(folder: Path) -> Path:
-    """overlays/prod as a user takes it: an image of one's own, and a project."""
+def prod(cluster: OwnCluster, folder: Path) -> Path:
+    """overlays/prod as a user takes it: an image of one's own, this API server's address, and a project."""
     place = Path(os.path.relpath(ROOT / "kustomize", folder))
     image = {"name": "registry.example.com/ringmaster/operator", "newName": "localhost/ringmaster/operator"}
-    own = {"resources": [str(place / "overlays" / "prod"), "project"], "images": [{**image, "newTag": "dev"}]}
+    parts = [str(place / "overlays" / "prod"), "project", "api-server.yaml"]
+    own = {"resources": parts, "images": [{**image, "newTag": "dev"}]}
     project = {"namespace": PROJECT, "resources": [str(".." / place / "project")]}
     (folder / "project").mkdir(parents=True)
+    (folder / "api-server.yaml").write_text(json.dumps(_to_api_server(cluster)))
     (folder / "kustomization.yaml").write_text(json.dumps(own))
     (folder / "project" / "kustomization.yaml").write_text(json.dumps(project))
     return folder
+
+
+def _to_api_server(cluster: OwnCluster) -> dict[str, Any]:
+    (part,) = cluster.get("endpoints", "kubernetes", "-n", "default")["subsets"]
+    to = [{"ipBlock": {"cidr": f"{address['ip']}/32"}} for address in part["addresses"]]
+    operator = {"matchLabels": {"app.kubernetes.io/name": "ringmaster-operator"}}
+    rule = {"to": to, "ports": [{"port": port["port"]} for port in part["ports"]]}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "operator-to-api-server", "namespace": account.NAMESPACE},
+        "spec": {"podSelector": operator, "policyTypes": ["Egress"], "egress": [rule]},
+    }
 
 
 def test_the_dev_overlay_works_the_demo(scene: Scene) -> None:
@@ -174,13 +191,13 @@ def test_the_prod_overlay_works_the_demo_and_its_pods_can_do_nothing_else(
     scene: Scene, tmp_path: Path
 ) -> None:
     scene.cluster.kubectl("apply", f"--filename={ROOT / 'hack' / 'manifestlib' / 'monitoring.yaml'}")
-    scene.install(prod(tmp_path / "overlay"))
+    scene.install(prod(scene.cluster, tmp_path / "overlay"))
     scene.work_the_demo()
     _came_out_well(scene)
     _pods_reach_nothing(scene)
 
 
-SLOW = scenario(steps({"run": "sleep 30"}, {"done": "so"}))
+SLOW = scenario(steps({"run": "sleep 90"}, {"done": "so"}))
 QUICK = scenario(steps({"write": {"path": "made.txt", "text": "yes\n"}}, {"done": "so"}))
 
 
@@ -211,22 +228,19 @@ def _came_out_well(scene: Scene) -> None:
 
 def _pods_reach_nothing(scene: Scene) -> None:
     """From inside: the API server takes no token of a session; Ringmaster takes no other Worker's."""
-    scene.apply([bead("slow", repository=_repository(), description=SLOW)])
+    scene.apply([bead("slow", repository=_repository(), description=SLOW)])  # long enough to look at it
     scene.until(lambda: scene.beads()["slow"].get("status", {}).get("claim"), "slow is worked")
     claim = scene.beads()["slow"]["status"]["claim"]
     other = "grace" if claim["worker"] == "ada" else "ada"
     said = scene.kubectl("exec", f"{other}-0", "-c", "worker", "--", "ls", "-A", "/var/run/secrets")
     assert said.split() == ["ringmaster"]
     server = "https://kubernetes.default.svc"
-    paths = [
-        "/api/v1/namespaces",
-        f"/apis/ringmaster.dev/v1alpha1/namespaces/{PROJECT}/beads",
-        "/api/v1/nodes",
-    ]
-    refused = scene.call(
-        f"{other}-0", *((server + path, who, None) for path in paths for who in ("mine", "nobody")), nobody=""
-    )
-    assert set(refused) <= {401, 403}, refused
+    paths = ["/api/v1/namespaces", f"/apis/ringmaster.dev/v1alpha1/namespaces/{PROJECT}/beads"]
+    asked = [(server + path, who, None) for path in paths for who in ("mine", "nobody")]
+    assert set(scene.call(f"{other}-0", *asked, nobody="")) == {0}, "the policy keeps it from the API server"
+    scene.kubectl("delete", "networkpolicy", "ringmaster-sessions")
+    scene.until(lambda: 0 not in scene.call(f"{other}-0", *asked, nobody=""), "the API server is reached")
+    assert set(scene.call(f"{other}-0", *asked, nobody="")) <= {401, 403}
     api = "http://ringmaster.ringmaster-system.svc:8420/api/v1"
     beat = {"fence": claim["fence"], "iteration": 1}
     claims = {"claimId": "c" * 36, "worker": claim["worker"], "session": claim["session"], "waitSeconds": 0}

@@ -85,7 +85,7 @@ def _peer(peer: Body, home: Body, other: Body) -> bool:
     return _selects(peer.get("podSelector", {}), other["labels"])
 
 
-def allowed(policies: list[Body], way: str, pod: Body, other: Body, port: int | str) -> bool:
+def allowed(policies: list[Body], way: str, pod: Body, other: Body, port: int) -> bool:
     """Whether a pod may speak to (Egress) or be spoken to by (Ingress) the other, as Kubernetes defines it.
 
     A pod is {namespace, labels}; the other may be {ip} instead. Any protocol.

@@ -154,10 +154,12 @@ def session(**labels: str) -> Body:
 
 ONLINE = session(**{"ringmaster.dev/egress": "internet"})
 STRANGER = {"namespace": "project", "labels": {"app": "shop"}}
-WAYS: list[tuple[str, Body, Body, int | str, bool]] = [
+WAYS: list[tuple[str, Body, Body, int, bool]] = [
     ("Egress", session(), OPERATOR, 8420, True),
     ("Egress", session(), OPERATOR, 22, False),
     ("Egress", session(), DNS, 53, True),
+    ("Egress", session(), DNS, 1053, True),
+    ("Egress", session(), {"namespace": "kube-system", "labels": {"app": "etcd"}}, 2379, False),
     ("Egress", session(), session(), 80, False),
     ("Egress", session(), STRANGER, 80, False),
     ("Egress", session(), {"ip": "10.96.0.1"}, 443, False),
@@ -170,9 +172,9 @@ WAYS: list[tuple[str, Body, Body, int | str, bool]] = [
     ("Egress", ONLINE, {"ip": "fd00::1"}, 443, False),
     ("Ingress", session(), session(), 80, False),
     ("Ingress", session(), OPERATOR, 80, False),
-    ("Ingress", OPERATOR, session(), "http", True),
-    ("Ingress", OPERATOR, STRANGER, "http", False),
-    ("Ingress", OPERATOR, {"namespace": "monitoring", "labels": {"app": "prometheus"}}, "http", True),
+    ("Ingress", OPERATOR, session(), 8420, True),
+    ("Ingress", OPERATOR, STRANGER, 8420, False),
+    ("Ingress", OPERATOR, {"namespace": "monitoring", "labels": {"app": "prometheus"}}, 8420, True),
     ("Egress", OPERATOR, {"ip": "10.96.0.1"}, 443, True),
     ("Egress", OPERATOR, {"ip": "203.0.113.7"}, 25, False),
     ("Egress", OPERATOR, session(), 80, False),
@@ -181,7 +183,7 @@ WAYS: list[tuple[str, Body, Body, int | str, bool]] = [
 
 @pytest.mark.parametrize(("way", "pod", "other", "port", "open_"), WAYS, ids=str)
 def test_policies_open_what_is_needed_and_no_more(
-    way: str, pod: Body, other: Body, port: int | str, open_: bool
+    way: str, pod: Body, other: Body, port: int, open_: bool
 ) -> None:
     policies = [*renders.objects("prod", "NetworkPolicy"), *renders.objects("project", "NetworkPolicy")]
     assert renders.allowed(policies, way, pod, other, port) is open_
