@@ -249,6 +249,7 @@ class Operator:
             "clock": self.clock,
             "standing": self.funds.standing,
             "ended": self.service.session_ended,
+            "refresh": self.beads.refresh,
             "changed": self.desk.wake,
         }
 

@@ -33,6 +33,7 @@ def pod_host(
     events: Events,
     clock: Clock,
     ended: Ended,
+    refresh: Callable[[], None],
     changed: Callable[[], None],
     standing: Standing,
 ) -> WorkerReconciler:
@@ -54,6 +55,7 @@ def pod_host(
         namespace=settings.namespace,
         workers=settings.reconcile_workers,
         ended=ended,
+        refresh=refresh,
         changed=changed,
         standing=standing,
     )

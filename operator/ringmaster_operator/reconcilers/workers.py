@@ -45,7 +45,8 @@ Standing = Callable[[Worker], tuple[Spent, str]]
 class WorkerReconciler:
     """Keeps the sessions of the Workers that are `mine` as their specs want them.
 
-    ended is told of sessions whose bead may go to another, changed of every status that was written.
+    ended is told of sessions whose bead may go to another, changed of every status that was written; refresh
+    brings the board up to date.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class WorkerReconciler:
         namespace: str,
         workers: int,
         ended: Ended,
+        refresh: Callable[[], None],
         changed: Callable[[], None],
         standing: Standing,
     ) -> None:
@@ -77,6 +79,7 @@ class WorkerReconciler:
         self._launcher = launcher
         self._mine = mine
         self._namespace = namespace
+        self._refresh = refresh
         self._changed = changed
         self._standing = standing
         self._sessions = WorkerSessions(
@@ -171,6 +174,7 @@ class WorkerReconciler:
 
     async def _facts(self, worker: Worker, launch: Launch | None) -> Facts:
         infos = await self._sessions.infos(worker.key)
+        self._refresh()  # the count of what could be taken is as of the board's last look
         shown = {item.name for item in worker.status.sessions}
         count = worker.spec.autoscale.max if worker.spec.autoscale else (worker.spec.replicas or 1)
         names = {*infos, *shown, *(f"{worker.metadata.name}-{number}" for number in range(count))}
