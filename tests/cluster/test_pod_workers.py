@@ -212,6 +212,6 @@ async def test_autoscale_to_zero_and_back(lab: Pods) -> None:
         claims = [await session.pull(wait=20) for session in sessions]
         for session, claimed in zip(sessions, claims, strict=True):
             assert claimed is not None
-            await session.report(claimed)
+            assert (await session.report(claimed))[0] == 200
             await session.close()
         lab.until(lambda: lab.pods() == {}, "no pod when there is nothing to do")
