@@ -16,7 +16,9 @@ from typing import Annotated, Any
 import typer
 
 from ringmaster_operator.board.board import Board
+from ringmaster_operator.board.cycles import rings
 from ringmaster_operator.board.lifecycle import derive
+from ringmaster_operator.board.ranking import spread
 from ringmaster_operator.board.scoring import SAMPLE, merits
 from ringmaster_operator.resources.bead import Bead
 from support.boards import NOON, NS, bead, edited, taken, worker
@@ -80,10 +82,14 @@ def figures(made: list[Bead], turns: int, chance: random.Random) -> Figures:
     outline = board.outline(NS)
     scored += clocked(lambda: board.set_merits(NS, merits(outline)))
     inherited = clocked(networkx_priorities, plain)
+    waits = board.room(NS).graph
+    region = waits.reach(item.metadata.name for item in made)
+    spread_all = clocked(spread, waits, region, {}) + clocked(rings, waits, region)
     updates = [clocked(one_edge, board, chance.choice(made), chance) for _ in range(turns // 5)]
     claims = [clocked(claim, board) for _ in range(turns)]
     return [
-        ("all priorities, readiness, cycles", [filled], [inherited]),
+        ("a board filled: facts, priorities, cycles, readiness", [filled], []),
+        ("all priorities and cycles", [spread_all], [inherited]),
         ("all scores", [scored], [clocked(networkx_scores, plain)]),
         ("one edge added or taken", updates, [inherited]),
         ("one claim: pick, reserve, take in", claims, []),

@@ -124,6 +124,15 @@ def _idle_gates(ways: dict[str, list[tuple[str, int]]]) -> set[str]:
     return {node for node in ways if is_gate(node)} - used
 
 
+def load_libraries() -> None:
+    """Import what merits needs, which takes longer than most of its work."""
+    import rustworkx
+
+    from ringmaster_operator.board import sampling
+
+    del rustworkx, sampling
+
+
 def merits(drawn: Outline) -> dict[str, Merit]:
     """The merit of each bead of an outline; empty when the graph is too sparse to say anything."""
     beads = [rank >= 0 for rank in drawn.ranks]

@@ -11,11 +11,11 @@ import asyncio
 
 from ringmaster_operator import metrics
 from ringmaster_operator.board.board import Board
-from ringmaster_operator.board.scoring import merits
+from ringmaster_operator.board.scoring import load_libraries, merits
 
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 10.0
 PAUSES = 20
-"""After a round it pauses so many times as long as the round took: at most a twentieth of a core."""
+"""After a round it pauses so many times as long as the round took: about a twentieth of a core."""
 
 
 class Scorer:
@@ -33,6 +33,7 @@ class Scorer:
     async def run(self) -> None:
         """Until cancelled."""
         loop = asyncio.get_running_loop()
+        await asyncio.to_thread(load_libraries)
         while True:
             await self._wanted.wait()
             self._wanted.clear()
@@ -41,4 +42,5 @@ class Scorer:
                 for namespace in self._board.unscored():
                     outline = self._board.outline(namespace)
                     self._board.set_merits(namespace, await asyncio.to_thread(merits, outline))
-            await asyncio.sleep(max(PAUSE_SECONDS, PAUSES * (loop.time() - began)))
+            pause = max(PAUSE_SECONDS, PAUSES * (loop.time() - began))
+            await asyncio.sleep(min(pause, LONGEST_PAUSE_SECONDS))
