@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import ValidationError
 
 from ringmaster_operator.resources.protocol import (
+    AskRequest,
     ClaimAnswer,
     Claimed,
     ClaimRequest,
@@ -65,6 +66,12 @@ class Desk:
     stop_when_empty: bool = False
     fault: Fault = lambda method, path: None
     order: tuple[str, str] = ("continue", "")
+    allowance: Body | None = None
+    steering: list[Body] = field(default_factory=list)
+    """Notes of people; told ones are not sent again."""
+    questions: list[AskRequest] = field(default_factory=list)
+    answer: str | None = None
+    """What people say to the question."""
     calls: list[str] = field(default_factory=list)
     reports: dict[str, ReportRequest] = field(default_factory=dict)
     answers: dict[str, ReportAnswer] = field(default_factory=dict)
@@ -165,11 +172,23 @@ class Desk:
                 beat = HeartbeatRequest.model_validate_json(raw)
                 self.grant(claim_id, beat.fence)
                 self.heartbeats.append(beat)
-                return {
+                told = {name for beat in self.heartbeats for name in beat.steered}
+                body: Body = {
                     "order": self.order[0],
                     "reason": self.order[1],
                     "leaseSeconds": self.lease_seconds,
+                    "steering": [note for note in self.steering if note["id"] not in told],
                 }
+                if self.allowance is not None:
+                    body["allowance"] = self.allowance
+                if self.questions and self.answer is not None:
+                    body["answered"] = {"decision": "fix-it-q1-1", "answer": self.answer}
+                return body
+            case "question":
+                asked = AskRequest.model_validate_json(raw)
+                self.grant(claim_id, asked.fence)
+                self.questions.append(asked)
+                return {"decision": "fix-it-q1-1"}
             case "reports":
                 return self.report(claim_id, ReportRequest.model_validate_json(raw)).body()
             case "release":
@@ -213,6 +232,7 @@ class Desk:
                 "iteration": 1,
                 "bead": bead,
                 "agent": self.agent,
+                "allowance": self.allowance,
             }
         )
         self.grants[request.claim_id] = Grant(claim=claim, session=request.session)

@@ -126,7 +126,7 @@ def test_the_table_explains_every_part(tmp_path: Path) -> None:
     table = build_prompt(claim(agent=agent), workspace=tmp_path).explain()
     assert [line.split()[0] for line in table.splitlines()] == [
         "PART", "intro", "rules", "bead", "acceptance", "parent", "dependencies", "decisions", "history",
-        "context", "finish", "total",
+        "context", "steering", "finish", "total",
     ]  # fmt: skip
     assert re.search(r"context +0 +\d+ +CLAUDE\.md +left out: claude-code reads it itself", table)
     assert re.search(r"total +\d+ +48000", table)
