@@ -6,6 +6,8 @@ import json
 import secrets
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,6 +104,7 @@ def test_the_operator_has_the_rights_that_it_uses_and_no_others(scene: Scene) ->
     _work_in_tmux(scene)
     _work_in_pods(scene)
     _say_it_again(scene)
+    _ask_over_the_api(scene)
     with _changes(scene):  # what it read is old by the time it writes, so it has to look again
         for kind in ("beads", "workers", "backupschedules"):
             scene.until_used("ringmaster.dev", kind, "get")
@@ -170,6 +173,17 @@ def _say_it_again(scene: Scene) -> None:
     scene.operator.stop()
     scene.operator.start()
     scene.until_used("", "events", "patch")
+
+
+def _ask_over_the_api(scene: Scene) -> None:
+    """A person without rights is told so."""
+    token = scene.kubectl("create", "token", "default", "--audience=ringmaster").strip()
+    url = f"{scene.operator.url}/api/v1/namespaces/{scene.namespace}/capabilities"
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=30)
+    assert refused.value.code == 403
+    refused.value.close()
 
 
 @contextmanager
