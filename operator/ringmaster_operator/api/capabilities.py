@@ -14,7 +14,7 @@ from ringmaster_operator.board.capabilities import Standing
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import CapabilityChange, History
-from ringmaster_operator.kube import WORKERS, Conflict, Kube, NotFound
+from ringmaster_operator.kube import WORKERS, Conflict, Kube, KubeError, NotFound
 from ringmaster_operator.learning import Learning
 from ringmaster_operator.resources.capability_api import (
     CapabilityInfo,
@@ -115,16 +115,23 @@ class Capabilities:
             if entry is None:
                 detail = f"Worker {worker} does not declare {name}: add it to its spec.capabilities"
                 raise Refused(ProblemCode.NOT_FOUND, detail)
+            before = dict(entry)
             change(entry)
+            if entry == before:
+                return Worker.read(body)
             patch = {"spec": {"capabilities": entries}}
             version = body["metadata"]["resourceVersion"]
-            self._learning.asked[namespace, worker, name] = person
+            self._learning.asked[namespace, worker, name] = person  # before the watch can tell of it
             try:
                 changed = await self._kube.patch(WORKERS, namespace, worker, patch, version=version)
             except Conflict:
                 continue
+            except KubeError:
+                self._learning.asked.pop((namespace, worker, name), None)
+                raise
             self._store.observe(changed)
             return Worker.read(changed)
+        self._learning.asked.pop((namespace, worker, name), None)
         raise Refused(
             ProblemCode.UNAVAILABLE, f"Worker {worker} is changed by others all the time; try again"
         )

@@ -28,7 +28,6 @@ class WorkerConfidence(Model):
     """How many outcomes all of that is still worth."""
     recent: str = Field(default="", max_length=20)
     """The last outcomes, the newest last: + or - each."""
-    last_outcome_at: Time | None = None
 
 
 class CapabilityInfo(Model):
