@@ -8,6 +8,13 @@ from support import images
 from support.clusters import Cluster
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Images take minutes the first time: before the tests, whose time is limited."""
+    needed = any(item.get_closest_marker("node") for item in session.items)
+    if needed and not session.config.option.collectonly:
+        images.build()
+
+
 @pytest.fixture(scope="session")
 def cluster(node_cluster: Cluster) -> Cluster:
     """The session's cluster that runs pods."""

@@ -15,7 +15,7 @@ import pytest
 from support.cluster_tool import Tool, processes_of
 from support.clusters import HACK_CLUSTER
 
-pytestmark = pytest.mark.node
+pytestmark = [pytest.mark.node, pytest.mark.timeout(600)]
 
 BUSYBOX = "localhost/ringmaster/busybox:1"
 UP = ("up", "--level", "node", "--name")
