@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from support.desk import Desk
@@ -13,7 +15,7 @@ NOTE = {"id": "n1", "text": "Tabs, not café spaces."}
 MATCH = "café"
 
 
-def hanging(station: Station[Desk], *first: dict[str, object]) -> dict[str, object]:
+def hanging(station: Station[Desk], *first: dict[str, Any]) -> dict[str, Any]:
     """A run that shows when it is at work, and is silent then without an open tool call."""
     return steps(*first, {"run": f"touch {station.folder}/working"}, {"hang": 60}, {"done": "late"})
 
