@@ -196,3 +196,21 @@ def test_many_start_together_only_while_all_of_them_fit() -> None:
     ledger.settle("c0", Payer(NS, "w-0"), Amount(0.5), NOON, goes_on=False)
     assert ledger.refusal([purse], Amount(2.0), NOON) == ""
     assert ledger.spent(purse, NOON + timedelta(days=1)) == NOTHING
+
+
+def test_after_a_restart_nothing_is_given_out_before_the_running_sessions_were_heard() -> None:
+    """One of them may hold more than an estimate, and only it knows."""
+    ledger, purse = Ledger(), Purse(NS, "all", "here", Period.DAY, usd=3.0, stops_sessions=True)
+    ledger.recover("a", Payer(NS, "w-a"), Amount(1.0))
+    ledger.recover("b", Payer(NS, "w-b"), Amount(1.0))
+    assert "waits to hear" in ledger.refusal([purse], Amount(0.5), NOON)
+    ledger.use("b", [purse], Amount(0.4), NOON, holds=Amount(0.5))
+    item = ledger.of("b")
+    assert item is not None
+    assert item.granted.usd == 0.5, "no more than it held, while another is not heard"
+    ledger.use("a", [purse], Amount(0.1), NOON, holds=Amount(2.0))
+    assert ledger.refusal([purse], Amount(0.5), NOON) == ""
+    assert "set aside" in ledger.refusal([purse], Amount(0.6), NOON)
+    soft = Purse(NS, "all", "here", Period.DAY, usd=3.0)
+    ledger.recover("c", Payer(NS, "w-c"), Amount(0.1))
+    assert "waits" not in ledger.refusal([soft], Amount(0.1), NOON)
