@@ -105,7 +105,7 @@ async def test_unfinished_work_goes_round_with_the_same_claim(
     assert (ended["phase"], ended["outcome"]["reason"], ended["escalationLevel"]) == (
         "Failed",
         "Iterations",
-        1,
+        0,
     )
 
 
