@@ -103,6 +103,7 @@ def scene(own_cluster: Any, postgres_server: Any, tmp_path: Path) -> Iterator[Sc
 def test_the_operator_has_the_rights_that_it_uses_and_no_others(scene: Scene) -> None:
     _work_in_tmux(scene)
     _work_in_pods(scene)
+    _ask_over_http(scene)
     _say_it_again(scene)
     _ask_over_the_api(scene)
     with _changes(scene):  # what it read is old by the time it writes, so it has to look again
@@ -163,6 +164,15 @@ def _work_in_pods(scene: Scene) -> None:
     scene.kubectl("scale", "worker/fleet", "--replicas=1")
     scene.until_used("", "pods", "delete")
     scene.until_used("", "pods/log", "get")
+
+
+def _ask_over_http(scene: Scene) -> None:
+    """A person without rights in the cluster: the operator asks the API server, and says no."""
+    token = scene.kubectl("create", "token", "default", "--audience=ringmaster").strip()
+    path = f"/api/v1/namespaces/{scene.namespace}/capabilities/python/history"
+    request = urllib.request.Request(scene.operator.url + path, headers={"Authorization": f"Bearer {token}"})
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(request, timeout=30)
 
 
 def _say_it_again(scene: Scene) -> None:
