@@ -19,7 +19,7 @@ from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.cycles import rings
 from ringmaster_operator.board.lifecycle import derive
 from ringmaster_operator.board.ranking import spread
-from ringmaster_operator.board.scoring import SAMPLE, merits
+from ringmaster_operator.board.scoring import SAMPLE, measured
 from ringmaster_operator.resources.bead import Bead
 from support.boards import NOON, NS, bead, edited, taken, worker
 
@@ -78,9 +78,7 @@ def figures(made: list[Bead], turns: int, chance: random.Random) -> Figures:
 
     filled = clocked(fill)
     plain = networkx_graph(made)
-    scored = clocked(board.outline, NS)
-    outline = board.outline(NS)
-    scored += clocked(lambda: board.set_merits(NS, merits(outline)))
+    scored = clocked(lambda: board.set_merits(NS, measured(board.snapshot(NS))))
     inherited = clocked(networkx_priorities, plain)
     waits = board.room(NS).graph
     region = waits.reach(item.metadata.name for item in made)

@@ -14,7 +14,7 @@ from ringmaster_operator.board.capabilities import Registry
 from ringmaster_operator.board.facts import Key, Readiness, View
 from ringmaster_operator.board.matching import NEVER_WORKED, Fits, Needs
 from ringmaster_operator.board.room import Room
-from ringmaster_operator.board.scoring import Merit, Outline, merits
+from ringmaster_operator.board.scoring import Merit, Snapshot, measured
 from ringmaster_operator.resources.base import Priority
 from ringmaster_operator.resources.bead import Bead, Desired
 from ringmaster_operator.resources.project import ConfidenceRules, Project
@@ -178,18 +178,18 @@ class Board:
         """Namespaces whose beads have changed more than their scores."""
         return sorted(namespace for namespace, room in self._rooms.items() if room.unscored)
 
-    def outline(self, namespace: str) -> Outline:
-        """The graph of a namespace, for `scoring.merits` to work on wherever it likes."""
-        return self._room(namespace).outline()
+    def snapshot(self, namespace: str) -> Snapshot:
+        """The graph of a namespace, for `scoring.measured` to work on wherever it likes."""
+        return self._room(namespace).snapshot()
 
     def set_merits(self, namespace: str, merits: dict[str, Merit]) -> None:
-        """The scores that follow from an outline."""
+        """The scores that follow from a snapshot."""
         self._room(namespace).set_merits(merits)
 
     def rescore(self) -> None:
         """Score here and now what has changed: for boards that nobody waits for."""
         for namespace in self.unscored():
-            self.set_merits(namespace, merits(self.outline(namespace)))
+            self.set_merits(namespace, measured(self.snapshot(namespace)))
 
     def put_worker(self, worker: Worker) -> None:
         """Take in a Worker as it is now: where it works decides which repository has room."""

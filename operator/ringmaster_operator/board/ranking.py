@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 
-from ringmaster_operator.board.graph import Graph, is_gate
+from ringmaster_operator.board.graph import Graph, bead_of, is_gate
 from ringmaster_operator.resources.base import Priority
 
 PATH_SHOWN = 10
@@ -26,29 +26,57 @@ _Step = tuple[int, int, str, bool, tuple[str, ...], str]
 an order of ways, and the first to arrive is the least."""
 
 
-def spread(graph: Graph, region: set[str], labels: dict[str, Label]) -> None:
-    """Find the labels of a region anew, in place.
+def spread(graph: Graph, seeds: set[str], labels: dict[str, Label]) -> set[str]:
+    """Bring labels up to date after changes at the seeds; the nodes whose label is another one now.
 
-    A region holds all that its nodes wait for; so what flows in from outside it is already right.
+    Seeds are nodes whose own urgency or edges have changed, and those that they waited for. Only what took
+    its label by them is found anew, and what they have something better for; all else stays right.
     """
+    here = {node for node in seeds if bead_of(node) in graph.facts}
+    for node in seeds - here:
+        labels.pop(node, None)
+    region = _derived(graph, here.union(other for node in here for other, _ in graph.below(node)), labels)
+    before: dict[str, Label | None] = {node: labels.pop(node, None) for node in region}
     heap: list[_Step] = []
     for node in region:
-        labels.pop(node, None)
         if not is_gate(node) and graph.lends(node):
             heap.append((RANK[graph.facts[node].priority], 0, node, False, (), node))
-    for node in region:
         for other, step in graph.above(node):
             if other not in region and other in labels:
                 heap.append(_step(other, labels[other], node, step))
     heapq.heapify(heap)
     while heap:
         rank, distance, lender, _, path, node = heapq.heappop(heap)
-        if node in labels:
+        label = (rank, distance, lender, path)
+        known = labels.get(node)
+        if known is not None and known <= label:
             continue
-        labels[node] = label = (rank, distance, lender, path)
+        before.setdefault(node, known)
+        labels[node] = label
+        for other, length in graph.below(node):
+            onward = _step(node, label, other, length)
+            present = labels.get(other)
+            if present is None or (*onward[:3], onward[4]) < present:
+                heapq.heappush(heap, onward)
+    return {node for node, known in before.items() if labels.get(node) != known}
+
+
+def _derived(graph: Graph, seeds: set[str], labels: dict[str, Label]) -> set[str]:
+    """The seeds, and all that may have taken its label from one of them."""
+    found = set(seeds)
+    stack = list(found)
+    while stack:
+        node = stack.pop()
+        label = labels.get(node)
+        if label is None:
+            continue
+        rank, distance, lender, _ = label
         for other, step in graph.below(node):
-            if other not in labels:
-                heapq.heappush(heap, _step(node, label, other, step))
+            known = labels.get(other)
+            if other not in found and known is not None and known[:3] == (rank, distance + step, lender):
+                found.add(other)
+                stack.append(other)
+    return found
 
 
 def effective(graph: Graph, name: str, label: Label | None) -> tuple[Priority, str | None, tuple[str, ...]]:

@@ -3,7 +3,7 @@
 A change marks what it can concern: the region below it in the wait graph (priorities, cycles), and the beads
 whose readiness looks at it. `advance` works these off; a test holds that the result equals that of a room
 built anew. Only the scores, which every change moves a little, are found for all beads at once, by whoever
-owns the board and when it suits (`outline`, `set_merits`): they decide among equals, so old ones do no harm.
+owns the board and when it suits (`snapshot`, `set_merits`): they decide among equals, so old ones do no harm.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from ringmaster_operator.board.ageing import Age, aged
-from ringmaster_operator.board.cycles import Ring, rings
+from ringmaster_operator.board.cycles import Ring, circular, rings
 from ringmaster_operator.board.facts import Facts, Readiness, View, facts_of, measures, shape
-from ringmaster_operator.board.graph import GATE, Graph, is_gate
+from ringmaster_operator.board.graph import GATE, Graph, bead_of, is_gate
 from ringmaster_operator.board.lanes import Lane, Lanes
 from ringmaster_operator.board.matching import Fits, Needs, needs
 from ringmaster_operator.board.ranking import RANK, Label, effective, spread
 from ringmaster_operator.board.readiness import Judge
-from ringmaster_operator.board.scoring import MOST, Merit, Outline, outline
+from ringmaster_operator.board.scoring import MOST, Merit, Snapshot
 from ringmaster_operator.board.turns import Turns
 from ringmaster_operator.resources.bead import Bead, BeadType
 from ringmaster_operator.resources.project import DEFAULT_MAX_WAIT_SECONDS, Project
 
+FEW = 8
+"""Edited nodes that are each asked whether they are in a ring; of more, all below is looked through."""
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -54,11 +56,12 @@ class Room:
         self._rings: dict[str, Ring] = {}
         self._wakes: list[tuple[datetime, str]] = []
         self._ages: dict[str, datetime] = {}
-        self._seeds: set[str] = set()
+        self._edited: set[str] = set()
+        """Nodes whose edges or urgency have changed: a new ring leads through one of them."""
+        self._seeds: set[str] = set()  # what they waited for until then
         self._dirty: set[str] = set()
         self._advanced: datetime | None = None
-        self.unscored = False
-        """The graph has changed since it was last outlined."""
+        self.unscored = False  # whether the graph has changed since the last snapshot
 
     def put(self, name: str, bead: Bead | None) -> None:
         """Put, replace or (None) remove a bead."""
@@ -110,7 +113,7 @@ class Room:
         self._advanced = now
         while self._wakes and self._wakes[0][0] <= now:
             self._dirty.add(heapq.heappop(self._wakes)[1])
-        if not self._dirty and not self._seeds:
+        if not self._dirty and not self._edited:
             return set()
         self._rerank()
         self._dirty |= {
@@ -139,10 +142,10 @@ class Room:
         fairness = self.turns.fairness
         return self.beads[name].metadata.labels.get(fairness.label, "") if fairness is not None else ""
 
-    def outline(self) -> Outline:
+    def snapshot(self) -> Snapshot:
         """The graph to be scored, as it is now."""
         self.unscored = False
-        return outline(self.graph.copy(), frozenset(self._rings))
+        return Snapshot(self.graph.copy(), frozenset(self._rings))
 
     def set_merits(self, merits: dict[str, Merit]) -> None:
         """Take in what was made of an outline."""
@@ -169,8 +172,8 @@ class Room:
         graph = self.graph
         within = graph.subtree([name])
         for item in within:
+            self._edited |= {item, GATE + item}
             for node in (item, GATE + item):
-                self._seeds.add(node)
                 if item in graph.facts:
                     self._seeds.update(other for other, _ in graph.below(node))
         graph.place(name, new)
@@ -205,21 +208,20 @@ class Room:
         return facts.exclusive if facts is not None else ()
 
     def _rerank(self) -> None:
-        """Priorities and cycles of the region below the seeds."""
-        region = self.graph.reach(self._seeds)
-        names = {node for node in region if not is_gate(node)}
-        before = {name: (self._labels.get(name), self._rings.get(name)) for name in names}
-        for node in self._seeds - region:
-            self._labels.pop(node, None)
-            self._rings.pop(node, None)
-        spread(self.graph, region, self._labels)
-        for name in names:
-            self._rings.pop(name, None)
-        self._rings.update(rings(self.graph, region))
+        """Priorities and cycles, as far as the edits reach."""
+        seeds = self._seeds | self._edited
+        gone = {node for node in seeds if bead_of(node) not in self.graph.facts}
+        self._dirty.update(node for node in spread(self.graph, seeds, self._labels) if not is_gate(node))
+        many = len(self._edited) > FEW
+        if self._rings or many or any(circular(self.graph, node) for node in self._edited - gone):
+            self._find_rings(self.graph.reach(seeds), gone)
         self._seeds.clear()
-        for name, ranked in before.items():
-            if ranked != (self._labels.get(name), self._rings.get(name)):
-                self._dirty.add(name)
+        self._edited.clear()
+
+    def _find_rings(self, region: set[str], gone: set[str]) -> None:
+        before = {node: self._rings.pop(node, None) for node in region | gone}
+        self._rings.update(rings(self.graph, region))
+        self._dirty.update(node for node, ring in before.items() if ring != self._rings.get(node))
 
     def _review(self, name: str, judge: Judge) -> bool:
         """Judge one bead anew; whether its view changed."""

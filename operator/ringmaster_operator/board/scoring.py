@@ -5,7 +5,7 @@ itself), betweenness (many ways lead through it), critical path (the longest cha
 and its own stated priority. Over unfinished beads only, and without those that wait for themselves. A graph
 with few edges says nothing, and then age decides.
 
-A graph is outlined from one state of the board; the arithmetic after that may run elsewhere. Everything is
+The board gives a snapshot of its graph; the arithmetic after that may run elsewhere. Everything is
 sorted and sums run in one thread, so that the same graph always gives the same scores.
 """
 
@@ -54,6 +54,15 @@ class Merit:
 
 
 @dataclass(frozen=True)
+class Snapshot:
+    """One state of a graph."""
+
+    graph: Graph
+    rings: frozenset[str]
+    """Beads that wait for themselves."""
+
+
+@dataclass(frozen=True)
 class Outline:
     """The open part of a graph, in numbers: nodes by position, edges from who waits to what it waits for."""
 
@@ -65,6 +74,11 @@ class Outline:
     """Stated priority, 0 for P0; -1 for gates."""
     links: int
     """Edges between beads."""
+
+
+def measured(taken: Snapshot) -> dict[str, Merit]:
+    """The merit of each open bead; empty when the graph is too sparse to say anything."""
+    return merits(outline(taken.graph, taken.rings))
 
 
 def outline(graph: Graph, rings: Container[str]) -> Outline:

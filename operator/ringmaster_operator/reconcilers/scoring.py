@@ -11,7 +11,7 @@ import asyncio
 
 from ringmaster_operator import metrics
 from ringmaster_operator.board.board import Board
-from ringmaster_operator.board.scoring import load_libraries, merits
+from ringmaster_operator.board.scoring import load_libraries, measured
 
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 10.0
 PAUSES = 20
@@ -40,7 +40,7 @@ class Scorer:
             began = loop.time()
             with metrics.score_seconds.time():
                 for namespace in self._board.unscored():
-                    outline = self._board.outline(namespace)
-                    self._board.set_merits(namespace, await asyncio.to_thread(merits, outline))
+                    taken = self._board.snapshot(namespace)
+                    self._board.set_merits(namespace, await asyncio.to_thread(measured, taken))
             pause = max(PAUSE_SECONDS, PAUSES * (loop.time() - began))
             await asyncio.sleep(min(pause, LONGEST_PAUSE_SECONDS))
