@@ -41,7 +41,7 @@ def address(namespace: str) -> str:
 
 
 def git_server(repository: Path) -> list[Body]:
-    """A server of this repository that anybody in reach may push to: for demos, in a namespace of its own kind."""
+    """A server of this repository that anybody in reach may push to: for demos in namespaces of their own."""
     bundle = repository.with_suffix(".bundle")
     run("git", "bundle", "create", "--quiet", bundle, "--all", cwd=repository)
     seed = {"textkit.bundle": base64.b64encode(bundle.read_bytes()).decode()}

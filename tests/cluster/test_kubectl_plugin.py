@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from support.manifests import bead, listed, worker
 
 pytestmark = pytest.mark.cluster
 
+_NOTHING: Mapping[str, str] = {}
 PROGRAMS = Path(sys.executable).parent
 COMPLETE = "from ringmaster_cli.main import complete; complete()"
 
@@ -33,7 +35,7 @@ def project(cluster: Any, namespace: str) -> str:
     return namespace
 
 
-def run(*command: str, code: int = 0, **env: str) -> str:
+def run(*command: str, code: int = 0, env: Mapping[str, str] = _NOTHING) -> str:
     """What a program prints, without any kubeconfig but the one that it is given."""
     given = {"PATH": f"{PROGRAMS}:{os.environ['PATH']}", "HOME": "/nowhere", **env}
     done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=60, check=False)
@@ -43,7 +45,7 @@ def run(*command: str, code: int = 0, **env: str) -> str:
 
 def test_it_is_a_plugin_of_kubectl(cluster: Any, project: str) -> None:
     config = {"KUBECONFIG": str(cluster.kubeconfig)}
-    said = run("kubectl", "ringmaster", "worker", "list", "-n", project, **config)
+    said = run("kubectl", "ringmaster", "worker", "list", "-n", project, env=config)
     assert [line.split()[0] for line in said.splitlines()][:2] == ["NAME", "desk"]
 
 
@@ -59,8 +61,8 @@ def test_flags_mean_what_they_mean_to_kubectl(cluster: Any, project: str, tmp_pa
     config["contexts"].append(mine)
     own = tmp_path / "config"
     own.write_text(json.dumps(config))
-    assert run(*command, "--context", "mine", KUBECONFIG=str(own)) == wanted
-    assert "no usable kubeconfig" in run(*command, "--context=other", code=2, KUBECONFIG=str(own))
+    assert run(*command, "--context", "mine", env={"KUBECONFIG": str(own)}) == wanted
+    assert "no usable kubeconfig" in run(*command, "--context=other", code=2, env={"KUBECONFIG": str(own)})
     assert "no usable kubeconfig" in run(*command, "--kubeconfig=/nowhere/config", code=2)
 
 
@@ -80,7 +82,7 @@ def test_output_in_kubectls_forms(cluster: Any, project: str) -> None:
 
 def test_names_complete(cluster: Any, project: str) -> None:
     def complete(*words: str) -> list[str]:
-        said = run(sys.executable, "-c", COMPLETE, *words, KUBECONFIG=str(cluster.kubeconfig))
+        said = run(sys.executable, "-c", COMPLETE, *words, env={"KUBECONFIG": str(cluster.kubeconfig)})
         *found, directive = said.splitlines()
         assert directive == ":4"  # to the shell: these words, and no files
         return [line.split("\t")[0] for line in found]
@@ -98,4 +100,4 @@ def test_names_complete(cluster: Any, project: str) -> None:
 
 def test_completion_of_a_shell_by_itself() -> None:
     env = {"_RINGMASTER_COMPLETE": "complete_bash", "COMP_WORDS": "ringmaster work", "COMP_CWORD": "1"}
-    assert run("ringmaster", **env).split() == ["worker"]
+    assert run("ringmaster", env=env).split() == ["worker"]

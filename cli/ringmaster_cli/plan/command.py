@@ -47,7 +47,7 @@ def plan(
     from ringmaster_cli.plan.diff import compare
 
     beads = Beads(namespace=namespace, context=context)
-    present = {body["metadata"]["name"]: body for body in beads.all()}
+    present = {body["metadata"]["name"]: body for body in beads.beads()}
     found = (
         _read(proposal)
         if proposal is not None
