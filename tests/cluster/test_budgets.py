@@ -7,9 +7,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from support.manifests import bead, listed
 from support.operators import OperatorProcess
 from support.sessions import Session, make_worker, usage
+
+pytestmark = pytest.mark.cluster
 
 
 def create(cluster: Any, namespace: str, *objects: dict[str, Any]) -> None:

@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from support.manifests import bead, listed
 from support.operators import OperatorProcess
 from support.sessions import Session, make_worker, usage
+
+pytestmark = pytest.mark.cluster
 
 PROJECT = {
     "apiVersion": "v1",

@@ -17,6 +17,8 @@ from support.manifests import bead, listed
 from support.operators import OperatorProcess
 from support.sessions import Session
 
+pytestmark = pytest.mark.cluster
+
 QUESTION = {
     "question": "Which queue?",
     "options": [{"name": "postgres", "consequence": "nothing new to run"}, {"name": "redis"}],

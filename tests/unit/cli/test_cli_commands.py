@@ -40,6 +40,7 @@ def test_the_exit_codes_are_these() -> None:
         "UNREACHABLE": 6,
         "STOP": 7,
         "WORK_FAILED": 8,
+        "FAULTS": 9,
     }
     assert set(MEANINGS) == set(Exit)
 
@@ -66,6 +67,7 @@ def test_step_by_step_as_json(station: Station[Desk]) -> None:
         "order": "continue",
         "reason": "",
         "leaseSeconds": 3.0,
+        "steering": [],
     }
 
     ran = station.run("run-agent", "--json")
