@@ -114,9 +114,9 @@ def test_signals_that_the_entry_point_ignores_are_named() -> None:
     # Whoever runs these tests may have told them to ignore some (nohup, a job in the background).
     fresh = "import signal; [signal.signal(n, signal.SIG_DFL) for n in (1, 2, 15)]; "
     assert "heard" in _in_process(f"{fresh}checks.signals()")
-    ignoring = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    ignoring = f"{fresh}signal.signal(signal.SIGTERM, signal.SIG_IGN); "
     assert "SIGTERM is ignored or blocked" in _in_process(f"{ignoring}checks.signals()")
-    blocking = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]); "
+    blocking = f"{fresh}signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]); "
     assert "SIGINT is ignored or blocked" in _in_process(f"{blocking}checks.signals()")
 
 
