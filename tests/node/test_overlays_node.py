@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -123,7 +124,8 @@ def loaded(own_node_cluster: OwnCluster) -> OwnCluster:
 @pytest.fixture
 def scene(loaded: OwnCluster, tmp_path: Path) -> Iterator[Scene]:
     # A node of this kind makes no volumes, so there is one.
-    history = Path(tempfile.mkdtemp(prefix="ringmaster-history-"))
+    history = Path(tempfile.gettempdir(), f"ringmaster-history-{secrets.token_hex(4)}")  # a volume's name too
+    history.mkdir()
     shutil.chown(history, 65532, 65532)
     volume = {
         "apiVersion": "v1",
