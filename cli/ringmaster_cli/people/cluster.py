@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -33,8 +34,8 @@ class Cluster:
             ) from fault
         settings = client.Configuration()
         try:
-            config.load_kube_config(context=context, client_configuration=settings)
-            _, active = config.list_kube_config_contexts()
+            config.load_kube_config(config_file=_place(), context=context, client_configuration=settings)
+            _, active = config.list_kube_config_contexts(config_file=_place())
             chosen = _namespace_of(context) if context else active
             own = str(chosen.get("context", {}).get("namespace") or "default")
         except (config.ConfigException, OSError) as fault:
@@ -43,7 +44,6 @@ class Cluster:
         self.namespace = namespace or own
         server = client.ApiClient(settings)
         self._api, self._core = client.CustomObjectsApi(server), client.CoreV1Api(server)
-        self._core = client.CoreV1Api(self._api.api_client)
 
     @property
     def client(self) -> Any:
@@ -202,12 +202,17 @@ class Cluster:
         return f"Worker {name} in namespace {self.namespace}"
 
 
+def _place() -> str | None:
+    """KUBECONFIG as it is now: the client takes the one that was set when it was imported."""
+    return os.environ.get("KUBECONFIG") or None
+
+
 def context_names() -> list[str]:
     """The contexts of the kubeconfig; none where there is no usable one."""
     try:
         from kubernetes import config
 
-        contexts, _ = config.list_kube_config_contexts()
+        contexts, _ = config.list_kube_config_contexts(config_file=_place())
     except Exception:
         return []
     return [str(item["name"]) for item in contexts]
@@ -216,7 +221,7 @@ def context_names() -> list[str]:
 def _namespace_of(context: str) -> Body:
     from kubernetes import config
 
-    contexts, _ = config.list_kube_config_contexts()
+    contexts, _ = config.list_kube_config_contexts(config_file=_place())
     return next((item for item in contexts if item["name"] == context), {})
 
 
