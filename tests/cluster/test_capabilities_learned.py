@@ -184,8 +184,10 @@ def test_many_beads_are_told_once_each_at_a_bounded_rate_and_then_nothing_is_wri
 
 
 def tells(entry: dict[str, Any], namespace: str) -> bool:
-    """Whether a request of the audit log writes the condition."""
+    """Whether a request of the audit log wrote the condition; one that met a newer version wrote nothing."""
     target = entry.get("objectRef", {})
+    if entry.get("responseStatus", {}).get("code") != 200:
+        return False
     if target.get("namespace") != namespace or target.get("subresource") != "status":
         return False
     conditions = (entry.get("requestObject") or {}).get("status", {}).get("conditions", [])
