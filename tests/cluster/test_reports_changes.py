@@ -119,22 +119,3 @@ async def test_reports_are_taken_while_the_api_server_is_away_and_applied_later(
         await session.close()
         operator.stop()
         print(operator.tail())
-
-
-async def test_a_bead_deleted_while_no_operator_runs_is_marked_at_the_next_start(
-    cluster: Any, namespace: str, tmp_path: Path
-) -> None:
-    operator = OperatorProcess(cluster.kubeconfig, namespace, tmp_path)
-    query = "select name, deleted_at is not null from bead order by name"
-    try:
-        operator.start()
-        create(cluster, namespace, bead("kept"), bead("gone"))
-        for name in ("kept", "gone"):
-            cluster.kubectl("wait", "-n", namespace, f"bead/{name}", "--for=condition=Ready", "--timeout=20s")
-        operator.stop()
-        assert rows(operator, query) == [("gone", 0), ("kept", 0)]
-        cluster.kubectl("delete", "-n", namespace, "bead/gone")
-        operator.start()
-    finally:
-        operator.stop()
-    assert rows(operator, query) == [("gone", 1), ("kept", 0)]

@@ -39,7 +39,9 @@ class Proxy:
             for task in self.handlers:
                 task.cancel()
             await asyncio.gather(*self.handlers, return_exceptions=True)
+            self.cut()  # also what was accepted and never passed on
             await server.wait_closed()
+            await asyncio.sleep(0.1)  # an aborted transport is closed in a later turn of the loop
 
     def cut(self) -> None:
         """End every connection."""
@@ -47,6 +49,7 @@ class Proxy:
             writer.transport.abort()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections.add(writer)
         task = asyncio.create_task(self._pass_on(reader, writer))
         self.handlers.add(task)
         task.add_done_callback(self.handlers.discard)
@@ -60,7 +63,7 @@ class Proxy:
         except OSError:
             writer.transport.abort()
             return
-        self.connections |= {writer, far_writer}
+        self.connections.add(far_writer)
         try:
             async with asyncio.TaskGroup() as both:
                 both.create_task(_copy(reader, far_writer))
