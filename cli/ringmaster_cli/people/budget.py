@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from ringmaster_cli import output
 from ringmaster_cli.agents.terminal import plain
-from ringmaster_cli.people.beads import Context, Json, Namespace
+from ringmaster_cli.people.beads import Account, Context, Json, Namespace, Url
 
 Body = dict[str, Any]
 HEAD = ("BUDGET", "PER", "LIMIT", "SPENT", "RESERVED", "LEFT", "")
@@ -20,12 +20,8 @@ def register(app: typer.Typer) -> None:
 
 
 def budget(
-    url: Annotated[
-        str | None, typer.Option("--url", envvar="RINGMASTER_URL", help="The operator's API.")
-    ] = None,
-    account: Annotated[
-        str | None, typer.Option("--as-account", help="Ask as this service account of the namespace.")
-    ] = None,
+    url: Url = None,
+    account: Account = None,
     namespace: Namespace = None,
     context: Context = None,
     as_json: Json = False,

@@ -11,16 +11,12 @@ import typer
 from ringmaster_cli import output
 from ringmaster_cli.agents.terminal import plain
 from ringmaster_cli.exits import CliError, Exit, UsageError
+from ringmaster_cli.people.beads import Account, Context, Json, Namespace, Url
 
 if TYPE_CHECKING:
     from ringmaster_cli.people.cluster import Cluster
 
 Body = dict[str, Any]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Namespace = Annotated[
-    str | None, typer.Option("-n", "--namespace", help="Namespace; the context's when unset.")
-]
-Context = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.")]
 Capability = Annotated[str, typer.Argument(help="Name of the capability.")]
 WorkerName = Annotated[str, typer.Argument(metavar="WORKER", help="Name of the Worker.")]
 HEAD = ("CAPABILITY", "WORKER", "CONFIDENCE", "DECLARED", "LEARNED", "OVERRIDE", "SUCCESSES", "FAILURES")
@@ -84,12 +80,8 @@ def history(
     name: Capability,
     worker: Annotated[str | None, typer.Option("--worker", help="Of this Worker alone.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=500, help="Changes at most.")] = 50,
-    url: Annotated[
-        str | None, typer.Option("--url", envvar="RINGMASTER_URL", help="The operator's API.")
-    ] = None,
-    account: Annotated[
-        str | None, typer.Option("--as-account", help="Ask as this service account of the namespace.")
-    ] = None,
+    url: Url = None,
+    account: Account = None,
     namespace: Namespace = None,
     context: Context = None,
     as_json: Json = False,
