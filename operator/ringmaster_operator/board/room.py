@@ -221,7 +221,10 @@ class Room:
     def _find_rings(self, region: set[str], gone: set[str]) -> None:
         before = {node: self._rings.pop(node, None) for node in region | gone}
         self._rings.update(rings(self.graph, region))
-        self._dirty.update(node for node, ring in before.items() if ring != self._rings.get(node))
+        changed = {node for node, ring in before.items() if ring != self._rings.get(node)}
+        self._dirty |= changed
+        for node in changed:
+            self._dirty |= self.graph.dependents(node)  # they name the dependencies that are in a ring
 
     def _review(self, name: str, judge: Judge) -> bool:
         """Judge one bead anew; whether its view changed."""

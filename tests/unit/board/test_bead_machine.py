@@ -88,7 +88,8 @@ class Life(RuleBasedStateMachine):
         moved = reported(item, told, LIMITS, self.now, backoff=BACKOFF, desired=desired)
         after = self.write(item, moved.status).status
         name = item.metadata.name
-        if kind in HARD and reason not in UNCOUNTED and desired is not Desired.CANCEL:
+        hard = kind in HARD or (kind is OutcomeKind.INCOMPLETE and reason is Reason.TOO_LARGE)
+        if hard and reason not in UNCOUNTED and desired is not Desired.CANCEL:
             self.failures[name] += 1
         assert (after.claim is not None) == (moved.next is Next.ITERATE)
         assert (moved.next is Next.DONE) == (after.phase in FINISHED)
