@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from kubecluster import golang, images, keys, machine, namespaces, node_config, parts, programs
+from kubecluster import golang, images, keys, machine, namespaces, node_config, parts, programs, volumes
 from kubecluster.built import PROGRAMS, ControlPlane
 from kubecluster.cgroups import make_groups, remove_groups
 from kubecluster.files import HERE, ClusterError, Refusal, remove, write_private
@@ -60,6 +60,7 @@ class NodeCluster(ControlPlane):
         (folder / "cni").mkdir()
         write_private(folder / "cni" / "10-pods.conflist", json.dumps(node_config.network_config(), indent=2))
         (folder / "machine").symlink_to(Path(sys.executable).resolve())
+        volumes.make(folder)
         return made
 
     @property
@@ -138,7 +139,8 @@ class NodeCluster(ControlPlane):
         if part == "containerd":
             self._load_own_images()
         if part == "kubelet":
-            self._apply(HERE / "addons.yaml")
+            self._apply((HERE / "addons.yaml").read_text(encoding="utf-8"))
+            self._apply(volumes.manifest(self.folder))
 
     def _start_machine(self) -> None:
         make_groups(self.group)
@@ -202,16 +204,16 @@ class NodeCluster(ControlPlane):
             raise ClusterError(f"`ctr {' '.join(arguments)}` failed: {done.stderr.decode().strip()}")
         return done
 
-    def _apply(self, manifest: Path) -> None:
+    def _apply(self, manifest: str) -> None:
         admin = self.folder / ".admin.kubeconfig"
         port = self.ports["apiserver"]
         write_private(admin, keys.kubeconfig(self.folder, name=self.name, port=port, user=keys.ADMIN))
-        apply = ["apply", "--server-side", "--force-conflicts", "--filename", str(manifest)]
+        apply = ["apply", "--server-side", "--force-conflicts", "--filename=-"]
         command = [str(golang.kubectl()), f"--kubeconfig={admin}", *apply]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, input=manifest, capture_output=True, text=True, check=False)
         remove(admin)
         if done.returncode:
-            raise ClusterError(f"`kubectl apply -f {manifest}` failed: {done.stderr.strip()}")
+            raise ClusterError(f"`kubectl apply` of what the node comes with failed: {done.stderr.strip()}")
 
     def _works(self) -> bool:
         # kubelet's own answer comes first: what the API server tells of a node is old where kubelet is down.

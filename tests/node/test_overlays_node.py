@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -123,27 +120,10 @@ def loaded(own_node_cluster: OwnCluster) -> OwnCluster:
 
 @pytest.fixture
 def scene(loaded: OwnCluster, tmp_path: Path) -> Iterator[Scene]:
-    # A node of this kind makes no volumes, so there is one.
-    history = Path(tempfile.gettempdir(), f"ringmaster-history-{secrets.token_hex(4)}")  # a volume's name too
-    history.mkdir()
-    shutil.chown(history, 65532, 65532)
-    volume = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": "history"},
-        "spec": {
-            "capacity": {"storage": "10Gi"},
-            "accessModes": ["ReadWriteOnce"],
-            "hostPath": {"path": str(history)},
-        },
-    }
-    loaded.kubectl("apply", "-f-", stdin=listed([volume]))
     made = Scene(loaded, tmp_path)
     yield made
     made.uninstall("--purge", "--now")
     loaded.kubectl("delete", "namespace", PROJECT, "--timeout=120s")
-    loaded.kubectl("delete", "pv", "history", "--timeout=60s")
-    shutil.rmtree(history)
 
 
 def prod(cluster: OwnCluster, folder: Path) -> Path:
