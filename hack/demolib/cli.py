@@ -17,6 +17,7 @@ from types import FrameType
 from rich.console import Console
 
 from demolib import checks, history, project, summary
+from demolib.in_pods import PodDemo
 from demolib.operator import Operator
 from demolib.shell import HACK, NAME, Cluster, DemoError, end_cluster, say, start_cluster, step
 from demolib.watch import Watch
@@ -42,11 +43,19 @@ def main(arguments: list[str]) -> int:
         "--agent", choices=list(LIMITS), default="scripted", help="the program that does the work"
     )
     parser.add_argument("--model", help="the agent's model")
-    parser.add_argument("--kubeconfig", help="use this cluster; the demo stays in a namespace of its own")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--kubeconfig", help="use this cluster; the demo stays in a namespace of its own")
+    where.add_argument(
+        "--pods",
+        action="store_true",
+        help="work in pods, on a node of its own: needs root, builds images",
+    )
     options = parser.parse_args(arguments)
+    if options.pods and (options.agent != "scripted" or options.model):
+        parser.error("--pods has the scripted agent's image alone: leave --agent and --model out")
     for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell started us with SIGINT ignored
         signal.signal(number, _interrupt)
-    demo = Demo(options)
+    demo = PodDemo(options) if options.pods else Demo(options)
     try:
         good = demo.run()
         if options.keep:

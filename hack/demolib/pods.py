@@ -1,4 +1,4 @@
-"""The demo in pods: a git server inside the cluster, and Workers whose sessions are pods.
+"""What the demo in pods applies: a git server inside the cluster, and Workers whose sessions are pods.
 
 The node may have no way out and no registry: the server runs on the worker's image, the repository comes as a
 bundle in a ConfigMap.

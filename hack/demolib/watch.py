@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.live import Live
@@ -14,7 +14,6 @@ from rich.table import Table
 from rich.text import Text
 
 from demolib.feed import Feed
-from demolib.operator import Operator
 from demolib.shell import Cluster, DemoError
 
 Body = dict[str, Any]
@@ -39,11 +38,18 @@ class Seen:
     told: str = ""
 
 
+class Checked(Protocol):
+    """An operator."""
+
+    def check(self) -> None:
+        """Raises DemoError when it has ended by itself."""
+
+
 class Watch:
     """One look after another at the beads."""
 
     def __init__(
-        self, *, cluster: Cluster, operator: Operator, console: Console, yes: bool, limit: float
+        self, *, cluster: Cluster, operator: Checked, console: Console, yes: bool, limit: float
     ) -> None:
         self.seen: dict[str, Seen] = {}
         self.answers: dict[str, str] = {}

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +25,8 @@ from kubecluster.built import PROGRAMS, ControlPlane
 from kubecluster.cgroups import make_groups, remove_groups
 from kubecluster.files import HERE, ClusterError, Refusal, remove, write_private
 
+STARTED = "kubelet.started"
+"""A file with the time of kubelet's last start."""
 NODE_URL = f"/api/v1/nodes/{keys.NODE_NAME}"
 DNS_URL = "/apis/apps/v1/namespaces/kube-system/deployments/coredns"
 
@@ -139,6 +142,7 @@ class NodeCluster(ControlPlane):
         if part == "containerd":
             self._load_own_images()
         if part == "kubelet":
+            (self.folder / STARTED).touch()
             self._apply((HERE / "addons.yaml").read_text(encoding="utf-8"))
             self._apply(volumes.manifest(self.folder))
 
@@ -216,11 +220,11 @@ class NodeCluster(ControlPlane):
             raise ClusterError(f"`kubectl apply` of what the node comes with failed: {done.stderr.strip()}")
 
     def _works(self) -> bool:
-        # kubelet's own answer comes first: what the API server tells of a node is old where kubelet is down.
+        # What the API server tells of a node is old where kubelet is down, or has just come back.
         return (
             super()._works()
             and self.answers(f"{NODE_URL}/proxy/healthz")
-            and _has(self.fetch(NODE_URL), "Ready")
+            and _has(self.fetch(NODE_URL), "Ready", since=(self.folder / STARTED).stat().st_mtime)
             and _has(self.fetch(DNS_URL), "Available")
         )
 
@@ -245,6 +249,12 @@ def check_host() -> None:
     node_config.plugins()
 
 
-def _has(answer: bytes | None, condition: str) -> bool:
+def _has(answer: bytes | None, condition: str, *, since: float = 0.0) -> bool:
+    """Whether a condition holds, told at that time (seconds since 1970) or later."""
     conditions = json.loads(answer or b"{}").get("status", {}).get("conditions", [])
-    return any(one["type"] == condition and one["status"] == "True" for one in conditions)
+    told = [one for one in conditions if one["type"] == condition and one["status"] == "True"]
+    return any(not since or _seconds(one["lastHeartbeatTime"]) >= int(since) for one in told)
+
+
+def _seconds(time_of_day: str) -> float:
+    return datetime.fromisoformat(time_of_day.replace("Z", "+00:00")).timestamp()
