@@ -41,7 +41,7 @@ class PodOperator:
     @property
     def database(self) -> Path:
         """The history, in its volume: a folder of this machine. Raises DemoError."""
-        volumes: list[dict[str, Any]] = json.loads(self._cluster.run("get", "pv", "-o", "json"))["items"]
+        volumes: list[dict[str, Any]] = json.loads(self._cluster.run_anywhere("get", "pv", "-o", "json"))["items"]
         for volume in volumes:
             if volume["spec"].get("claimRef", {}).get("namespace") == SYSTEM:
                 return Path(volume["spec"]["hostPath"]["path"]) / "ringmaster.db"
@@ -95,9 +95,9 @@ class PodDemo:
         return Cluster(kubeconfig=path, namespace=NAMESPACE, kubectl=kubectl, ours=True)
 
     def _install(self, cluster: Cluster) -> None:
-        cluster.run("apply", "-k", str(HACK.parent / "kustomize" / "overlays" / "dev"))
+        cluster.run_anywhere("apply", "-k", str(HACK.parent / "kustomize" / "overlays" / "dev"))
         ready = ("--for=condition=Available", "--timeout=180s", "deployment/ringmaster-operator")
-        cluster.run("wait", *ready, f"--namespace={SYSTEM}")
+        cluster.run_anywhere("wait", *ready, f"--namespace={SYSTEM}")
 
     def _apply(self, cluster: Cluster, repository: Path) -> None:
         cluster.apply(pods.git_server(repository))

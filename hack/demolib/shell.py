@@ -66,8 +66,12 @@ class Cluster:
 
     def run(self, *arguments: str, stdin: str | None = None) -> str:
         """kubectl in the namespace; what it prints."""
+        return self.run_anywhere("-n", self.namespace, *arguments, stdin=stdin)
+
+    def run_anywhere(self, *arguments: str, stdin: str | None = None) -> str:
+        """kubectl in the namespaces that the objects or the arguments name; what it prints."""
         env = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
-        return run(self.kubectl, "-n", self.namespace, *arguments, stdin=stdin, env=env)
+        return run(self.kubectl, *arguments, stdin=stdin, env=env)
 
     def apply(self, objects: Sequence[Mapping[str, Any]]) -> None:
         """kubectl apply."""
