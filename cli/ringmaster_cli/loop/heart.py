@@ -193,8 +193,6 @@ class Heart:
             self.decision = str(asked.get("decision", ""))
             self._context.say(f"asked: {self._question.question} (ringmaster decide {self.decision})")
         request = {**claim, "progress": self.progress, "steered": self.steered}
-        if self._allowance:
-            request["allowance"] = self._allowance
         return self._api.heartbeat(self._held.claim_id, request, patience=0)
 
     def _bound(self) -> None:

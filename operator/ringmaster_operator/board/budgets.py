@@ -204,11 +204,6 @@ def reserved_words(purse: Purse, spent: Amount, reserved: Amount) -> str:
     )
 
 
-def unheard_words(purse: Purse) -> str:
-    """The sentence for the time after a restart."""
-    return f"{purse.name}: waits to hear what the running sessions have used"
-
-
 def warning_words(purse: Purse) -> str:
     """The warning; always the same for one purse, so that it is told once."""
     span = "this month" if purse.period is Period.MONTH else "today"

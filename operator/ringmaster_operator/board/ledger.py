@@ -11,7 +11,7 @@ Pure and in memory: it is filled from the history at start, and every report is 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ringmaster_operator.board.budgets import (
@@ -21,7 +21,6 @@ from ringmaster_operator.board.budgets import (
     Purse,
     reserved_words,
     spent_words,
-    unheard_words,
 )
 
 REMEMBERED = timedelta(days=32)
@@ -40,8 +39,6 @@ class Reservation:
     estimate: Amount
     used: Amount = NOTHING
     """Of the iteration so far, as its session last told."""
-    unheard: bool = False
-    """It runs since before a restart, and what it was allowed then is not known yet."""
 
     @property
     def held(self) -> Amount:
@@ -110,14 +107,9 @@ class Ledger:
     def _runs(self, purse: Purse, *, but: str) -> bool:
         return any(key != but and purse.pays(item.payer) for key, item in self._reserved.items())
 
-    def _unheard(self, purse: Purse, *, but: str) -> bool:
-        return any(
-            item.unheard and key != but and purse.pays(item.payer) for key, item in self._reserved.items()
-        )
-
-    def recover(self, claim_id: str, who: Payer, estimate: Amount) -> None:
-        """A claim that runs since before a restart."""
-        self._reserved[claim_id] = Reservation(who, estimate, estimate, unheard=True)
+    def recover(self, claim_id: str, who: Payer, granted: Amount, estimate: Amount) -> None:
+        """A claim that runs since before a restart, with the part that it was given then."""
+        self._reserved[claim_id] = Reservation(who, granted, estimate)
 
     def of(self, claim_id: str) -> Reservation | None:
         return self._reserved.get(claim_id)
@@ -139,8 +131,6 @@ class Ledger:
             spent = self.spent(purse, now) + gone
             if purse.reached(spent):
                 return spent_words(purse, spent)
-            if purse.stops_sessions and self._unheard(purse, but=claim_id):
-                return unheard_words(purse)
             reserved = self.reserved(purse, but=claim_id)
             left = purse.left(spent + reserved)
             short = estimate.usd > left.usd or estimate.tokens > left.tokens
@@ -170,28 +160,21 @@ class Ledger:
         self._reserved[claim_id] = Reservation(who, part + gone, estimate)
         return part
 
-    def use(
-        self, claim_id: str, purses: Iterable[Purse], used: Amount, now: datetime, *, holds: Amount = NOTHING
-    ) -> str:
+    def use(self, claim_id: str, purses: Iterable[Purse], used: Amount, now: datetime) -> str:
         """A session tells what its iteration has used. Its part grows where there is something left.
 
-        `holds` is what it knows as its part: after a restart nobody else knows. Returns why it must stop at
-        its next turn, where a budget says so.
+        Returns why it must stop at its next turn, where a budget says so.
         """
         item = self._reserved.get(claim_id)
         if item is None:
             return ""
-        if item.unheard:
-            item = Reservation(item.payer, holds, item.estimate, used)
-            self._reserved[claim_id] = item
         used = item.used.most(used)
         step = Amount(item.estimate.usd * STEP, int(item.estimate.tokens * STEP))
         part = item.granted.most(used + step)
         strict = [purse for purse in purses if purse.stops_sessions]
         for purse in strict:
             left = purse.left(self.spent(purse, now) + self.reserved(purse, but=claim_id))
-            waits = self._unheard(purse, but=claim_id)
-            part = item.granted if waits else part.least(left.most(item.granted))
+            part = part.least(left.most(item.granted))
         self._reserved[claim_id] = Reservation(item.payer, part, item.estimate, used)
         return next((why for purse in strict if (why := self._ends(purse, used, part, now))), "")
 
@@ -204,6 +187,12 @@ class Ledger:
         if money or (purse.tokens is not None and 0 < used.tokens >= part.tokens):
             return reserved_words(purse, spent, self.reserved(purse))
         return ""
+
+    def cut(self, claim_id: str, granted: Amount) -> None:
+        """The part is no more than that: what was added to it could not be given."""
+        item = self._reserved.get(claim_id)
+        if item is not None:
+            self._reserved[claim_id] = replace(item, granted=granted)
 
     def settle(self, claim_id: str, who: Payer, amount: Amount, at: datetime, *, goes_on: bool) -> None:
         """An iteration was reported: what it used is posted; with goes_on the next one's part stays."""

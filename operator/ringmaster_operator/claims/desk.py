@@ -250,6 +250,7 @@ class Desk:
                 model=model_of(bead) or (agent.model if agent else None) or "",
                 attempt=bead.status.attempts,
                 iteration=bead.status.iteration,
+                granted=self._funds.granted(claim.id),
                 now=claim.since,
             )
         except HistoryUnavailable as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
 
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.budgets import (
@@ -20,28 +19,23 @@ from ringmaster_operator.board.budgets import (
     purses,
     purses_of,
     spent_words,
-    warning_words,
 )
 from ringmaster_operator.board.ladder import model_of
 from ringmaster_operator.board.ledger import Estimates, Ledger
 from ringmaster_operator.claims.budget_view import overview
+from ringmaster_operator.claims.budget_warnings import Warnings
 from ringmaster_operator.claims.leases import Lease
 from ringmaster_operator.clock import Clock
-from ringmaster_operator.events import Events, Note
-from ringmaster_operator.history import Account, History, heard_source
-from ringmaster_operator.resources.base import Metadata
+from ringmaster_operator.events import Events
+from ringmaster_operator.history import Account, History, HistoryUnavailable, heard_source
 from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.resources.budget_api import BudgetState
 from ringmaster_operator.resources.costs import bill, without_dollars
-from ringmaster_operator.resources.project import CONFIG_MAP
 from ringmaster_operator.resources.protocol import Allowance, Progress, ReportRequest
 from ringmaster_operator.resources.worker import Spent, Worker
 from ringmaster_operator.store import Store
 
 log = logging.getLogger(__name__)
-
-WARNED = "BudgetNearlySpent"
-SPENT = "BudgetSpent"
 
 
 class Funds:
@@ -60,11 +54,10 @@ class Funds:
         self._store = store
         self._board = board
         self._history = history
-        self._events = events
+        self._warnings = Warnings(events)
         self._clock = clock
         self._ledger = Ledger()
         self._estimates = Estimates(estimate)
-        self._told: dict[tuple[Purse, str], datetime] = {}
 
     async def load(self) -> None:
         """At start: what was spent this month. Raises HistoryError."""
@@ -105,37 +98,57 @@ class Funds:
         """The claim is over, or was never made."""
         self._ledger.free(claim_id)
 
-    def recover(self, lease: Lease) -> None:
-        """A claim that runs since before this operator did."""
+    def recover(self, lease: Lease, granted: tuple[float, int] | None) -> None:
+        """A claim that runs since before this operator did, with the part that the history has for it."""
         bead, worker = self._store.bead(lease.key), self._worker(lease)
         if bead is not None and worker is not None and self._ledger.of(lease.claim_id) is None:
-            who = payer(worker.metadata.name, bead)
-            self._ledger.recover(lease.claim_id, who, self._estimate(worker, bead))
+            estimate = self._estimate(worker, bead)
+            part = estimate if granted is None else Amount(*granted)
+            self._ledger.recover(lease.claim_id, payer(worker.metadata.name, bead), part, estimate)
+
+    def granted(self, claim_id: str, *, after: ReportRequest | None = None) -> tuple[float, int] | None:
+        """What the history keeps of a claim's part: (dollars, tokens), None where no budget stops sessions.
+
+        Once may_go_on has allowed an iteration after a report: that iteration's part.
+        """
+        item = self._ledger.of(claim_id)
+        if item is None or not self._strict(item.payer):
+            return None
+        gone = _amount(after) if after is not None else NOTHING
+        part = (item.granted - gone).most(NOTHING)
+        return part.usd, part.tokens
 
     def allowance(self, claim_id: str) -> Allowance | None:
         """What the claim's iteration may use without asking; None where no budget stops sessions."""
         item = self._ledger.of(claim_id)
         if item is None:
             return None
-        worker = self._store.worker((item.payer.namespace, item.payer.worker))
-        strict = [purse for purse in self._purses(worker, item.payer) if purse.stops_sessions]
+        strict = self._strict(item.payer)
         if not strict:
             return None
-        granted = NOTHING if item.unheard else item.granted
         return Allowance(
-            usd=granted.usd if any(purse.usd is not None for purse in strict) else None,
-            tokens=granted.tokens if any(purse.tokens is not None for purse in strict) else None,
+            usd=item.granted.usd if any(purse.usd is not None for purse in strict) else None,
+            tokens=item.granted.tokens if any(purse.tokens is not None for purse in strict) else None,
         )
 
-    def heard(self, lease: Lease, holds: Allowance | None) -> str:
-        """Take in a heartbeat's figures; why the session must stop at its next turn, else nothing."""
+    async def heard(self, lease: Lease) -> str:
+        """Take in a heartbeat's figures; why the session must stop at its next turn, else nothing.
+
+        A greater part is kept in the history before the session hears of it: after a restart it still counts.
+        """
         item = self._ledger.of(lease.claim_id)
         if item is None:
             return ""
-        used = self._used(lease, lease.progress)
-        known = Amount(holds.usd or 0.0, holds.tokens or 0) if holds is not None else NOTHING
-        limits = self._purses(self._worker(lease), item.payer)
-        return self._ledger.use(lease.claim_id, limits, used, self._clock.now(), holds=known)
+        used, limits = self._used(lease, lease.progress), self._purses(self._worker(lease), item.payer)
+        stop = self._ledger.use(lease.claim_id, limits, used, self._clock.now())
+        granted = self.granted(lease.claim_id)
+        if granted is not None and granted != (item.granted.usd, item.granted.tokens):
+            try:
+                await self._history.grant(claim_id=lease.claim_id, usd=granted[0], tokens=granted[1])
+            except HistoryUnavailable as error:
+                log.warning("%s/%s gets no greater part of its budgets now: %s", *lease.key, error)
+                self._ledger.cut(lease.claim_id, item.granted)
+        return stop
 
     def priced(self, worker: tuple[str, str], request: ReportRequest) -> ReportRequest:
         """The report as it counts: under a flat rate tokens without dollars. worker: (namespace, name)."""
@@ -163,11 +176,19 @@ class Funds:
         bead, worker = self._store.bead(lease.key), self._worker(lease)
         if bead is not None and worker is not None:
             self._estimates.learn(_kind(worker, bead), amount)
-            self._warn(worker, who, now)
+            for purse in self._purses(worker, who):
+                self._warnings.tell(purse, self._ledger.spent(purse, now), worker, now)
 
     async def lost(self, lease: Lease) -> None:
-        """A session fell silent: what it last told of its iteration is booked. Raises HistoryUnavailable."""
+        """A session fell silent: what it last told of its iteration is booked. Raises HistoryUnavailable.
+
+        Where a budget stops sessions, all that it was allowed is booked: it may have used that unheard. A
+        report that comes late puts it right.
+        """
         used, who, now = self._used(lease, lease.progress), self._payer(lease), self._clock.now()
+        item = self._ledger.of(lease.claim_id)
+        if item is not None and self._strict(who):
+            used = item.held
         if used == NOTHING:
             return
         fresh = await self._history.book(
@@ -227,6 +248,11 @@ class Funds:
         who = payer(worker.metadata.name, bead)
         return who, self._purses(worker, who)
 
+    def _strict(self, who: Payer) -> list[Purse]:
+        """The budgets that stop its sessions."""
+        worker = self._store.worker((who.namespace, who.worker))
+        return [purse for purse in self._purses(worker, who) if purse.stops_sessions]
+
     def _purses(self, worker: Worker | None, who: Payer) -> tuple[Purse, ...]:
         return purses(worker, self._board.project(who.namespace), who) if worker is not None else ()
 
@@ -243,28 +269,6 @@ class Funds:
         worker = self._worker(lease)
         flat = worker is not None and worker.spec.budget.flat_rate
         return Amount(0.0 if flat else progress.usd or 0.0, progress.tokens)
-
-    def _warn(self, worker: Worker, who: Payer, now: datetime) -> None:
-        """One Event for each limit that comes near, and one when it is reached, each period."""
-        for purse in self._purses(worker, who):
-            spent = self._ledger.spent(purse, now)
-            if purse.reached(spent):
-                self._tell(purse, worker, SPENT, spent_words(purse, spent), now)
-            elif purse.warns(spent):
-                self._tell(purse, worker, WARNED, warning_words(purse), now)
-
-    def _tell(self, purse: Purse, worker: Worker, reason: str, message: str, now: datetime) -> None:
-        start = purse.start(now)
-        if self._told.get((purse, reason)) == start:
-            return
-        self._told[purse, reason] = start
-        note = Note(reason, message, warning=True)
-        if purse.where == "spec.budget":
-            self._events.tell("Worker", worker.metadata, note)
-        else:
-            meta = Metadata(name=CONFIG_MAP, namespace=purse.namespace)
-            self._events.tell("ConfigMap", meta, note)
-        log.warning("%s: %s", purse.namespace, message)
 
 
 def _kind(worker: Worker, bead: Bead) -> tuple[str, ...]:

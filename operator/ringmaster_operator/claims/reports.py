@@ -163,6 +163,7 @@ class Reports:
                 request=request,
                 answer=answer,
                 counted=counted,
+                granted=self._funds.granted(lease.claim_id, after=request),
                 account=self._funds.account(lease),
                 verdicts=verdicts,
                 rules=self._board.rules(lease.key[0]),

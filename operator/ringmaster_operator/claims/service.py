@@ -117,7 +117,7 @@ class ClaimService:
         if request.iteration == lease.iteration:
             lease.progress = request.progress
         await self._told(lease, request.steered)
-        spent = self._funds.heard(lease, request.allowance)
+        spent = await self._funds.heard(lease)
         order, reason = self._order(lease)
         bead = self._bead(lease)
         if spent and order in (Order.CONTINUE, Order.FINISH):
@@ -198,14 +198,16 @@ class ClaimService:
         """At start, with the store filled: finish what a crash left between database and API server."""
         await self._reports.recover()
         held: set[str] = set()
+        attempts = await self._history.open_attempts()
+        granted = {attempt.claim_id: attempt.granted for attempt in attempts}
         for bead in self._store.beads():
             lease = self._leases.hold(bead, self._clock.monotonic())
             if lease is not None:
                 held.add(lease.claim_id)
-                self._funds.recover(lease)
+                self._funds.recover(lease, granted.get(lease.claim_id))
                 if await self._history.find_claim(claim_id=lease.claim_id) is None:
                     await self._desk.record(bead, self._store.worker((lease.key[0], lease.worker)))
-        for attempt in await self._history.open_attempts():
+        for attempt in attempts:
             if attempt.claim_id not in held:
                 await self._returns.end_attempt(attempt.bead_uid, attempt.fence, "the operator was restarted")
 

@@ -124,12 +124,14 @@ class History:
     commit_report = _writes(reports.commit_report)
     refuse_report = _writes(reports.refuse_report)
     book = _writes(spending.book)
+    grant = _writes(spending.grant)
     mark_applied = _writes(reports.mark_applied)
     save_work = _writes(saved.save_work)
     save_session = _writes(recorder.save_session)
     forget_sessions = _writes(recorder.forget_sessions)
     reset_capability = _writes(capabilities.reset_capability)
     note_override = _writes(capabilities.note_override)
+
 
     find_report = _reads(queries.find_report)
     unapplied_reports = _reads(queries.unapplied_reports)

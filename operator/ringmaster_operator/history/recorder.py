@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from ringmaster_operator.history.spending import give
 from ringmaster_operator.history.tables import AttemptRow, BeadRow, EventRow, SessionRow
 from ringmaster_operator.resources.bead import Bead
 
@@ -104,6 +105,7 @@ def start_attempt(
     model: str | None,
     attempt: int,
     iteration: int,
+    granted: tuple[float, int] | None = None,
     now: datetime,
 ) -> None:
     """Record a granted claim. Again for the same fence: what is known of it is filled in, never undone."""
@@ -123,6 +125,7 @@ def start_attempt(
             iteration=iteration,
             started_at=now,
         )
+        give(row, granted)
         db.add(row)
         return
     row.claim_id, row.worker, row.session = claim_id, worker, session

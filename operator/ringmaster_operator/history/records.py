@@ -53,6 +53,15 @@ class StoredAttempt:
     reason: str | None
     summary: str
     counted: bool
+    granted_usd: float | None = None
+    granted_tokens: int | None = None
+
+    @property
+    def granted(self) -> tuple[float, int] | None:
+        """What the iteration that runs may use: (dollars, tokens)."""
+        if self.granted_usd is None or self.granted_tokens is None:
+            return None
+        return self.granted_usd, self.granted_tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

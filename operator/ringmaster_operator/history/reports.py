@@ -17,7 +17,7 @@ from ringmaster_operator.history.errors import ReportConflict
 from ringmaster_operator.history.recorder import attempt_of
 from ringmaster_operator.history.records import Committed
 from ringmaster_operator.history.saved import drop_work, save_work
-from ringmaster_operator.history.spending import Account, book, booked_of
+from ringmaster_operator.history.spending import Account, book, booked_of, give
 from ringmaster_operator.history.tables import AttemptRow, IterationRow, ReportRow
 from ringmaster_operator.history.usage import keep_usage
 from ringmaster_operator.resources.bead import Outcome
@@ -38,6 +38,7 @@ def commit_report(
     request: ReportRequest,
     answer: ReportAnswer,
     counted: bool = True,
+    granted: tuple[float, int] | None = None,
     verdicts: Sequence[Verdict] = (),
     rules: ConfidenceRules | None = None,
     account: Account | None = None,
@@ -45,7 +46,8 @@ def commit_report(
 ) -> Committed:
     """Keep report, iteration, usage and, unless it iterates, the attempt's end. Gives the first answer.
 
-    verdicts are what it says of capabilities, by the rules of its project.
+    granted is what the next iteration may use, (dollars, tokens); verdicts are what the report says of
+    capabilities, by the rules of its project.
 
     Raises ReportConflict when another claim has used the report id.
     """
@@ -96,6 +98,7 @@ def commit_report(
     attempt.branch, attempt.commit = request.branch or attempt.branch, request.commit or attempt.commit
     if answer.next is Next.ITERATE:
         attempt.iteration = answer.iteration
+        give(attempt, granted)
     elif attempt.ended_at is None:
         _end(attempt, request.outcome, counted=counted, now=now)
     if request.pushed or answer.next is Next.DONE:
@@ -177,7 +180,8 @@ def refuse_report(
 ) -> tuple[float, int]:
     """Keep a report that was not accepted, and why; once per report id and claim.
 
-    What it used is spent all the same: returns the dollars and tokens that were not booked before.
+    What it used is spent all the same: returns the dollars and tokens that were not booked before, less than
+    nothing where more was booked for the lost session than it had used.
     """
     key = f"{request.report_id}/refused/{claim_id}"  # a report id has no slash
     if db.exec(select(ReportRow.id).where(ReportRow.report_id == key)).first() is not None:
@@ -201,7 +205,7 @@ def refuse_report(
     if not bead_uid or heard is None:
         return 0.0, 0
     total = bill(request.usage)
-    usd, tokens = max(0.0, total.usd - heard[0]), max(0, total.tokens - heard[1])
+    usd, tokens = total.usd - heard[0], total.tokens - heard[1]
     book(
         db,
         source=key,

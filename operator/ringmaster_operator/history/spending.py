@@ -77,6 +77,17 @@ def book(
     return True
 
 
+def grant(db: Session, *, claim_id: str, usd: float, tokens: int) -> None:
+    """Keep what the running iteration of a claim may use."""
+    row = db.exec(select(AttemptRow).where(AttemptRow.claim_id == claim_id)).first()
+    if row is not None:
+        give(row, (usd, tokens))
+
+
+def give(row: AttemptRow, granted: tuple[float, int] | None) -> None:
+    row.granted_usd, row.granted_tokens = granted or (None, None)
+
+
 def heard_source(claim_id: str, iteration: int) -> str:
     """The source of what a session that was lost had told of its iteration."""
     return f"heard/{claim_id}/{iteration}"

@@ -101,6 +101,9 @@ class AttemptRow(Table, table=True):
     summary: str = Field(default="", sa_type=Words)
     counted: bool = True
     """Whether it counts against maxAttempts; losses to infrastructure don't."""
+    granted_usd: float | None = None
+    granted_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    """What the iteration that runs may use, where a budget stops sessions; for the time after a restart."""
     branch: str | None = Field(default=None, sa_type=Words)
     commit: str | None = Field(default=None, sa_type=Words)
 

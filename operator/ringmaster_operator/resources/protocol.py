@@ -154,8 +154,6 @@ class HeartbeatRequest(Model):
     iteration: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     progress: Progress = Field(default_factory=Progress)
     steered: Steered = Field(default_factory=list)
-    allowance: Allowance | None = None
-    """What the session knows as its allowance."""
 
 
 class Order(StrEnum):

@@ -45,7 +45,9 @@ class World:
     booked: list[tuple[Payer, Amount]] = field(default_factory=list)
     """What the history has."""
     heard: dict[str, Amount] = field(default_factory=dict)
-    """What was booked for lost sessions by their last words."""
+    """What was booked for lost sessions."""
+    granted: dict[str, Amount] = field(default_factory=dict)
+    """What the history has of the parts of running claims."""
     runs: dict[str, Run] = field(default_factory=dict)
     spent: Amount = NOTHING
     last: dict[str, Amount] = field(default_factory=dict)
@@ -78,6 +80,7 @@ class World:
         self.claims += 1
         run = Run(f"c{self.claims}", worker, turns=self.rng.randint(1, 8))
         run.allowance = self.ledger.reserve(run.claim_id, self.payer(worker), [self.purse], estimate, NOON)
+        self.granted[run.claim_id] = run.allowance
         self.runs[worker] = run
 
     def turn(self, run: Run) -> None:
@@ -91,13 +94,19 @@ class World:
         beyond = run.used.usd > run.allowance.usd or run.used.tokens > run.allowance.tokens
         stop = ""
         if beyond or self.rng.random() < 0.5:
-            stop = self.ledger.use(run.claim_id, [self.purse], run.used, NOON, holds=run.allowance)
-            item = self.ledger.of(run.claim_id)
-            assert item is not None
-            run.allowance = item.granted
+            stop = self.use(run)
+            run.allowance = self.granted[run.claim_id]
         if stop or run.turns == 0:
             self.report(run, goes_on=not stop and self.rng.random() < 0.5)
         return None
+
+    def use(self, run: Run) -> str:
+        """A heartbeat: a greater part is kept before the session hears of it."""
+        stop = self.ledger.use(run.claim_id, [self.purse], run.used, NOON)
+        item = self.ledger.of(run.claim_id)
+        assert item is not None
+        self.granted[run.claim_id] = item.granted
+        return stop
 
     def report(self, run: Run, *, goes_on: bool) -> None:
         who, estimate = self.payer(run.worker), self.estimates.of(KIND)
@@ -111,19 +120,21 @@ class World:
             )  # fmt: skip
         for other in list(self.runs.values()):  # while the report is being committed, others ask
             if other is not run and not other.lost and self.rng.random() < 0.2:
-                self.ledger.use(other.claim_id, [self.purse], other.used, NOON, holds=other.allowance)
+                self.use(other)  # the answer is lost on the way
         self.booked.append((who, run.used))
         self.ledger.settle(run.claim_id, who, run.used, NOON, goes_on=goes_on)
         self.estimates.learn(KIND, run.used)
         if goes_on:
             run.used, run.allowance, run.turns = NOTHING, allowance, self.rng.randint(1, 8)
+            self.granted[run.claim_id] = allowance
         else:
             del self.runs[run.worker]
 
     def lose(self, run: Run) -> None:
-        """The lease ran out: what was last heard is booked, its part is free for others."""
+        """The lease ran out: all that it may have used is booked; with StopClaims what was last heard."""
         item = self.ledger.of(run.claim_id)
-        heard = item.used if item is not None else NOTHING
+        assert item is not None
+        heard = item.held if self.strict else item.used
         self.heard[run.claim_id] = heard
         self.booked.append((self.payer(run.worker), heard))
         self.ledger.settle(run.claim_id, self.payer(run.worker), heard, NOON, goes_on=False)
@@ -143,7 +154,8 @@ class World:
             self.estimates.learn(KIND, amount)
         for run in self.runs.values():
             if not run.lost:
-                self.ledger.recover(run.claim_id, self.payer(run.worker), self.estimates.of(KIND))
+                granted, estimate = self.granted[run.claim_id], self.estimates.of(KIND)
+                self.ledger.recover(run.claim_id, self.payer(run.worker), granted, estimate)
 
     def note(self, worker: str, unit: Amount) -> None:
         self.last[worker] = self.last.get(worker, NOTHING).most(unit)
@@ -198,19 +210,20 @@ def test_many_start_together_only_while_all_of_them_fit() -> None:
     assert ledger.spent(purse, NOON + timedelta(days=1)) == NOTHING
 
 
-def test_after_a_restart_nothing_is_given_out_before_the_running_sessions_were_heard() -> None:
-    """One of them may hold more than an estimate, and only it knows."""
+def test_a_running_session_keeps_its_part_over_a_restart() -> None:
     ledger, purse = Ledger(), Purse(NS, "all", "here", Period.DAY, usd=3.0, stops_sessions=True)
-    ledger.recover("a", Payer(NS, "w-a"), Amount(1.0))
-    ledger.recover("b", Payer(NS, "w-b"), Amount(1.0))
-    assert "waits to hear" in ledger.refusal([purse], Amount(0.5), NOON)
-    ledger.use("b", [purse], Amount(0.4), NOON, holds=Amount(0.5))
-    item = ledger.of("b")
-    assert item is not None
-    assert item.granted.usd == 0.5, "no more than it held, while another is not heard"
-    ledger.use("a", [purse], Amount(0.1), NOON, holds=Amount(2.0))
-    assert ledger.refusal([purse], Amount(0.5), NOON) == ""
-    assert "set aside" in ledger.refusal([purse], Amount(0.6), NOON)
-    soft = Purse(NS, "all", "here", Period.DAY, usd=3.0)
-    ledger.recover("c", Payer(NS, "w-c"), Amount(0.1))
-    assert "waits" not in ledger.refusal([soft], Amount(0.1), NOON)
+    ledger.recover("a", Payer(NS, "w-a"), Amount(2.0), Amount(1.0))
+    assert "set aside" in ledger.refusal([purse], Amount(1.5), NOON)
+    assert ledger.refusal([purse], Amount(1.0), NOON) == ""
+
+
+def test_a_part_that_could_not_be_kept_is_not_given() -> None:
+    ledger, purse = Ledger(), Purse(NS, "all", "here", Period.DAY, usd=3.0, stops_sessions=True)
+    granted = ledger.reserve("a", Payer(NS, "w-a"), [purse], Amount(1.0), NOON)
+    ledger.use("a", [purse], Amount(0.9), NOON)
+    grown = ledger.of("a")
+    assert grown is not None
+    assert grown.granted.usd > 1.0
+    ledger.cut("a", granted)
+    assert "set aside" in ledger.refusal([purse], Amount(2.1), NOON)
+    assert ledger.refusal([purse], Amount(2.0), NOON) == ""
