@@ -41,7 +41,9 @@ class PodOperator:
     @property
     def database(self) -> Path:
         """The history, in its volume: a folder of this machine. Raises DemoError."""
-        volumes: list[dict[str, Any]] = json.loads(self._cluster.run_anywhere("get", "pv", "-o", "json"))["items"]
+        volumes: list[dict[str, Any]] = json.loads(self._cluster.run_anywhere("get", "pv", "-o", "json"))[
+            "items"
+        ]
         for volume in volumes:
             if volume["spec"].get("claimRef", {}).get("namespace") == SYSTEM:
                 return Path(volume["spec"]["hostPath"]["path"]) / "ringmaster.db"

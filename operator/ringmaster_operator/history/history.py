@@ -132,7 +132,6 @@ class History:
     reset_capability = _writes(capabilities.reset_capability)
     note_override = _writes(capabilities.note_override)
 
-
     find_report = _reads(queries.find_report)
     unapplied_reports = _reads(queries.unapplied_reports)
     find_claim = _reads(queries.find_claim)
