@@ -19,7 +19,9 @@ from rich.console import Console
 from demolib import checks, history, project, summary
 from demolib.in_pods import PodDemo
 from demolib.operator import Operator
-from demolib.shell import HACK, NAME, Cluster, DemoError, end_cluster, say, start_cluster, step
+from demolib.shell import (
+    HACK, LINE, NAME, Cluster, DemoError, end_cluster, say, start_cluster, step, wait_until_seen,
+)  # fmt: skip
 from demolib.watch import Watch
 
 DESCRIPTION = """\
@@ -28,8 +30,6 @@ package with failing tests, and lets two tmux Workers do the work. Without --age
 its thinking is written down, all else is real. Exits 0 when everything came out as promised."""
 LIMITS = {"scripted": 420.0, "claude-code": 3600.0, "codex": 3600.0}
 STOP_SECONDS = 60.0
-LINE = 120
-"""Letters in a line of the tables where there is no terminal to ask."""
 
 
 def main(arguments: list[str]) -> int:
@@ -124,12 +124,7 @@ class Demo:
         options = self._options
         beads = project.backlog(repository)
         cluster.apply(beads)
-        end = time.monotonic() + 30
-        # Workers come when all beads have a phase: then the very first claim sees the whole backlog.
-        while not all(bead.get("status", {}).get("phase") for bead in cluster.get("beads")):
-            if time.monotonic() > end:
-                raise DemoError("the operator does not look at the beads")
-            time.sleep(0.2)
+        wait_until_seen(cluster, seconds=30)
         workers = project.workers(agent=options.agent, folder=self._folder, model=options.model)
         secret = project.secret(options.agent)
         cluster.apply([*([secret] if secret else []), *workers])

@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 
 from demolib import checks, history, pods, project, summary
-from demolib.shell import HACK, Cluster, DemoError, run, say, step
+from demolib.shell import HACK, LINE, Cluster, DemoError, run, say, step, wait_until_seen
 from demolib.watch import Watch
 
 NAME = "ringmaster-demo-pods"
@@ -26,7 +26,6 @@ NAME = "ringmaster-demo-pods"
 NAMESPACE, SYSTEM = "ringmaster-demo", "ringmaster-system"
 """Of the overlay's project, and of the operator."""
 LIMIT = 600.0
-LINE = 120
 
 
 class PodOperator:
@@ -41,9 +40,8 @@ class PodOperator:
     @property
     def database(self) -> Path:
         """The history, in its volume: a folder of this machine. Raises DemoError."""
-        volumes: list[dict[str, Any]] = json.loads(self._cluster.run_anywhere("get", "pv", "-o", "json"))[
-            "items"
-        ]
+        said = self._cluster.run_anywhere("get", "pv", "-o", "json")
+        volumes: list[dict[str, Any]] = json.loads(said)["items"]
         for volume in volumes:
             if volume["spec"].get("claimRef", {}).get("namespace") == SYSTEM:
                 return Path(volume["spec"]["hostPath"]["path"]) / "ringmaster.db"
@@ -99,17 +97,21 @@ class PodDemo:
     def _install(self, cluster: Cluster) -> None:
         cluster.run_anywhere("apply", "-k", str(HACK.parent / "kustomize" / "overlays" / "dev"))
         ready = ("--for=condition=Available", "--timeout=180s", "deployment/ringmaster-operator")
-        cluster.run_anywhere("wait", *ready, f"--namespace={SYSTEM}")
+        try:
+            cluster.run_anywhere("wait", *ready, f"--namespace={SYSTEM}")
+        except DemoError:
+            state = cluster.run_anywhere("get", "pods,pvc,events", f"--namespace={SYSTEM}")
+            with contextlib.suppress(DemoError):
+                logs = ("logs", "deployment/ringmaster-operator", "--tail=20", f"--namespace={SYSTEM}")
+                state += cluster.run_anywhere(*logs)
+            say(state)
+            raise
 
     def _apply(self, cluster: Cluster, repository: Path) -> None:
         cluster.apply(pods.git_server(repository))
         cluster.run("wait", "--for=condition=Ready", "pod/demo-git", "--timeout=120s")
         cluster.apply(pods.backlog(NAMESPACE))
-        end = time.monotonic() + 60
-        while not all(bead.get("status", {}).get("phase") for bead in cluster.get("beads")):
-            if time.monotonic() > end:
-                raise DemoError("the operator does not look at the beads")
-            time.sleep(0.2)
+        wait_until_seen(cluster, seconds=60)
         cluster.apply(pods.workers(self._folder))
 
     def _fetch(self, cluster: Cluster, repository: Path) -> None:
@@ -135,8 +137,6 @@ To end it:
 
     def end(self) -> None:
         """Everything that was started, also after Ctrl-C."""
-        if self.failed:
-            say("the cluster is taken down; --keep leaves it for a look")
         with contextlib.suppress(DemoError):
             run(HACK / "cluster", "down", "--name", NAME)
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -15,6 +15,8 @@ from typing import Any
 
 HACK = Path(__file__).resolve().parents[1]
 DATA = HACK / "demo.d"
+LINE = 120
+"""Letters in a line of the tables where there is no terminal to ask."""
 NAME = "ringmaster-demo"
 """Of the cluster; demos at the same time share it, each in a namespace of its own."""
 
@@ -82,6 +84,15 @@ class Cluster:
         """All objects of a kind."""
         items: list[dict[str, Any]] = json.loads(self.run("get", kind, "-o", "json"))["items"]
         return items
+
+
+def wait_until_seen(cluster: Cluster, *, seconds: float) -> None:
+    """Until all beads have a phase: a Worker that comes then sees the whole backlog. Raises DemoError."""
+    end = time.monotonic() + seconds
+    while not all(bead.get("status", {}).get("phase") for bead in cluster.get("beads")):
+        if time.monotonic() > end:
+            raise DemoError("the operator does not look at the beads")
+        time.sleep(0.2)
 
 
 def start_cluster(kubeconfig: str | None) -> Cluster:

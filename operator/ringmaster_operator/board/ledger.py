@@ -192,7 +192,7 @@ class Ledger:
         """The part is no more than that: what was added to it could not be given."""
         item = self._reserved.get(claim_id)
         if item is not None:
-            self._reserved[claim_id] = replace(item, granted=granted)
+            self._reserved[claim_id] = replace(item, granted=item.granted.least(granted))
 
     def settle(self, claim_id: str, who: Payer, amount: Amount, at: datetime, *, goes_on: bool) -> None:
         """An iteration was reported: what it used is posted; with goes_on the next one's part stays."""

@@ -223,8 +223,7 @@ class Room:
         self._rings.update(rings(self.graph, region))
         changed = {node for node, ring in before.items() if ring != self._rings.get(node)}
         self._dirty |= changed
-        for node in changed:
-            self._dirty |= self.graph.dependents(node)  # they name the dependencies that are in a ring
+        self._dirty.update(*map(self.graph.dependents, changed))  # they name those that are in a ring
 
     def _review(self, name: str, judge: Judge) -> bool:
         """Judge one bead anew; whether its view changed."""
