@@ -20,7 +20,16 @@ from demolib import checks, history, project, summary
 from demolib.in_pods import PodDemo
 from demolib.operator import Operator
 from demolib.shell import (
-    HACK, LINE, NAME, Cluster, DemoError, end_cluster, say, start_cluster, step, wait_until_seen,
+    HACK,
+    LINE,
+    NAME,
+    Cluster,
+    DemoError,
+    end_cluster,
+    say,
+    start_cluster,
+    step,
+    wait_until_seen,
 )  # fmt: skip
 from demolib.watch import Watch
 

@@ -222,8 +222,7 @@ class Room:
         before = {node: self._rings.pop(node, None) for node in region | gone}
         self._rings.update(rings(self.graph, region))
         changed = {node for node, ring in before.items() if ring != self._rings.get(node)}
-        self._dirty |= changed
-        self._dirty.update(*map(self.graph.dependents, changed))  # they name those that are in a ring
+        self._dirty.update(changed, *map(self.graph.dependents, changed))  # who waits for them names them
 
     def _review(self, name: str, judge: Judge) -> bool:
         """Judge one bead anew; whether its view changed."""
