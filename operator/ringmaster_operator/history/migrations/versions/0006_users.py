@@ -1,0 +1,10 @@
+"""People, their identities, roles, tokens and sessions, and the audit log."""
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
