@@ -7,12 +7,9 @@ import logging
 from collections.abc import Awaitable, Coroutine
 from typing import Any
 
-from fastapi import APIRouter
-
-from ringmaster_operator.api import budgets
 from ringmaster_operator.api.app import build, waiting
-from ringmaster_operator.api.capabilities import Capabilities, routes
 from ringmaster_operator.api.people import People
+from ringmaster_operator.api.surface import Parts, routers
 from ringmaster_operator.api.tokens import Tokens
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.budgets import Amount
@@ -182,7 +179,8 @@ class Operator:
             await self.funds.load()
             await self.service.recover()
             tasks.extend(self._background(url))
-            front.app = build(service=self.service, tokens=tokens, ready=self.ready, people=self._people())
+            people = routers(self._parts())
+            front.app = build(service=self.service, tokens=tokens, ready=self.ready, people=people)
             log.info("serving workers at %s", url)
             await self._stop.wait()
         finally:
@@ -191,19 +189,20 @@ class Operator:
             if task.done() and not task.cancelled() and task.exception() is not None:
                 raise RuntimeError(f"{task.get_name()} ended unexpectedly") from task.exception()
 
-    def _people(self) -> list[APIRouter]:
-        """The routes for people."""
+    def _parts(self) -> Parts:
+        """What the routes for people are made from."""
         seconds = self.settings.token_cache_seconds
-        people = People(kube=self.kube, clock=self.clock, cache_seconds=seconds)
-        capabilities = Capabilities(
+        return Parts(
+            settings=self.settings,
+            people=People(kube=self.kube, clock=self.clock, cache_seconds=seconds),
+            kube=self.kube,
             store=self.store,
             board=self.board,
-            kube=self.kube,
             history=self.history,
             learning=self.learning,
+            funds=self.funds,
             clock=self.clock,
         )
-        return [routes(capabilities, people), budgets.routes(self.funds, people)]
 
     def _background(self, url: str) -> list[asyncio.Task[None]]:
         loop = asyncio.get_running_loop()

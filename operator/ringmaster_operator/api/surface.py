@@ -1,0 +1,56 @@
+"""All routes that are not the workers' protocol: what they are made from, and their list.
+
+A topic adds its routes with one line in routers(), and what it needs of the operator as a field of Parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+
+from ringmaster_operator.api import budgets, capabilities
+from ringmaster_operator.api.people import People
+from ringmaster_operator.board.board import Board
+from ringmaster_operator.claims.funds import Funds
+from ringmaster_operator.clock import Clock
+from ringmaster_operator.history import History
+from ringmaster_operator.kube import Kube
+from ringmaster_operator.learning import Learning
+from ringmaster_operator.settings import Settings
+from ringmaster_operator.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What routes are made from."""
+
+    settings: Settings
+    people: People
+    """The gate: who asks, and whether that person may."""
+    kube: Kube
+    store: Store
+    board: Board
+    history: History
+    learning: Learning
+    funds: Funds
+    clock: Clock
+
+
+def routers(parts: Parts) -> list[APIRouter]:
+    """The routes of every topic."""
+    return [
+        capabilities.routes(_capabilities(parts), parts.people),
+        budgets.routes(parts.funds, parts.people),
+    ]
+
+
+def _capabilities(parts: Parts) -> capabilities.Capabilities:
+    return capabilities.Capabilities(
+        store=parts.store,
+        board=parts.board,
+        kube=parts.kube,
+        history=parts.history,
+        learning=parts.learning,
+        clock=parts.clock,
+    )
