@@ -12,6 +12,7 @@ from ringmaster_cli.client import Body
 from ringmaster_cli.exits import CliError, Fenced, LostClaim
 from ringmaster_cli.loop.asks import Asks
 from ringmaster_cli.loop.context import Context, api_for
+from ringmaster_cli.loop.report import redactor
 from ringmaster_cli.state import Held
 from ringmaster_operator.resources.bead import SteeringNote
 from ringmaster_operator.resources.protocol import Progress, Question
@@ -54,6 +55,7 @@ class Heart:
         self._told: list[str] = []
         self._question: Question | None = None
         self._asks: Asks | None = None
+        self._secrets = redactor(held)
         self.decision = ""
         """Name of the decision bead that holds the question."""
         self.answer: str | None = None
@@ -188,11 +190,11 @@ class Heart:
     def _exchange(self) -> Body:
         claim = {"fence": self._held.fence, "iteration": self._held.iteration}
         if self._question is not None and not self.decision:
-            body = {**claim, "question": self._question.body()}
+            body = {**claim, "question": self._secrets.body(self._question.body())}
             asked = self._api.ask(self._held.claim_id, body, patience=0)
             self.decision = str(asked.get("decision", ""))
             self._context.say(f"asked: {self._question.question} (ringmaster decide {self.decision})")
-        request = {**claim, "progress": self.progress, "steered": self.steered}
+        request = {**claim, "progress": self._secrets.body(self.progress), "steered": self.steered}
         return self._api.heartbeat(self._held.claim_id, request, patience=0)
 
     def _bound(self) -> None:

@@ -18,7 +18,7 @@ from ringmaster_cli.client import Body
 from ringmaster_cli.cost import price_usage
 from ringmaster_cli.exits import UsageError
 from ringmaster_cli.loop.context import Context, now
-from ringmaster_cli.loop.report import fit
+from ringmaster_cli.loop.report import fit, redactor
 from ringmaster_cli.state import Held, Spooled
 from ringmaster_operator.resources.protocol import ReportRequest, Usage
 
@@ -59,7 +59,7 @@ def spool(context: Context, held: Held, given: Given) -> None:
         first = fault.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"the report would not be valid: {where}: {first['msg']}") from fault
-    item = Spooled(claim_id=held.claim_id, bead=held.bead, report=fit(request))
+    item = Spooled(claim_id=held.claim_id, bead=held.bead, report=redactor(held).report(fit(request)))
     if said := context.state.spool(item):
         context.say(said)
 

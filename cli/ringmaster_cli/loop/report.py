@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 
 from ringmaster_cli.agents.run import AgentResult
 from ringmaster_cli.client import Body
+from ringmaster_cli.loop.tools import environment
 from ringmaster_cli.state import Held
 from ringmaster_operator.resources.bead import Outcome, OutcomeKind
 from ringmaster_operator.resources.protocol import (
+    Claimed,
     ModelUsage,
     Proposal,
     Question,
@@ -21,6 +23,7 @@ from ringmaster_operator.resources.protocol import (
     Usage,
     VerifyResult,
 )
+from ringmaster_operator.resources.redaction import Redactor, secret_values
 
 MAX_BYTES = 900_000
 """The operator takes 1 MiB; the rest is for the envelope and for escapes."""
@@ -81,7 +84,15 @@ def as_report(
         agent_session=result.agent_session[:256] if result else "",
         steered=list(steered),
     )
-    return fit(request)
+    return redactor(held).report(fit(request))
+
+
+def redactor(held: Held) -> Redactor:
+    """Takes out what the agent's environment says is secret, and all that looks like a credential."""
+    claimed = Claimed.read(held.claimed)
+    # A variable without a value in the Worker's spec comes from a Secret.
+    named = [item.name for item in claimed.agent.env if item.value is None]
+    return Redactor(secret_values(environment(held, claimed), named=named))
 
 
 def fit(request: ReportRequest) -> Body:

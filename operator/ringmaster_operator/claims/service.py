@@ -15,6 +15,7 @@ from ringmaster_operator.board.lifecycle import Backoff
 from ringmaster_operator.claims.briefing import Briefing
 from ringmaster_operator.claims.desk import Desk
 from ringmaster_operator.claims.funds import Funds
+from ringmaster_operator.claims.hygiene import clean_heartbeat, clean_question, clean_report, clean_words
 from ringmaster_operator.claims.leases import Lease, Leases
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.claims.reports import Reports
@@ -112,7 +113,7 @@ class ClaimService:
 
     async def heartbeat(self, caller: Caller, claim_id: str, request: HeartbeatRequest) -> HeartbeatAnswer:
         """POST /claims/{id}/heartbeat: the lease is renewed, the order is what to do now."""
-        lease = await self._lease(caller, claim_id, request.fence)
+        lease, request = await self._lease(caller, claim_id, request.fence), clean_heartbeat(request)
         self._leases.renew(lease, self._clock.monotonic())
         if request.iteration == lease.iteration:
             lease.progress = request.progress
@@ -137,7 +138,7 @@ class ClaimService:
         bead = self._bead(lease)
         if bead is None:
             raise Refused(ProblemCode.CLAIM_ENDED, "the bead was deleted")
-        return await self._talk.ask(lease, bead, request)
+        return await self._talk.ask(lease, bead, clean_question(request))
 
     async def _told(self, lease: Lease, ids: Sequence[str]) -> None:
         bead = self._bead(lease)
@@ -163,6 +164,7 @@ class ClaimService:
         answer = await self._reports.repeated(request.report_id)
         if answer is not None:
             return answer
+        request = await asyncio.to_thread(clean_report, request)  # a large one takes a while
         try:
             lease = await self._lease(caller, claim_id, request.fence)
         except Refused as refusal:
@@ -180,7 +182,7 @@ class ClaimService:
             if attempt is not None and attempt.namespace == caller.namespace:
                 return Ended()
         lease = await self._lease(caller, claim_id, request.fence)
-        message = request.reason or "released by its session"
+        message = clean_words(request.reason) or "released by its session"
         if request.saved is not None:
             await self._history.save_work(
                 bead_uid=lease.uid, fence=lease.fence, saved=request.saved, now=self._clock.now()

@@ -19,6 +19,7 @@ from ringmaster_operator.resources.question import Asked as Asked
 from ringmaster_operator.resources.question import AskRequest as AskRequest
 from ringmaster_operator.resources.question import Fence as Fence
 from ringmaster_operator.resources.question import Question as Question
+from ringmaster_operator.resources.reflexion import Reflexion as Reflexion
 from ringmaster_operator.resources.saved import SavedWork as SavedWork
 from ringmaster_operator.resources.scalars import Message, Name, ShortText, Time, clean, cut
 from ringmaster_operator.resources.work import Allowance as Allowance
@@ -194,16 +195,6 @@ class VerifyResult(Model):
     seconds: float
     output: Annotated[str, StringConstraints(max_length=16384), BeforeValidator(clean)] = ""
     """The end of what it printed."""
-
-
-class Reflexion(Model):
-    """What was learned."""
-
-    tried: Message = ""
-    happened: Message = ""
-    cause: Message = ""
-    lesson: Message = ""
-    confidence: Annotated[float, Field(ge=0, le=1)] = 0.5
 
 
 class ReportRequest(Model):

@@ -1,0 +1,56 @@
+"""Secrets taken out of what sessions send, before any of it is stored or shown.
+
+Sessions do it themselves, and know their agents' secrets; what they send is not trusted for that.
+"""
+
+from __future__ import annotations
+
+from ringmaster_operator.resources.protocol import AskRequest, HeartbeatRequest, Question, ReportRequest
+from ringmaster_operator.resources.redaction import REPORTED, Redactor
+
+_SHAPES = Redactor()
+
+
+def clean_report(request: ReportRequest) -> ReportRequest:
+    """The report without credentials in what agents and commands said."""
+    told = request.model_dump(mode="json", by_alias=True, exclude_none=True, include=_told())
+    clean = _SHAPES.report(told)
+    if clean == told:
+        return request
+    parts = {name: getattr(ReportRequest.read({**_frame(request), **clean}), name) for name in _told()}
+    return request.model_copy(update=parts)
+
+
+def clean_heartbeat(request: HeartbeatRequest) -> HeartbeatRequest:
+    """The heartbeat without credentials in the note of what the agent does."""
+    note = _SHAPES.text(request.progress.note)
+    if note == request.progress.note:
+        return request
+    return request.model_copy(update={"progress": request.progress.model_copy(update={"note": note[:512]})})
+
+
+def clean_question(request: AskRequest) -> AskRequest:
+    """The question without credentials in it."""
+    question = Question.read(_SHAPES.body(request.question.body()))
+    return request.model_copy(update={"question": question})
+
+
+def clean_words(text: str) -> str:
+    """A text of a session without credentials."""
+    return _SHAPES.text(text)
+
+
+def _told() -> set[str]:
+    fields = ReportRequest.model_fields
+    return {name for name, field in fields.items() if (field.alias or name) in REPORTED}
+
+
+def _frame(request: ReportRequest) -> dict[str, object]:
+    """What a report must have besides."""
+    return {
+        "reportId": request.report_id,
+        "fence": request.fence,
+        "iteration": request.iteration,
+        "startedAt": request.started_at.isoformat(),
+        "finishedAt": request.finished_at.isoformat(),
+    }
