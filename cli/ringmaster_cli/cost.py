@@ -96,6 +96,7 @@ def _priced(row: Spent, *, at: datetime) -> ModelUsage:
         input_tokens=row.input,
         cache_read_tokens=row.cache_read,
         cache_write_tokens=row.cache_write,
+        cache_write_hour_tokens=row.cache_write_1h,
         output_tokens=row.output,
         reasoning_tokens=row.reasoning,
         requests=row.requests,

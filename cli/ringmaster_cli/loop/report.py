@@ -139,6 +139,7 @@ def _sum(rows: Sequence[ModelUsage]) -> ModelUsage:
         input_tokens=sum(row.input_tokens for row in rows),
         cache_read_tokens=sum(row.cache_read_tokens for row in rows),
         cache_write_tokens=sum(row.cache_write_tokens for row in rows),
+        cache_write_hour_tokens=sum(row.cache_write_hour_tokens for row in rows),
         output_tokens=sum(row.output_tokens for row in rows),
         reasoning_tokens=sum(row.reasoning_tokens for row in rows),
         requests=sum(row.requests for row in rows),

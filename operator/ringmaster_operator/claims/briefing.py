@@ -7,6 +7,7 @@ from ringmaster_operator.board.answers import answer_of
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.ladder import NO_LADDER, Ladder, model_of, wants_plan
 from ringmaster_operator.claims.funds import Funds
+from ringmaster_operator.claims.origin import parents_of
 from ringmaster_operator.history import History
 from ringmaster_operator.resources.bead import Bead, BeadType
 from ringmaster_operator.resources.project import Project
@@ -38,17 +39,7 @@ class Briefing:
 
     def parents(self, bead: Bead) -> list[Bead]:
         """Parent, grandparent and so on; a cycle ends the walk."""
-        chain: list[Bead] = []
-        seen = {bead.metadata.name}
-        name = bead.spec.parent
-        while name and name not in seen:
-            seen.add(name)
-            parent = self._store.bead((bead.metadata.namespace, name))
-            if parent is None:
-                break
-            chain.append(parent)
-            name = parent.spec.parent
-        return chain
+        return parents_of(self._store, bead)
 
     def limits_of(self, bead: Bead) -> limits.EffectiveLimits:
         project = self._board.project(bead.metadata.namespace)

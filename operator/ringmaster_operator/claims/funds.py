@@ -25,6 +25,7 @@ from ringmaster_operator.board.ledger import Estimates, Ledger
 from ringmaster_operator.claims.budget_view import overview
 from ringmaster_operator.claims.budget_warnings import Warnings
 from ringmaster_operator.claims.leases import Lease
+from ringmaster_operator.claims.origin import account_of
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.events import Events
 from ringmaster_operator.history import Account, History, HistoryUnavailable, heard_source
@@ -216,12 +217,12 @@ class Funds:
         """Whom work on a bead counts for, where no claim tells."""
         found = self._store.bead((namespace, bead))
         who = payer("", found) if found is not None else Payer(namespace, "")
-        return Account(requested_by=who.user, labels=who.labels)
+        return account_of(self._store, self._board, who=who, bead=found, worker=None)
 
     def account(self, lease: Lease) -> Account:
         """Whom the work counts for, as the history keeps it."""
-        who = self._payer(lease)
-        return Account(requested_by=who.user, labels=who.labels)
+        who, bead, worker = self._payer(lease), self._store.bead(lease.key), self._worker(lease)
+        return account_of(self._store, self._board, who=who, bead=bead, worker=worker)
 
     def standing(self, worker: Worker) -> tuple[Spent, str]:
         """What a Worker has spent today, and what limit of its own or its project's is reached, in words."""

@@ -4,6 +4,7 @@ The Kubernetes API keeps what *is*; this room keeps what must survive it. A repo
 its commit here, so everything is built around one writer that never says yes too early.
 """
 
+from ringmaster_operator.history.cost_queries import Question, RolledUp
 from ringmaster_operator.history.errors import (
     HistoryCorrupt,
     HistoryError,
@@ -33,7 +34,9 @@ __all__ = [
     "HistoryInUse",
     "HistoryTooNew",
     "HistoryUnavailable",
+    "Question",
     "ReportConflict",
+    "RolledUp",
     "StoredAttempt",
     "StoredReport",
     "StoredSession",

@@ -17,7 +17,16 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
 
-from ringmaster_operator.history import capabilities, queries, recorder, reports, saved, spending
+from ringmaster_operator.history import (
+    booking,
+    capabilities,
+    cost_queries,
+    queries,
+    recorder,
+    reports,
+    saved,
+    spending,
+)
 from ringmaster_operator.history.errors import HistoryError, damaged, explained, unavailable
 from ringmaster_operator.history.postgres import READERS, PostgresBackend
 from ringmaster_operator.history.sqlite import SqliteBackend
@@ -123,7 +132,7 @@ class History:
     end_attempt = _writes(recorder.end_attempt)
     commit_report = _writes(reports.commit_report)
     refuse_report = _writes(reports.refuse_report)
-    book = _writes(spending.book)
+    book = _writes(booking.book)
     grant = _writes(spending.grant)
     mark_applied = _writes(reports.mark_applied)
     save_work = _writes(saved.save_work)
@@ -141,6 +150,7 @@ class History:
     agent_session_of = _reads(queries.agent_session_of)
     spent_today = _reads(spending.spent_today)
     spent_since = _reads(spending.spent_since)
+    roll_up = _reads(cost_queries.roll_up)
     session = _reads(queries.session)
     outcome_counts = _reads(queries.outcome_counts)
     attempts_of = _reads(queries.attempts_of)

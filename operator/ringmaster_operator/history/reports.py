@@ -12,12 +12,14 @@ from datetime import datetime
 from sqlmodel import Session, select
 
 from ringmaster_operator.evidence import Verdict
+from ringmaster_operator.history.booking import book
 from ringmaster_operator.history.capabilities import learn
+from ringmaster_operator.history.costs import describe, of_iteration
 from ringmaster_operator.history.errors import ReportConflict
 from ringmaster_operator.history.recorder import attempt_of
 from ringmaster_operator.history.records import Committed
 from ringmaster_operator.history.saved import drop_work, save_work
-from ringmaster_operator.history.spending import Account, book, booked_of, give
+from ringmaster_operator.history.spending import Account, booked_of, give
 from ringmaster_operator.history.tables import AttemptRow, IterationRow, ReportRow
 from ringmaster_operator.history.usage import keep_usage
 from ringmaster_operator.resources.bead import Outcome
@@ -42,12 +44,13 @@ def commit_report(
     verdicts: Sequence[Verdict] = (),
     rules: ConfidenceRules | None = None,
     account: Account | None = None,
+    infrastructure_usd: float = 0.0,
     now: datetime,
 ) -> Committed:
     """Keep report, iteration, usage and, unless it iterates, the attempt's end. Gives the first answer.
 
     granted is what the next iteration may use, (dollars, tokens); verdicts are what the report says of
-    capabilities, by the rules of its project.
+    capabilities, by the rules of its project; infrastructure_usd is what the session's time cost.
 
     Raises ReportConflict when another claim has used the report id.
     """
@@ -82,6 +85,8 @@ def commit_report(
     db.flush()
     added = keep_usage(db, attempt=attempt, iteration=iteration, usage=request.usage)
     iteration.lump_usd = added.lump_usd
+    describe(iteration, request.usage, model=attempt.model or "", infrastructure_usd=infrastructure_usd)
+    added.sums.add(now.date(), iteration.provider, iteration.model, of_iteration(iteration))
     book(
         db,
         source=request.report_id,
@@ -93,6 +98,7 @@ def commit_report(
         account=account or Account(),
         usd=added.usd,
         tokens=added.tokens,
+        sums=added.sums,
         now=now,
     )
     attempt.branch, attempt.commit = request.branch or attempt.branch, request.commit or attempt.commit

@@ -25,6 +25,13 @@ class Account:
 
     requested_by: str = ""
     labels: Labels = frozenset()
+    repository: str = ""
+    """Its address, without credentials."""
+    capabilities: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    """The nearest first."""
+    epic: str = ""
+    """The topmost parent, or the bead itself where it is an epic without parent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,41 +47,6 @@ class StoredSpending:
     profile: str
     model: str
     type: str
-
-
-def book(
-    db: Session,
-    *,
-    source: str,
-    claim_id: str,
-    bead_uid: str,
-    namespace: str,
-    bead: str,
-    worker: str,
-    account: Account,
-    usd: float,
-    tokens: int,
-    now: datetime,
-) -> bool:
-    """Add a row; False when its source is booked already."""
-    if db.exec(select(SpendingRow.id).where(SpendingRow.source == source)).first() is not None:
-        return False
-    db.add(
-        SpendingRow(
-            source=source,
-            claim_id=claim_id,
-            bead_uid=bead_uid,
-            namespace=namespace,
-            bead=bead,
-            worker=worker,
-            requested_by=account.requested_by,
-            labels="\n".join(f"{key}={value}" for key, value in sorted(account.labels)),
-            usd=usd,
-            tokens=tokens,
-            at=now,
-        )
-    )
-    return True
 
 
 def grant(db: Session, *, claim_id: str, usd: float, tokens: int) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, MetaData, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Index, MetaData, UniqueConstraint, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from ringmaster_operator.history.columns import Identity, UtcTime, Words
 
+WITHOUT_PRICE = "computed_usd IS NULL AND reported_usd IS NULL"
+"""Requests that nobody knows a price for: rows of `usage` that may be priced later."""
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -166,6 +168,13 @@ class IterationRow(Table, table=True):
     """The agent's own total."""
     lump_usd: float = 0.0
     """That total where none of its requests has a price of its own; it is added to sums over `usage`."""
+    provider: str = Field(default="", sa_type=Words, sa_column_kwargs={"server_default": ""})
+    model: str = Field(default="", sa_type=Words, sa_column_kwargs={"server_default": ""})
+    """The model that the most tokens were used of: what belongs to no single request counts for it."""
+    compared_usd: float | None = None
+    """What our prices make of all that reported_usd is the total of; None where they cannot tell."""
+    infrastructure_usd: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
+    """Its seconds at the project's rate."""
 
 
 class UsageRow(Table, table=True):
@@ -176,6 +185,14 @@ class UsageRow(Table, table=True):
         UniqueConstraint("attempt_id", "position"),
         Index(None, "iteration_id"),
         Index(None, "namespace", "at"),
+        Index(
+            None,
+            "namespace",
+            "provider",
+            "model",
+            sqlite_where=text(WITHOUT_PRICE),
+            postgresql_where=text(WITHOUT_PRICE),
+        ),
     )
 
     id: int = Field(default=None, primary_key=True, sa_type=Identity)
@@ -189,12 +206,16 @@ class UsageRow(Table, table=True):
     input_tokens: int = Field(sa_type=BigInteger)
     cache_read_tokens: int = Field(sa_type=BigInteger)
     cache_write_tokens: int = Field(sa_type=BigInteger)
+    cache_write_hour_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    """The part of cache_write_tokens that is kept for an hour."""
     output_tokens: int = Field(sa_type=BigInteger)
     reasoning_tokens: int = Field(sa_type=BigInteger)
     requests: int = Field(sa_type=BigInteger)
     computed_usd: float | None = None
     reported_usd: float | None = None
     price_version: str = Field(sa_type=Words)
+    priced_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    """When computed_usd was settled; later than `at` where the price was missing at first."""
     at: datetime = Field(sa_type=UtcTime)
 
 

@@ -6,13 +6,14 @@ within the attempt, and of two readings the larger is kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
 from ringmaster_operator.history.columns import clean
+from ringmaster_operator.history.costs import Sums, figures_of
 from ringmaster_operator.history.tables import AttemptRow, IterationRow, UsageRow
 from ringmaster_operator.resources.costs import bill, readings
 from ringmaster_operator.resources.protocol import ModelUsage, Usage
@@ -26,6 +27,8 @@ class Added:
     tokens: int
     lump_usd: float
     """The part of usd that no single request carries."""
+    sums: Sums = field(default_factory=Sums)
+    """What single requests add, by day and model."""
 
 
 def keep_usage(db: Session, *, attempt: AttemptRow, iteration: IterationRow, usage: Usage) -> Added:
@@ -47,14 +50,17 @@ def keep_usage(db: Session, *, attempt: AttemptRow, iteration: IterationRow, usa
         "at": iteration.at,
     }
     fresh: list[dict[str, Any]] = []
-    usd, tokens = 0.0, 0
+    usd, tokens, sums = 0.0, 0, Sums()
     for position, reading in told.items():
-        figures = reading.model_dump() | {"price_version": usage.price_version}
+        figures = _figures(reading, usage, iteration)
         row = known.get(position)
         before = (0, 0.0) if row is None else _size(row)
         if row is None:
             fresh.append(common | figures)
+            sums.add(iteration.at.date(), reading.provider, reading.model, figures_of(reading))
         elif _size(reading) > before:
+            sums.add(row.at.date(), row.provider, row.model, figures_of(row), -1)
+            sums.add(row.at.date(), reading.provider, reading.model, figures_of(reading))
             row.sqlmodel_update(figures)
         else:
             continue
@@ -63,7 +69,14 @@ def keep_usage(db: Session, *, attempt: AttemptRow, iteration: IterationRow, usa
     if fresh:  # thousands in one report must not hold up the writer: no objects for them
         db.connection().execute(insert(UsageRow), fresh)
     lump = bill(usage).lump_usd
-    return Added(usd=max(0.0, usd) + lump, tokens=max(0, tokens), lump_usd=lump)
+    return Added(usd=max(0.0, usd) + lump, tokens=max(0, tokens), lump_usd=lump, sums=sums)
+
+
+def _figures(reading: ModelUsage, usage: Usage, iteration: IterationRow) -> dict[str, Any]:
+    return reading.model_dump() | {
+        "price_version": reading.price_version or usage.price_version,
+        "priced_at": None if reading.computed_usd is None else iteration.at,
+    }
 
 
 def _size(reading: ModelUsage | UsageRow) -> tuple[int, float]:

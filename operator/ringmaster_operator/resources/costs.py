@@ -7,6 +7,7 @@ agent's own total counts if it is more.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from ringmaster_operator.resources.protocol import ModelUsage, Usage
 
@@ -29,7 +30,16 @@ class Bill:
         return self.input_tokens + self.output_tokens
 
 
-def price_of(row: ModelUsage) -> float | None:
+class Priced(Protocol):
+    """A row with the two prices that it may have, in US dollars."""
+
+    @property
+    def computed_usd(self) -> float | None: ...
+    @property
+    def reported_usd(self) -> float | None: ...
+
+
+def price_of(row: Priced) -> float | None:
     """US dollars of one row; None when nobody knows."""
     return row.computed_usd if row.computed_usd is not None else row.reported_usd
 
@@ -50,6 +60,13 @@ def bill(usage: Usage) -> Bill:
         unpriced=unpriced,
         lump_usd=lump,
     )
+
+
+def main_model(usage: Usage) -> tuple[str, str] | None:
+    """Provider and model that the most tokens were used of; None when no request is told."""
+    rows = readings(usage).values()
+    best = max(rows, key=lambda row: row.input_tokens + row.output_tokens, default=None)
+    return None if best is None else (best.provider, best.model)
 
 
 def readings(usage: Usage) -> dict[str, ModelUsage]:

@@ -102,6 +102,8 @@ class ModelUsage(Model):
     input_tokens: Count = 0
     cache_read_tokens: Count = 0
     cache_write_tokens: Count = 0
+    cache_write_hour_tokens: Count = 0
+    """The part of them that is kept for an hour, which costs more."""
     output_tokens: Count = 0
     reasoning_tokens: Count = 0
     requests: Count = 1
@@ -109,6 +111,8 @@ class ModelUsage(Model):
     """From the price table; None when the model has no known price."""
     reported_usd: Annotated[float, Field(ge=0)] | None = None
     """The agent's own figure, where it gives one for this stretch."""
+    price_version: ShortText = ""
+    """Of the list that computed_usd is from, where it is not the usage's."""
 
 
 class Usage(Model):

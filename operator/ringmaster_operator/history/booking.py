@@ -1,0 +1,63 @@
+"""Booking: one row in the books for each report, and the same in the sums that costs are told from."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel import Session, select
+
+from ringmaster_operator.history.costs import Figures, Sums, post
+from ringmaster_operator.history.spending import Account
+from ringmaster_operator.history.tables import SpendingRow
+
+
+def book(
+    db: Session,
+    *,
+    source: str,
+    claim_id: str,
+    bead_uid: str,
+    namespace: str,
+    bead: str,
+    worker: str,
+    account: Account,
+    usd: float,
+    tokens: int,
+    sums: Sums | None = None,
+    now: datetime,
+) -> bool:
+    """Add a row, and the same to what costs are added up from; False when its source is booked already.
+
+    sums are usd and tokens by model, where they are known.
+    """
+    if db.exec(select(SpendingRow.id).where(SpendingRow.source == source)).first() is not None:
+        return False
+    db.add(
+        SpendingRow(
+            source=source,
+            claim_id=claim_id,
+            bead_uid=bead_uid,
+            namespace=namespace,
+            bead=bead,
+            worker=worker,
+            requested_by=account.requested_by,
+            labels="\n".join(f"{key}={value}" for key, value in sorted(account.labels)),
+            usd=usd,
+            tokens=tokens,
+            at=now,
+        )
+    )
+    if sums is None:
+        sums = Sums()
+        sums.add(now.date(), "", "", Figures(usd=usd, tokens=tokens))
+    post(
+        db,
+        sums,
+        claim_id=claim_id,
+        bead_uid=bead_uid,
+        namespace=namespace,
+        bead=bead,
+        worker=worker,
+        account=account,
+    )
+    return True

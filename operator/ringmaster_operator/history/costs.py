@@ -1,0 +1,150 @@
+"""What a claim used, added to the sums by model and day, in the same commit as what it is the sum of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import date
+
+from sqlmodel import Session, select
+
+from ringmaster_operator.history.columns import clean
+from ringmaster_operator.history.cost_tables import CostTagRow, CostUseRow, CostWorkRow
+from ringmaster_operator.history.spending import Account
+from ringmaster_operator.history.tables import AttemptRow, IterationRow, UsageRow
+from ringmaster_operator.resources.costs import bill, main_model, price_of
+from ringmaster_operator.resources.protocol import ModelUsage, Usage
+
+LONGEST_SECONDS = 604_800.0
+"""An iteration of more seconds is a clock that was set."""
+
+
+@dataclass(slots=True)
+class Figures:
+    """What is added up. The names are those of the columns of CostUseRow, which explains them."""
+
+    usd: float = 0.0
+    tokens: int = 0
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    requests: int = 0
+    unpriced_requests: int = 0
+    agent_usd: float = 0.0
+    compared_usd: float = 0.0
+    seconds: float = 0.0
+    infrastructure_usd: float = 0.0
+
+    def add(self, other: Figures, sign: int = 1) -> None:
+        for name in NAMES:
+            setattr(self, name, getattr(self, name) + sign * getattr(other, name))
+
+
+NAMES = tuple(field.name for field in fields(Figures))
+Place = tuple[date, str, str]
+"""Day, provider and model."""
+
+
+class Sums:
+    """What one write adds, by place."""
+
+    def __init__(self) -> None:
+        self.places: dict[Place, Figures] = {}
+
+    def add(self, day: date, provider: str, model: str, figures: Figures, sign: int = 1) -> None:
+        place = (day, clean(provider), clean(model))
+        self.places.setdefault(place, Figures()).add(figures, sign)
+
+
+def figures_of(row: ModelUsage | UsageRow) -> Figures:
+    """Of one reading."""
+    usd = price_of(row)
+    return Figures(
+        usd=usd or 0.0,
+        tokens=row.input_tokens + row.output_tokens,
+        input_tokens=row.input_tokens,
+        cache_read_tokens=row.cache_read_tokens,
+        cache_write_tokens=row.cache_write_tokens,
+        output_tokens=row.output_tokens,
+        reasoning_tokens=row.reasoning_tokens,
+        requests=row.requests,
+        unpriced_requests=row.requests if usd is None else 0,
+    )
+
+
+def describe(iteration: IterationRow, usage: Usage, *, model: str, infrastructure_usd: float) -> None:
+    """Set what an iteration keeps for its sums; `model` is the agent's, where its output names none."""
+    iteration.provider, iteration.model = main_model(usage) or ("", model)
+    iteration.infrastructure_usd = infrastructure_usd
+    ours = [row.computed_usd for row in usage.requests]
+    if usage.reported_usd is not None and ours and None not in ours:
+        iteration.compared_usd = bill(usage).usd
+
+
+def of_iteration(iteration: IterationRow) -> Figures:
+    """What no single request carries."""
+    seconds = (iteration.finished_at - iteration.started_at).total_seconds()
+    compared = iteration.compared_usd
+    return Figures(
+        usd=iteration.lump_usd,
+        agent_usd=0.0 if compared is None else iteration.reported_usd or 0.0,
+        compared_usd=compared or 0.0,
+        seconds=min(max(0.0, seconds), LONGEST_SECONDS),
+        infrastructure_usd=iteration.infrastructure_usd,
+    )
+
+
+def post(
+    db: Session,
+    sums: Sums,
+    *,
+    claim_id: str,
+    bead_uid: str,
+    namespace: str,
+    bead: str,
+    worker: str,
+    account: Account,
+) -> None:
+    """Add to the rows of a claim; the claim is described by the first that is added."""
+    work = db.exec(select(CostWorkRow).where(CostWorkRow.claim_id == claim_id)).first()
+    if work is None:
+        profile = db.exec(select(AttemptRow.profile).where(AttemptRow.claim_id == claim_id)).first()
+        work = CostWorkRow(
+            claim_id=claim_id,
+            bead_uid=bead_uid,
+            namespace=namespace,
+            bead=bead,
+            worker=worker,
+            profile=profile or "",
+            requested_by=account.requested_by,
+            repository=account.repository,
+            epic=account.epic,
+        )
+        db.add(work)
+        db.flush()
+        db.add_all(_tags(work.id, account))
+    add(db, work.id, namespace, sums)
+
+
+def add(db: Session, work_id: int, namespace: str, sums: Sums) -> None:
+    """Add to the rows of a claim that is described already."""
+    for (day, provider, model), figures in sums.places.items():
+        row = db.get(CostUseRow, (work_id, day, provider, model))
+        if row is None:
+            row = CostUseRow(work_id=work_id, day=day, provider=provider, model=model, namespace=namespace)
+            db.add(row)
+        for name in NAMES:
+            setattr(row, name, getattr(row, name) + getattr(figures, name))
+    db.flush()
+
+
+def _tags(work_id: int, account: Account) -> Iterable[CostTagRow]:
+    for key, value in sorted(dict(account.labels).items()):
+        yield CostTagRow(work_id=work_id, kind="label", name=key, value=value)
+    skills = sorted(set(account.capabilities))
+    for skill in skills:
+        yield CostTagRow(work_id=work_id, kind="capability", name="", value=skill, share=1 / len(skills))
+    for parent in dict.fromkeys(account.parents):
+        yield CostTagRow(work_id=work_id, kind="parent", name="", value=parent)
