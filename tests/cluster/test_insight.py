@@ -154,6 +154,8 @@ async def test_scores_follow_the_graph_and_are_never_written_alone(
     held = [bead(f"b{number}", dependsOn=[f"b{number - 1}"] if number else []) for number in range(20)]
     await asyncio.to_thread(apply, cluster, namespace, *held)
     await ready(cluster, namespace, "b0")
+    words = ("wait", "bd/b0", "-n", namespace, "--for=condition=Assignable=False", "--timeout=60s")
+    await asyncio.to_thread(cluster.kubectl, *words)  # said some seconds later, in a write of its own
     await asyncio.sleep(2)
     before = cluster.audit_size()
     await asyncio.to_thread(apply, cluster, namespace, bead("b20", dependsOn=["b19"]))
