@@ -40,3 +40,27 @@ waiting = Gauge("ringmaster_waiting_sessions", "Sessions that wait for a bead", 
 tokens = Counter("ringmaster_tokens", "Tokens used", ["provider", "model", "kind"], registry=registry)
 cost = Counter("ringmaster_cost_usd", "US dollars spent", ["provider", "model", "source"], registry=registry)
 watch_restarts = Counter("ringmaster_watch_restarts", "Restarts of the watch", registry=registry)
+
+_BACKUP = ["namespace", "schedule"]
+backup_runs = Counter(
+    "ringmaster_backup_runs",
+    "Backups and rehearsals by result",
+    [*_BACKUP, "run", "result"],
+    registry=registry,
+)
+backup_success = Gauge(
+    "ringmaster_backup_last_success_timestamp_seconds",
+    "When the newest backup was complete",
+    _BACKUP,
+    registry=registry,
+)
+backup_bytes = Gauge("ringmaster_backup_bytes", "Size of the newest backup", _BACKUP, registry=registry)
+backup_fresh = Gauge(
+    "ringmaster_backup_fresh", "0 when backups are overdue, else 1", _BACKUP, registry=registry
+)
+backup_verified = Gauge(
+    "ringmaster_backup_verified",
+    "1 when the newest backup was read back and the last rehearsal worked, else 0",
+    _BACKUP,
+    registry=registry,
+)

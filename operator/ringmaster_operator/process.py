@@ -84,7 +84,9 @@ class Operator:
             settle=lambda bead: self.plans.settle(bead),
             changed=lambda: self.desk.wake(),
         )
-        self.backups = BackupReconciler(store=self.store, kube=kube, events=self.events, clock=clock)
+        self.backups = BackupReconciler(
+            store=self.store, kube=kube, events=self.events, clock=clock, settings=settings
+        )
         self.skills = Skills(
             store=self.store,
             board=self.board,
@@ -214,7 +216,7 @@ class Operator:
             *tasks,
             self._task(self.beads.queue.run(), "beads"),
             self._task(self.beads.scorer.run(), "scores"),
-            self._task(self.backups.queue.run(), "backups"),
+            self._task(self.backups.run(), "backups"),
             self._task(self.skills.run(), "skills"),
             self._task(self.reports.run(), "outbox"),
             self._task(self.service.expire(), "leases"),

@@ -62,6 +62,11 @@ class Settings(BaseSettings):
     """Objects that are reconciled at the same time."""
     pods: bool = False
     """Run the sessions of Workers of runtime Pod. Off until RINGMASTER_PUBLIC_URL says what pods can call."""
+    pod_name: str = ""
+    """Name of the operator's own pod, which the pods of backups are made after: image, settings, volumes."""
+    backup_namespace: str = ""
+    """Namespace whose BackupSchedules are obeyed, for a backup holds everybody's history: the pod's own when
+    empty, and outside of a pod any that is watched."""
     tmux_host: Annotated[str, Field(pattern=r"^([A-Za-z0-9][-A-Za-z0-9_.]{0,62})?$")] = ""
     """Name of the tmux host that this process is; none when empty."""
     tmux_poll_seconds: Annotated[float, Field(ge=0.5, le=60)] = 5.0

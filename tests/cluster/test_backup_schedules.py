@@ -1,32 +1,40 @@
-"""A BackupSchedule says where it stands; one that can never run says why."""
+"""BackupSchedules on a real API server: what is made of them, and what is said of how they fare."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
+from support.backups import Scene, schedule
 from support.operators import OperatorProcess
 
 pytestmark = pytest.mark.cluster
 
+HOST: dict[str, Any] = {"executor": "Host", "destination": {"hostPath": "/backups"}}
+
+
+@pytest.fixture
+def outside(cluster: Any, namespace: str, operator: OperatorProcess) -> Scene:
+    """An operator that is no pod."""
+    return Scene(cluster, namespace, operator)
+
 
 @pytest.mark.parametrize(
-    ("cron", "reason", "words"),
-    [("0 3 * * *", "NoExecutor", "no executor"), ("0 3 30 2 *", "InvalidSchedule", "0 3 30 2 *")],
+    ("spec", "reason", "words"),
+    [
+        ({}, "NoCluster", "use executor Host"),
+        ({"daily": {"schedule": "0 3 30 2 *"}}, "InvalidSchedule", "0 3 30 2 *"),
+        (
+            {"suspend": True, "executor": "Host", "destination": {"hostPath": "/b"}},
+            "Suspended",
+            "no scheduled",
+        ),
+    ],
 )
-def test_a_schedule_tells_whether_it_can_run(
-    cluster: Any, namespace: str, operator: OperatorProcess, cron: str, reason: str, words: str
+def test_a_schedule_tells_why_nothing_is_saved(
+    outside: Scene, spec: dict[str, Any], reason: str, words: str
 ) -> None:
-    body = {
-        "apiVersion": "ringmaster.dev/v1alpha1",
-        "kind": "BackupSchedule",
-        "metadata": {"name": "nightly"},
-        "spec": {"daily": {"schedule": cron}, "destination": {"volumeClaim": "backups"}},
-    }
-    cluster.kubectl("create", "-n", namespace, "-f-", stdin=json.dumps(body))
-    path = f"jsonpath={{.status.conditions[?(@.type=='Ready')].reason}}={reason}"
-    cluster.kubectl("wait", "-n", namespace, "bks/nightly", f"--for={path}", "--timeout=10s")
-    condition = cluster.get("bks", "nightly", "-n", namespace)["status"]["conditions"][0]
-    assert words in condition["message"]
+    outside.apply(schedule(**spec))
+    outside.until(lambda: outside.reason("Ready") == reason, reason)
+    assert words in outside.status()["conditions"][0]["message"]

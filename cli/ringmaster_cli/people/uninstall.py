@@ -35,6 +35,7 @@ DEFINITIONS = Kind("apis/apiextensions.k8s.io/v1", "customresourcedefinitions")
 WORKERS = Kind("apis/ringmaster.dev/v1alpha1", "workers")
 #: The operator's, in its namespace.
 THERE = (
+    Kind("apis/batch/v1", "cronjobs"),
     Kind("api/v1", "services"),
     Kind("api/v1", "configmaps"),
     Kind("apis/networking.k8s.io/v1", "networkpolicies"),
@@ -59,7 +60,10 @@ POLICIES = (
 def uninstall(
     purge: Annotated[
         bool,
-        typer.Option("--purge", help="Also remove all beads, Workers and the history. There is no way back."),
+        typer.Option(
+            "--purge",
+            help="Also remove all beads, Workers, the history, a volume of backups. There is no way back.",
+        ),
     ] = False,
     now: Annotated[bool, typer.Option("--now", help="Do not wait until running beads are finished.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -90,16 +94,16 @@ def uninstall(
         removal.remove(kind)
     if purge:
         removal.purge()
-        output.note("Ringmaster is removed, with all beads, Workers and the history")
+        output.note("Ringmaster is removed, with all beads, Workers, the history and backups on a volume")
     else:
-        kept = f"beads, Workers, their definitions, and the history's volume in {system}"
+        kept = f"beads, Workers, their definitions, and the volumes of history and backups in {system}"
         output.note(f"Ringmaster is removed. Kept: {kept}")
 
 
 def _confirm(removal: Removal, *, purge: bool, yes: bool) -> None:
     what = f"the operator in {removal.system} and its sessions"
     if purge:
-        what += ", ALL beads and Workers of ALL namespaces, and the history"
+        what += ", ALL beads and Workers of ALL namespaces, the history, and backups on a volume"
     if yes:
         return
     if not sys.stdin.isatty():

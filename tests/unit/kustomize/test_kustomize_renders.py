@@ -145,6 +145,7 @@ def test_there_is_a_sample_of_every_kind_and_profile() -> None:
 
 
 OPERATOR = {"namespace": "ringmaster-system", "labels": {"app.kubernetes.io/name": "ringmaster-operator"}}
+BACKUP = {"namespace": "ringmaster-system", "labels": {"app.kubernetes.io/name": "ringmaster-backup"}}
 DNS = {"namespace": "kube-system", "labels": {"k8s-app": "kube-dns"}}
 
 
@@ -178,6 +179,9 @@ WAYS: list[tuple[str, Body, Body, int, bool]] = [
     ("Egress", OPERATOR, {"ip": "10.96.0.1"}, 443, True),
     ("Egress", OPERATOR, {"ip": "203.0.113.7"}, 25, False),
     ("Egress", OPERATOR, session(), 80, False),
+    ("Egress", BACKUP, {"ip": "10.96.0.1"}, 443, True),
+    ("Egress", BACKUP, OPERATOR, 8420, False),
+    ("Ingress", BACKUP, OPERATOR, 80, False),
 ]
 
 
@@ -193,4 +197,5 @@ def test_postgres_is_reached_where_it_is_used() -> None:
     server = {"ip": "10.1.2.3"}
     for name, open_ in (("prod", False), ("prod-postgres", True)):
         policies = renders.objects(name, "NetworkPolicy")
-        assert renders.allowed(policies, "Egress", OPERATOR, server, 5432) is open_
+        for pod in (OPERATOR, BACKUP):
+            assert renders.allowed(policies, "Egress", pod, server, 5432) is open_

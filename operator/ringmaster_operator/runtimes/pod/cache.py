@@ -1,4 +1,4 @@
-"""The pods of all sessions, kept in step by one watch: looking at them costs the API server nothing.
+"""Pods of some labels (all sessions', say), kept in step by one watch: a look costs the API server nothing.
 
 The watch asks for pods with our labels only, and a relist notices what vanished while nobody watched.
 """
@@ -29,9 +29,12 @@ class PodCache:
     Run run() for as long as it is used.
     """
 
-    def __init__(self, *, kube: Kube, namespace: str, gone: Callable[[Body], None]) -> None:
+    def __init__(
+        self, *, kube: Kube, namespace: str, gone: Callable[[Body], None], labels: str = SELECTOR
+    ) -> None:
         self._kube = kube
         self._namespace = namespace or None
+        self._labels = labels
         self._gone = gone
         self._pods: dict[Key, Body] = {}
         self._changed = asyncio.Event()
@@ -112,7 +115,7 @@ class PodCache:
     async def _list(self) -> str:
         """All there are; returns the resourceVersion to watch from."""
         before = list(self._pods.values())
-        query = {"labelSelector": SELECTOR, "limit": "500"}
+        query = {"labelSelector": self._labels, "limit": "500"}
         found: set[str] = set()
         while True:
             page = await self._kube.request("GET", PODS.path(self._namespace), query=query)
@@ -132,7 +135,7 @@ class PodCache:
     async def _follow(self, version: str) -> None:
         """Watch from there for as long as the API server goes along; returns when a list is needed."""
         while True:
-            async for event in self._kube.watch(PODS, self._namespace, labels=SELECTOR, version=version):
+            async for event in self._kube.watch(PODS, self._namespace, labels=self._labels, version=version):
                 pod = event["object"]
                 if event["type"] == "ERROR":
                     return  # the version is too old: begin with a list
