@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import annotated_types
 from pydantic import BaseModel
@@ -64,10 +64,15 @@ def _project(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, st
         key = f"{prefix}{field.alias or name}"
         inner = _inner(field.annotation)
         if inner is not None:
-            yield from _project(inner, f"{key}.")
+            yield from _project(inner, f"{key}.NAME." if _is_table(field.annotation) else f"{key}.")
         else:
             default = f"`{DEFAULTS[key]}`" if key in DEFAULTS else _default(field)
             yield key, default, _reason(field)
+
+
+def _is_table(annotation: Any) -> bool:
+    """Whether it holds many of them by name."""
+    return any(get_origin(kind) is dict for kind in (annotation, *get_args(annotation)))
 
 
 def _inner(annotation: Any) -> type[BaseModel] | None:

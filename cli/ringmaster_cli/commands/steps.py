@@ -59,16 +59,27 @@ def build_prompt(
     out: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write it here instead of to stdout.")
     ] = None,
-    explain: Annotated[bool, typer.Option(help="Say what went into it and how large each part is.")] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(help="Say what went into it, from where, how large, and what was left out and why."),
+    ] = False,
+    without: Annotated[
+        list[str] | None, typer.Option(help="A source to leave out, such as map; may be repeated.")
+    ] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(min=1000, max=1_000_000, help="Tokens of the whole, instead of the project's."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """The prompt for the bead that is held; run-agent uses it when it was written to a file."""
     from ringmaster_cli.loop.work import Iteration, Round
 
     context = _context(signals=True)
+    _check_sources(without or [])
     with context.state.alone():
         held = _held(context)
-        prompt = Iteration(context, held).draft()
+        prompt = Iteration(context, held).draft(budget_tokens=budget, without=without or ())
         if isinstance(prompt, Round):
             _settle(context, prompt)
             raise CliError(
@@ -83,15 +94,21 @@ def build_prompt(
             context.state.hold(held)
     if explain:
         output.note(prompt.explain())
-    tokens = prompt.tokens
     if as_json:
-        parts = [{"name": part.name, "source": part.source, "tokens": part.tokens} for part in prompt.parts]
-        data = {"bead": held.bead, "file": str(out) if out else None, "tokens": tokens, "parts": parts}
+        data = {"bead": held.bead, "file": str(out) if out else None, **prompt.body()}
         output.result(data if out else {**data, "text": prompt.text}, "", as_json=True)
     elif out is None:
         print(prompt.text, end="", flush=True)
     else:
-        output.note(f"prompt of about {tokens} tokens in {out}")
+        output.note(f"prompt of about {prompt.tokens} tokens in {out}")
+
+
+def _check_sources(names: list[str]) -> None:
+    """Raises UsageError for sources that no prompt can do without."""
+    from ringmaster_operator.resources.prompt import ALWAYS
+
+    if wrong := [name for name in names if name in ALWAYS]:
+        raise UsageError(f"--without: {', '.join(wrong)} is part of every prompt")
 
 
 def run_agent(

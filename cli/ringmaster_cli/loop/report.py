@@ -15,6 +15,7 @@ from ringmaster_operator.resources.bead import Outcome, OutcomeKind
 from ringmaster_operator.resources.protocol import (
     Claimed,
     ModelUsage,
+    PromptRecord,
     Proposal,
     Question,
     Reflexion,
@@ -59,6 +60,7 @@ def as_report(
     *,
     report_id: str,
     steered: Sequence[str] = (),
+    prompt: PromptRecord | None = None,
 ) -> Body:
     """The ReportRequest, as JSON-ready dict."""
     result, moment = findings.result, datetime.now(UTC)
@@ -83,6 +85,7 @@ def as_report(
         finished_at=moment,
         agent_session=result.agent_session[:256] if result else "",
         steered=list(steered),
+        prompt=prompt,
     )
     return redactor(held).report(fit(request))
 

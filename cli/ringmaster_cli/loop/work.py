@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,16 +21,17 @@ from ringmaster_cli.loop.heart import Ending, Heart
 from ringmaster_cli.loop.publish import handed_on
 from ringmaster_cli.loop.report import SUCCESSES, Findings, Published, as_report, cost_of
 from ringmaster_cli.loop.running import Running
+from ringmaster_cli.loop.telling import drafted, tell
 from ringmaster_cli.loop.tools import Wishes, environment, verdict_is_open
 from ringmaster_cli.outcome import judge
 from ringmaster_cli.output import money
 from ringmaster_cli.plan.verdict import judge_plan
-from ringmaster_cli.prompt import Prompt, build_prompt
-from ringmaster_cli.state import Held, Spooled, write
+from ringmaster_cli.prompt import Prompt
+from ringmaster_cli.state import Held, Spooled
 from ringmaster_cli.verify import run_verify
 from ringmaster_cli.workspace import Workspace, WorkspaceError
 from ringmaster_operator.resources.bead import Outcome, OutcomeKind, Reason
-from ringmaster_operator.resources.protocol import Claimed, Question, SavedWork, VerifyResult
+from ringmaster_operator.resources.protocol import Claimed, PromptRecord, Question, SavedWork, VerifyResult
 
 PUBLISH_PATIENCE_SECONDS = 3600.0
 """How long a finished iteration waits in its worktree for an operator that is away."""
@@ -64,6 +66,7 @@ class Iteration:
         """Which limit the agent has exceeded."""
         self._asked: Question | None = None
         """What the agent asked a person, and was not answered yet."""
+        self._told: PromptRecord | None = None
 
     def run(self, workspace: Workspace | None = None) -> Round:
         """Work, judge, publish, and spool the report. workspace: the open one of the iteration before.
@@ -94,7 +97,7 @@ class Iteration:
             with contextlib.suppress(WorkspaceError):
                 self._space.close()
 
-    def draft(self) -> Prompt | Round:
+    def draft(self, *, budget_tokens: int | None = None, without: Collection[str] = ()) -> Prompt | Round:
         """Only the prompt, or how the work ended before there was one.
 
         Its worktree is made for the context files in it, and goes again: setup commands are not run.
@@ -104,7 +107,7 @@ class Iteration:
                 space = self._prepare(setup=False)
                 if (ending := self._heart.ending) is not None:
                     return self._interrupted(ending)
-                return build_prompt(self._claimed, workspace=space.path)
+                return drafted(self._claimed, space, budget_tokens=budget_tokens, without=without)
             except WorkspaceError as fault:
                 if (ending := self._heart.ending) is not None:
                     return self._interrupted(ending)
@@ -175,13 +178,10 @@ class Iteration:
         return self._result
 
     def _prompt(self, space: Workspace, *, resumed: bool) -> Path:
-        if self._wishes.prompt is not None:
-            return self._wishes.prompt
-        path = self._context.state.folder / "prompt.md"
-        bead = self._claimed.bead.model_copy(update={"steering": self._heart.notes()})
-        claimed = self._claimed.model_copy(update={"bead": bead})
-        prompt = build_prompt(claimed, workspace=space.path, resumed=resumed)
-        write(path, prompt.text.encode("utf-8", "replace"))
+        given, notes = self._wishes.prompt, self._heart.notes()
+        path, self._told = tell(
+            self._context, self._claimed, space, notes=notes, given=given, resumed=resumed
+        )
         return path
 
     def _verify(self, space: Workspace, result: AgentResult, *, changed: bool) -> list[VerifyResult]:
@@ -244,6 +244,7 @@ class Iteration:
                 Published(branch=branch if commit else None, commit=commit, pushed=pushed, saved=saved),
                 report_id=report_id,
                 steered=self._heart.steered,
+                prompt=self._told,
             )
             item = Spooled(
                 claim_id=self._held.claim_id, bead=self._held.bead, report=body, unpublished=unpublished

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ringmaster_cli.agents.markers import INSTRUCTIONS
 from ringmaster_cli.plan.words import SHAPE, SPLIT
-from ringmaster_cli.prompt.text import data, one_line, quoted, tokens
+from ringmaster_cli.prompt.model import Piece
+from ringmaster_cli.prompt.text import cut, data, one_line, quoted
 from ringmaster_cli.workspace.names import branch_name
 from ringmaster_operator.resources.bead import BeadType
 from ringmaster_operator.resources.protocol import BeadWork, Claimed, DependencyResult, PastIteration
@@ -18,6 +21,9 @@ HISTORY = (
     "# What was tried before\n"
     "Learn from it, and do not repeat what failed. The work so far is on your branch.\n"
 )
+LOGS = "# What failed last\n"
+PARENT_TOKENS = 1_800
+"""Of a parent's description; those above it get a quarter."""
 
 
 def intro(claimed: Claimed) -> str:
@@ -37,17 +43,15 @@ def rules(bead: BeadWork) -> str:
     return "\n".join(f"- {one_line(rule)}" for rule in bead.rules)
 
 
-def bead_head(claimed: Claimed) -> str:
-    bead = claimed.bead
+def bead(claimed: Claimed) -> str:
+    """The task."""
+    work = claimed.bead
     return (
-        f"# Your task: {one_line(bead.title)}\n"
-        f"Bead {bead.name} ({bead.type}), attempt {claimed.attempt} of {bead.max_attempts}, "
-        f"iteration {claimed.iteration} of {bead.max_iterations}.\n"
+        f"# Your task: {one_line(work.title)}\n"
+        f"Bead {work.name} ({work.type}), attempt {claimed.attempt} of {work.max_attempts}, "
+        f"iteration {claimed.iteration} of {work.max_iterations}.\n"
+        f"<task>\n{quoted(work.description) or one_line(work.title)}\n</task>"
     )
-
-
-def bead_body(bead: BeadWork) -> str:
-    return f"<task>\n{quoted(bead.description) or one_line(bead.title)}\n</task>"
 
 
 def acceptance(bead: BeadWork) -> str:
@@ -63,17 +67,30 @@ def acceptance(bead: BeadWork) -> str:
     return "\n".join(lines)
 
 
-def parent(bead: BeadWork) -> str:
-    if bead.parent is None:
-        return ""
-    head = f"{one_line(bead.parent.title)} (bead {bead.parent.name})"
-    if not bead.parent.description:
-        return head
-    return f"{head}\n{data(bead.parent.description[:7000], f'bead {bead.parent.name}')}"
+def tree(bead: BeadWork) -> Iterator[Piece]:
+    """What the bead belongs to, the nearest first, and the titles of what belongs there too."""
+    above = ([bead.parent] if bead.parent else []) + bead.ancestors
+    for distance, parent in enumerate(above):
+        text = f"{'Part of: ' if distance else ''}{one_line(parent.title)} (bead {parent.name})"
+        words, shortened = cut(parent.description, PARENT_TOKENS if not distance else PARENT_TOKENS // 4)
+        if words:
+            text += f"\n{data(words, f'bead {parent.name}')}"
+        yield Piece(
+            origin=f"bead {parent.name}", text=text, relevance=1 / (1 + distance), shortened=shortened
+        )
+    if bead.siblings:
+        titles = [
+            f"- {one_line(item.title)} (bead {item.name}{', ' if item.phase else ''}{item.phase})"
+            for item in bead.siblings
+        ]
+        fenced = data("\n".join(titles), "titles of beads")
+        yield Piece(origin="its siblings", text=f"Others work on these, not you:\n{fenced}", relevance=0.4)
 
 
-def dependencies(bead: BeadWork) -> str:
-    return "\n".join(_result(result) for result in bead.dependencies)
+def dependencies(bead: BeadWork) -> Iterator[Piece]:
+    """Results, in the order in which the bead names them."""
+    for result in bead.dependencies:
+        yield Piece(origin=f"bead {result.name}", text=_result(result))
 
 
 def steering(bead: BeadWork) -> str:
@@ -81,8 +98,10 @@ def steering(bead: BeadWork) -> str:
     return "\n".join(f"- {quoted(note.text)}" for note in bead.steering)
 
 
-def decisions(bead: BeadWork) -> str:
-    return "\n".join(_result(result) for result in bead.decisions)
+def decisions(bead: BeadWork) -> Iterator[Piece]:
+    """Answers of people to what was asked."""
+    for result in bead.decisions:
+        yield Piece(origin=f"bead {result.name}", text=_result(result))
 
 
 def _result(result: DependencyResult) -> str:
@@ -98,18 +117,21 @@ def _result(result: DependencyResult) -> str:
     return "\n".join(lines)
 
 
-def history(bead: BeadWork, budget: int) -> str:
-    """Earlier runs, oldest first; when they are too many, the oldest give way."""
-    chosen: list[str] = []
-    used = tokens(HISTORY)
-    for past in sorted(bead.history, key=lambda past: (past.attempt, past.iteration), reverse=True):
-        text = _past(past)
-        used += tokens(text) + 1
-        if used > budget and chosen:
-            chosen.append(f"({len(bead.history) - len(chosen)} earlier runs are left out)")
-            break
-        chosen.append(text)
-    return "\n".join(reversed(chosen))
+def history(bead: BeadWork) -> Iterator[Piece]:
+    """Earlier runs, oldest first; the newest say most."""
+    runs = sorted(bead.history, key=lambda past: (past.attempt, past.iteration))
+    for number, past in enumerate(runs, start=1):
+        origin = f"attempt {past.attempt}, iteration {past.iteration}"
+        yield Piece(origin=origin, text=_past(past), relevance=number / len(runs))
+
+
+def logs(bead: BeadWork) -> Iterator[Piece]:
+    """What the acceptance commands that failed last printed."""
+    for log in bead.logs:
+        words = (
+            f"`{one_line(log.command)}` exited {log.exit_code}:\n{data(log.output, 'output of the command')}"
+        )
+        yield Piece(origin=log.command, text=words)
 
 
 def _past(past: PastIteration) -> str:

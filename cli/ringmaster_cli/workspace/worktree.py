@@ -137,6 +137,10 @@ class Workspace:
             files, commits = self._finisher.changes()
         return Changes(files=files, commits=commits)
 
+    def git(self, *args: str) -> str:
+        """What a git command that only reads prints in the worktree. Raises GitError."""
+        return self._mirror.git.run(*args, cwd=self.path)
+
     def commit(self, message: str) -> str | None:
         """Commit what the agent left uncommitted; the branch's tip, or None when the bead has no work at all.
 

@@ -11,6 +11,7 @@ from ringmaster_operator.claims.origin import parents_of
 from ringmaster_operator.history import History
 from ringmaster_operator.resources.bead import Bead, BeadType
 from ringmaster_operator.resources.project import Project
+from ringmaster_operator.resources.prompt import CheckLog, PromptRules, Relative
 from ringmaster_operator.resources.protocol import (
     BeadWork,
     Claimed,
@@ -23,6 +24,10 @@ from ringmaster_operator.resources.worker import AgentSpec, Worker
 from ringmaster_operator.store import Store
 
 MAX_HISTORY = 20
+MAX_ANCESTORS = 4
+MAX_SIBLINGS = 50
+ABOVE = 4_000
+"""Characters of the description of what the parent belongs to."""
 
 
 class Briefing:
@@ -105,10 +110,14 @@ class Briefing:
             tokens=bounds.tokens,
             spent_usd=status.cost.usd,
             spent_tokens=status.cost.input_tokens + status.cost.output_tokens,
-            parent=_parent(parents),
+            parent=_context(parents[0]) if parents else None,
+            ancestors=[_context(item, ABOVE) for item in parents[1:MAX_ANCESTORS]],
+            siblings=self._siblings(bead),
             dependencies=[_result(found) for found in self._dependencies(bead)],
             decisions=[_result(found) for found in self._decisions(bead)],
             history=await self._iterations(bead) if past else [],
+            logs=await self._logs(bead) if past else [],
+            prompt=project.prompt if project else PromptRules(),
             steering=spec.steering,
             fresh_from=status.fresh_from,
             plan=wants_plan(status),
@@ -119,6 +128,25 @@ class Briefing:
         return await self._history.iterations_of(
             bead_uid=bead.metadata.uid, limit=MAX_HISTORY, after_fence=bead.status.fresh_from
         )
+
+    async def _logs(self, bead: Bead) -> list[CheckLog]:
+        return await self._history.failed_checks(
+            bead_uid=bead.metadata.uid, after_fence=bead.status.fresh_from
+        )
+
+    def _siblings(self, bead: Bead) -> list[Relative]:
+        """The parent's other children, by name."""
+        if bead.spec.parent is None:
+            return []
+        names = sorted(self._board.children((bead.metadata.namespace, bead.spec.parent)))
+        found = [
+            self._store.bead((bead.metadata.namespace, name)) for name in names if name != bead.metadata.name
+        ]
+        return [
+            Relative(name=item.metadata.name, title=item.spec.title, phase=item.status.phase or "")
+            for item in found[:MAX_SIBLINGS]
+            if item is not None
+        ]
 
     def _dependencies(self, bead: Bead) -> list[Bead]:
         """What the work builds on; of a bead that left no work of its own, its children's."""
@@ -151,11 +179,9 @@ def _agent(bead: Bead, worker: Worker | None) -> AgentSpec:
     return agent.model_copy(update={"model": model}) if model else agent
 
 
-def _parent(parents: list[Bead]) -> ParentContext | None:
-    if not parents:
-        return None
-    first = parents[0]
-    return ParentContext(name=first.metadata.name, title=first.spec.title, description=first.spec.description)
+def _context(bead: Bead, most: int | None = None) -> ParentContext:
+    spec = bead.spec
+    return ParentContext(name=bead.metadata.name, title=spec.title, description=spec.description[:most])
 
 
 def _result(bead: Bead) -> DependencyResult:

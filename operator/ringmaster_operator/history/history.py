@@ -146,6 +146,7 @@ class History:
     find_claim = _reads(queries.find_claim)
     open_attempts = _reads(queries.open_attempts)
     iterations_of = _reads(queries.iterations_of)
+    failed_checks = _reads(queries.failed_checks)
     saved_work = _reads(saved.saved_work)
     agent_session_of = _reads(queries.agent_session_of)
     spent_today = _reads(spending.spent_today)

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from ringmaster_operator.history.records import AttemptSummary, StoredAttempt, StoredReport, StoredSession
 from ringmaster_operator.history.tables import AttemptRow, IterationRow, ReportRow, SessionRow, UsageRow
 from ringmaster_operator.resources.bead import Outcome
+from ringmaster_operator.resources.prompt import CheckLog
 from ringmaster_operator.resources.protocol import (
     PastIteration,
     Reflexion,
@@ -104,6 +105,23 @@ def lesson(row: IterationRow) -> str:
         if result.exit_code != 0
     ]
     return ("\n".join(failed) or row.final_text.strip())[:_LESSON]
+
+
+def failed_checks(db: Session, *, bead_uid: str, after_fence: int = 0) -> list[CheckLog]:
+    """What failed in the bead's last iteration of a claim after a fence, with the end of its output."""
+    row = db.exec(
+        select(IterationRow)
+        .join(AttemptRow, col(AttemptRow.id) == col(IterationRow.attempt_id))
+        .where(IterationRow.bead_uid == bead_uid, AttemptRow.fence > after_fence)
+        .order_by(col(IterationRow.id).desc())
+        .limit(1)
+    ).first()
+    results = [VerifyResult.read(result) for result in row.verify] if row else []
+    return [
+        CheckLog(command=result.command, exit_code=result.exit_code, output=result.output)
+        for result in results
+        if result.exit_code != 0
+    ]
 
 
 def agent_session_of(db: Session, *, bead_uid: str) -> str | None:

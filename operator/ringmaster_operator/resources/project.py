@@ -11,6 +11,7 @@ from ringmaster_operator.resources.base import Command, Model
 from ringmaster_operator.resources.bead import Limits, Repository
 from ringmaster_operator.resources.budget import Budget
 from ringmaster_operator.resources.lists import Unique
+from ringmaster_operator.resources.prompt import PromptRules
 from ringmaster_operator.resources.scalars import Label
 
 CONFIG_MAP = "ringmaster-project"
@@ -89,6 +90,8 @@ class Project(Model):
     """The capabilities that the project knows, each with what it means."""
     confidence: ConfidenceRules = Field(default_factory=ConfidenceRules)
     """How outcomes become confidence."""
+    prompt: PromptRules = Field(default_factory=PromptRules)
+    """What agents are told besides their task."""
 
     @classmethod
     def from_toml(cls, text: str) -> Project:

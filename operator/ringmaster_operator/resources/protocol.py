@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from ringmaster_operator.resources.base import Model
 from ringmaster_operator.resources.bead import Outcome, SteeringNote
+from ringmaster_operator.resources.prompt import PromptRecord as PromptRecord
 from ringmaster_operator.resources.proposal import Proposal as Proposal
 from ringmaster_operator.resources.question import Answered as Answered
 from ringmaster_operator.resources.question import Asked as Asked
@@ -229,6 +230,8 @@ class ReportRequest(Model):
     finished_at: Time
     agent_session: ShortText = ""
     """The agent's own id of the conversation, to resume it."""
+    prompt: PromptRecord | None = None
+    """What the agent was told: the last prompt of the iteration."""
     steered: Steered = Field(default_factory=list)
 
 

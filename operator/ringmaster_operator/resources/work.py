@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from ringmaster_operator.resources.base import Model, Priority
 from ringmaster_operator.resources.bead import Acceptance, BeadType, Outcome, Repository, SteeringNote
+from ringmaster_operator.resources.prompt import CheckLog, PromptRules, Relative
 from ringmaster_operator.resources.saved import SavedWork
 from ringmaster_operator.resources.scalars import LongText, Message, Name, ShortText
 from ringmaster_operator.resources.worker import AgentSpec
@@ -70,10 +71,18 @@ class BeadWork(Model):
     spent_usd: float = 0.0
     spent_tokens: int = 0
     parent: ParentContext | None = None
+    ancestors: list[ParentContext] = Field(default_factory=list)
+    """What the parent belongs to, the nearest first."""
+    siblings: list[Relative] = Field(default_factory=list)
+    """The parent's other children."""
     dependencies: list[DependencyResult] = Field(default_factory=list)
     decisions: list[DependencyResult] = Field(default_factory=list)
     """Answered questions that this bead asked."""
     history: list[PastIteration] = Field(default_factory=list)
+    logs: list[CheckLog] = Field(default_factory=list)
+    """What the acceptance commands that failed last printed."""
+    prompt: PromptRules = Field(default_factory=PromptRules)
+    """What the project says of the prompt."""
     plan: bool = False
     """This run proposes the beads that the bead is split into, and does no work."""
     rules: list[str] = Field(default_factory=list)

@@ -57,7 +57,7 @@ def test_step_by_step_as_json(station: Station[Desk]) -> None:
     built = station.run("build-prompt", "-o", "prompt.md", "--json", "--explain")
     assert built.returncode == 0, built.stderr
     prompt = json.loads(built.stdout)
-    assert set(prompt) == {"bead", "file", "tokens", "parts"}
+    assert set(prompt) == {"bead", "file", "tokens", "budgetTokens", "digest", "parts", "notes"}
     assert "Do fix-it" in (station.folder / "prompt.md").read_text()
     assert str(prompt["tokens"]) in built.stderr
 
@@ -76,6 +76,9 @@ def test_step_by_step_as_json(station: Station[Desk]) -> None:
     assert station.desk.reports == {}
 
     told = station.run("report-result", "--json")
+    (report,) = station.desk.reports.values()
+    assert report.prompt is not None
+    assert (report.prompt.digest, report.prompt.tokens) == (prompt["digest"], prompt["tokens"])
     assert json.loads(told.stdout) == {"bead": "fix-it", "next": "done", "reason": "", "iteration": 1}
     assert station.branch_file("fix-it", "made.txt") == "yes\n"
 

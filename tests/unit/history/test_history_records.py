@@ -250,6 +250,23 @@ async def test_what_earlier_iterations_teach(history: History, work: Make) -> No
     ]
 
 
+async def test_what_failed_last_is_found_with_its_output(history: History, work: Make) -> None:
+    one = work()
+    await one.start()
+    assert await history.failed_checks(bead_uid=one.uid) == []
+    failed = Outcome(kind=OutcomeKind.INCOMPLETE)
+    checks = [
+        VerifyResult(command="true", exit_code=0, seconds=1, output="fine"),
+        VerifyResult(command="false", exit_code=1, seconds=1, output="no"),
+    ]
+    await one.report(one.request(1, outcome=failed, verify=checks), next=Next.ITERATE)
+    found = await history.failed_checks(bead_uid=one.uid)
+    assert [(log.command, log.exit_code, log.output) for log in found] == [("false", 1, "no")]
+    assert await history.failed_checks(bead_uid=one.uid, after_fence=1) == []
+    await one.report(one.request(2, outcome=failed, verify=checks[:1]), next=Next.ITERATE)
+    assert await history.failed_checks(bead_uid=one.uid) == []
+
+
 async def test_the_last_conversation_is_found(history: History, work: Make) -> None:
     one = work()
     await one.start()

@@ -64,6 +64,10 @@ def part(prompt: Prompt, name: str, source: str | None = None) -> Part:
     return found
 
 
+def parts(prompt: Prompt, name: str) -> list[Part]:
+    return [part for part in prompt.parts if part.name == name]
+
+
 FULL = claim(
     attempt=2,
     iteration=3,
@@ -94,7 +98,7 @@ def test_all_parts_are_there_in_the_order_that_an_agent_needs_them(tmp_path: Pat
         "Write the lexer (bead lexer)", "Tokens carry lines.", "Tabs or spaces?", "Answer: Spaces",
         "Attempt 1, iteration 1: incomplete (VerificationFailed), commit cccccccccccc",
         "the lexer skips tabs",
-        "Attempt 2, iteration 2", "# AGENTS.md of the repository", "Use unittest.", "A parser.",
+        "Attempt 2, iteration 2", "# Documents of the repository", "Use unittest.", "A parser.",
         "# How to finish",
         INSTRUCTIONS.strip(),
     ]  # fmt: skip
@@ -111,7 +115,7 @@ def test_a_bare_bead_says_its_title_and_how_to_finish(tmp_path: Path) -> None:
     prompt = build_prompt(claim(description=""), workspace=tmp_path)
     assert "<task>\nFix the parser\n</task>" in prompt.text
     assert prompt.text.rstrip().endswith(INSTRUCTIONS.strip())
-    assert part(prompt, "parent").left_out_reason == "there is none"
+    assert part(prompt, "tree").left_out_reason == "there is none"
 
 
 def test_a_question_is_answered_without_changes(tmp_path: Path) -> None:
@@ -125,10 +129,10 @@ def test_the_table_explains_every_part(tmp_path: Path) -> None:
     agent = AgentSpec(profile="claude-code")
     table = build_prompt(claim(agent=agent), workspace=tmp_path).explain()
     assert [line.split()[0] for line in table.splitlines()] == [
-        "PART", "intro", "rules", "bead", "acceptance", "parent", "dependencies", "decisions", "history",
-        "context", "steering", "finish", "total",
+        "PART", "intro", "rules", "bead", "acceptance", "tree", "dependencies", "decisions", "history",
+        "logs", "documents", "files", "changes", "map", "steering", "finish", "total",
     ]  # fmt: skip
-    assert re.search(r"context +0 +\d+ +CLAUDE\.md +left out: claude-code reads it itself", table)
+    assert re.search(r"documents +0 +\d+ +0\.30 +CLAUDE\.md +left out: claude-code reads it itself", table)
     assert re.search(r"total +\d+ +48000", table)
 
 
@@ -158,21 +162,26 @@ def test_everything_at_its_largest_stays_within_the_budget(tmp_path: Path) -> No
     assert prompt.tokens <= prompt.budget_tokens
     assert all(each.tokens <= BUDGETS[each.name] for each in prompt.parts)
     assert INSTRUCTIONS.strip() in prompt.text
-    assert part(prompt, "history").text
-    assert part(prompt, "dependencies").truncated
+    for name, budget in BUDGETS.items():
+        assert sum(each.tokens for each in parts(prompt, name)) <= budget
+    assert parts(prompt, "history")[-1].text
+    assert any(
+        each.left_out_reason == "the source's budget is used up" for each in parts(prompt, "dependencies")
+    )
 
 
 def test_a_small_budget_lets_go_of_context_first_and_never_of_the_task(tmp_path: Path) -> None:
     (tmp_path / "AGENTS.md").write_text("word " * 2000)
     prompt = build_prompt(FULL, workspace=tmp_path, budget_tokens=600)
-    assert part(prompt, "context").left_out_reason == "the prompt's budget is used up"
+    assert part(prompt, "documents").left_out_reason == "the prompt's budget is used up"
     assert "It fails on empty lines." in prompt.text
     assert INSTRUCTIONS.strip() in prompt.text
 
 
 def test_of_many_earlier_runs_the_newest_are_told(tmp_path: Path) -> None:
     history = [past(1, number, f"run {number} " + "x" * 3000) for number in range(1, 31)]
-    text = part(build_prompt(claim(history=history), workspace=tmp_path), "history").text
+    prompt = build_prompt(claim(history=history), workspace=tmp_path)
+    text = prompt.text
     assert "run 30 " in text
     assert "run 1 " not in text
     assert re.search(r"\(\d+ earlier runs are left out\)", text)
@@ -243,8 +252,8 @@ def test_a_link_out_of_the_repository_is_not_followed(tmp_path: Path) -> None:
     (work / "README-loop").symlink_to("AGENTS.md")
     prompt = build_prompt(claim(), workspace=work)
     assert "hunter2" not in prompt.text
-    assert "leads out" in part(prompt, "context", "README.md").left_out_reason
-    assert part(prompt, "context", "AGENTS.md").left_out_reason
+    assert "leads out" in part(prompt, "documents", "README.md").left_out_reason
+    assert part(prompt, "documents", "AGENTS.md").left_out_reason
 
 
 @pytest.mark.parametrize(
@@ -252,7 +261,7 @@ def test_a_link_out_of_the_repository_is_not_followed(tmp_path: Path) -> None:
 )
 def test_files_that_are_no_text_are_left_out(tmp_path: Path, raw: bytes, reason: str) -> None:
     (tmp_path / "README").write_bytes(raw)
-    assert part(build_prompt(claim(), workspace=tmp_path), "context").left_out_reason == reason
+    assert part(build_prompt(claim(), workspace=tmp_path), "documents").left_out_reason == reason
 
 
 def test_the_same_text_is_not_paid_for_twice(tmp_path: Path) -> None:
@@ -260,7 +269,7 @@ def test_the_same_text_is_not_paid_for_twice(tmp_path: Path) -> None:
     (tmp_path / "CLAUDE.md").symlink_to("AGENTS.md")
     prompt = build_prompt(claim(), workspace=tmp_path)
     assert prompt.text.count("Use unittest.") == 1
-    assert part(prompt, "context", "CLAUDE.md").left_out_reason == "same as AGENTS.md"
+    assert part(prompt, "documents", "CLAUDE.md").left_out_reason == "same as AGENTS.md"
 
 
 def test_an_agent_with_a_command_of_its_own_is_told_all(tmp_path: Path) -> None:
