@@ -32,6 +32,11 @@ def head() -> str:
     return revision
 
 
+def revisions() -> set[str]:
+    """The revisions that this version can open."""
+    return {revision.revision for revision in _script().walk_revisions()}
+
+
 def upgrade(connection: Connection, place: str) -> None:
     """Run what is missing. Raises HistoryTooNew, or HistoryError for a database that is not Ringmaster's."""
     script = _script()
@@ -40,7 +45,7 @@ def upgrade(connection: Connection, place: str) -> None:
         return
     if current is None:
         _refuse_strangers(connection, place)
-    elif current not in {revision.revision for revision in script.walk_revisions()}:
+    elif current not in revisions():
         raise HistoryTooNew(
             f"the history database {place} was written by a newer Ringmaster (schema {current}, this one "
             f"knows {head()}). Install that version again, or restore a backup made before the upgrade"

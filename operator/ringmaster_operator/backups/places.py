@@ -1,0 +1,19 @@
+"""Where backups are kept, by what --target says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ringmaster_cli.exits import UsageError
+from ringmaster_operator.backups.target import FolderTarget, Target
+
+
+def target(where: str) -> Target:
+    """A folder or a bucket. Raises UsageError."""
+    parts = urlsplit(where)
+    if parts.scheme == "file":
+        return FolderTarget(Path(parts.path))
+    if "://" in where or not where.strip():
+        raise UsageError(f"--target {where}: give a folder or s3://BUCKET/PREFIX")
+    return FolderTarget(Path(where))
