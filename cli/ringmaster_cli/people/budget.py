@@ -29,18 +29,17 @@ def budget(
     """Budgets of a namespace: limit, spent, set aside for what runs, left. Asks the operator."""
     from urllib.parse import quote
 
-    from ringmaster_cli.people.api import fetch, token_for
-    from ringmaster_cli.people.cluster import Cluster
+    from ringmaster_cli.people.api import request
+    from ringmaster_cli.people.identity import identify
 
-    cluster = Cluster(namespace=namespace, context=context)
-    path = f"/namespaces/{quote(cluster.namespace)}/budgets"
-    found = fetch(url, path, token=token_for(cluster, account))
+    who = identify(url, account=account, namespace=namespace, context=context)
+    found = request(who.url, "GET", f"/namespaces/{quote(who.namespace)}/budgets", token=who.token)
     if as_json:
         output.result(found, "", as_json=True)
         return
     items = found.get("items", [])
     if not items:
-        output.note(f"no budget is set in namespace {cluster.namespace}")
+        output.note(f"no budget is set in namespace {who.namespace}")
         return
     rows = [HEAD, *(row for item in items for row in _rows(item))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]

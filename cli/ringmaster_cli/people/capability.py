@@ -89,12 +89,13 @@ def history(
     """How the confidences came about, the newest first; asks the operator."""
     from urllib.parse import quote, urlencode
 
-    from ringmaster_cli.people.api import fetch, token_for
+    from ringmaster_cli.people.api import request
+    from ringmaster_cli.people.identity import identify
 
-    cluster = _cluster(namespace, context)
+    who = identify(url, account=account, namespace=namespace, context=context)
     query = urlencode({"limit": limit, **({"worker": worker} if worker else {})})
-    path = f"/namespaces/{quote(cluster.namespace)}/capabilities/{quote(name, safe='')}/history?{query}"
-    found = fetch(url, path, token=token_for(cluster, account))
+    path = f"/namespaces/{quote(who.namespace)}/capabilities/{quote(name, safe='')}/history?{query}"
+    found = request(who.url, "GET", path, token=who.token)
     if as_json:
         output.result(found, "", as_json=True)
         return
