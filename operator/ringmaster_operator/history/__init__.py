@@ -11,6 +11,8 @@ from ringmaster_operator.history.errors import (
     HistoryInUse,
     HistoryTooNew,
     HistoryUnavailable,
+    LastAdministrator,
+    NameTaken,
     ReportConflict,
 )
 from ringmaster_operator.history.history import History
@@ -22,11 +24,15 @@ from ringmaster_operator.history.records import (
     StoredSession,
 )
 from ringmaster_operator.history.spending import Account, StoredSpending, heard_source
+from ringmaster_operator.history.user_records import Actor, AuditEntry, Change
 
 __all__ = [
     "Account",
+    "Actor",
     "AttemptSummary",
+    "AuditEntry",
     "CapabilityChange",
+    "Change",
     "Committed",
     "History",
     "HistoryCorrupt",
@@ -34,6 +40,8 @@ __all__ = [
     "HistoryInUse",
     "HistoryTooNew",
     "HistoryUnavailable",
+    "LastAdministrator",
+    "NameTaken",
     "Question",
     "ReportConflict",
     "RolledUp",

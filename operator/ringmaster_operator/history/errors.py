@@ -41,6 +41,14 @@ class ReportConflict(HistoryError):
     """A report id that another claim has used already."""
 
 
+class NameTaken(HistoryError):
+    """There is an account of this name."""
+
+
+class LastAdministrator(HistoryError):
+    """Nobody would be left who may manage users."""
+
+
 def damaged(place: str, detail: str) -> HistoryCorrupt:
     """The error for a damaged database at `place`."""
     return HistoryCorrupt(

@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
 
 from ringmaster_operator.history import (
+    audit,
     booking,
     capabilities,
     cost_queries,
@@ -140,6 +141,7 @@ class History:
     forget_sessions = _writes(recorder.forget_sessions)
     reset_capability = _writes(capabilities.reset_capability)
     note_override = _writes(capabilities.note_override)
+    record_audit = _writes(audit.record_audit)
 
     find_report = _reads(queries.find_report)
     unapplied_reports = _reads(queries.unapplied_reports)
@@ -158,3 +160,5 @@ class History:
     attempts_in = _reads(queries.attempts_in)
     evidence_of = _reads(capabilities.evidence_of)
     capability_changes = _reads(capabilities.capability_changes)
+    audit_entry = _reads(audit.audit_entry)
+    audit_entries = _reads(audit.audit_entries)
