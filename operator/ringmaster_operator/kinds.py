@@ -40,3 +40,5 @@ CRON_JOBS = Kind("CronJob", "cronjobs", "batch")
 LEASES = Kind("Lease", "leases", "coordination.k8s.io")
 ACCESS_REVIEWS = Kind("SubjectAccessReview", "subjectaccessreviews", "authorization.k8s.io", namespaced=False)
 TOKEN_REVIEWS = Kind("TokenReview", "tokenreviews", "authentication.k8s.io", namespaced=False)
+USERS = Kind("User", "users", GROUP, VERSION)
+"""No objects of the cluster, but RBAC rules may name them: who manages the people that Ringmaster knows."""

@@ -27,6 +27,7 @@ from ringmaster_operator.kinds import PODS as PODS
 from ringmaster_operator.kinds import SECRETS as SECRETS
 from ringmaster_operator.kinds import SERVICE_ACCOUNTS as SERVICE_ACCOUNTS
 from ringmaster_operator.kinds import TOKEN_REVIEWS as TOKEN_REVIEWS
+from ringmaster_operator.kinds import USERS as USERS
 from ringmaster_operator.kinds import WORKERS as WORKERS
 from ringmaster_operator.kinds import Kind as Kind
 from ringmaster_operator.kube_errors import Conflict as Conflict

@@ -39,6 +39,7 @@ outbox = Gauge(
 waiting = Gauge("ringmaster_waiting_sessions", "Sessions that wait for a bead", registry=registry)
 tokens = Counter("ringmaster_tokens", "Tokens used", ["provider", "model", "kind"], registry=registry)
 cost = Counter("ringmaster_cost_usd", "US dollars spent", ["provider", "model", "source"], registry=registry)
+sign_ins = Counter("ringmaster_sign_ins", "People signing in, by result", ["result"], registry=registry)
 watch_restarts = Counter("ringmaster_watch_restarts", "Restarts of the watch", registry=registry)
 
 _BACKUP = ["namespace", "schedule"]

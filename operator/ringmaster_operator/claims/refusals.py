@@ -8,10 +8,12 @@ STATUS = {
     ProblemCode.UNAUTHENTICATED: 401,
     ProblemCode.FORBIDDEN: 403,
     ProblemCode.NOT_FOUND: 404,
+    ProblemCode.CONFLICT: 409,
     ProblemCode.INVALID: 422,
     ProblemCode.TOO_LARGE: 413,
     ProblemCode.FENCED: 409,
     ProblemCode.CLAIM_ENDED: 409,
+    ProblemCode.THROTTLED: 429,
     ProblemCode.UNAVAILABLE: 503,
 }
 

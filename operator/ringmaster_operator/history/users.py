@@ -79,6 +79,13 @@ def set_password(
         end_all(db, account_id=row.id, now=now, keep=keep)
 
 
+def rename(db: Session, *, name: str, display_name: str) -> None:
+    """Change how a user is shown; the name stays."""
+    row = _row(db, name)
+    if row is not None:
+        row.display_name = display_name
+
+
 def set_disabled(db: Session, *, name: str, disabled: bool, spare: bool, now: datetime) -> User | None:
     """Shut an account out, or let it in again; being shut out ends its sessions and tokens for good.
 

@@ -46,10 +46,12 @@ class ProblemCode(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
     INVALID = "invalid"
     TOO_LARGE = "too_large"
     FENCED = "fenced"
     CLAIM_ENDED = "claim_ended"
+    THROTTLED = "throttled"
     UNAVAILABLE = "unavailable"
 
 

@@ -1,0 +1,108 @@
+"""Failed attempts, counted by account and by address: after a few free ones each makes the next wait longer.
+
+An attempt counts as failed from its beginning, and is taken back when it succeeds: so a thousand at the same
+moment are a thousand, and none of them learns more than the first few.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+
+from ringmaster_operator.auth.errors import AuthError
+from ringmaster_operator.resources.protocol import ProblemCode
+
+REMEMBERED = 50_000
+FORGET_SECONDS = 86_400.0
+"""Without an attempt for this long, the failures are forgotten."""
+FIRST_SECONDS = 1.0
+LONGEST_SECONDS = 900.0
+"""Where the doubling ends."""
+
+
+@dataclass
+class _Failures:
+    count: int = 0
+    at: float = 0.0
+    until: float = 0.0
+
+
+class Throttle:
+    """Counts by key; `monotonic` gives seconds. Everything is in memory: a restart forgets it."""
+
+    def __init__(self, monotonic: Callable[[], float], *, free: int) -> None:
+        self._monotonic = monotonic
+        self._free = free
+        self._kept: OrderedDict[str, _Failures] = OrderedDict()
+
+    def wait(self, key: str) -> float:
+        """Seconds until the next attempt; 0 when it may be made."""
+        known = self._kept.get(key)
+        return max(known.until - self._monotonic(), 0.0) if known is not None else 0.0
+
+    def failed(self, key: str) -> None:
+        """Count a failure."""
+        now = self._monotonic()
+        known = self._kept.get(key)
+        if known is None or now - known.at > FORGET_SECONDS:
+            known = self._kept[key] = _Failures()
+        known.count, known.at = known.count + 1, now
+        if known.count >= self._free:
+            doublings = min(known.count - self._free, 32)
+            known.until = now + min(FIRST_SECONDS * 2**doublings, LONGEST_SECONDS)
+        self._kept.move_to_end(key)
+        while len(self._kept) > REMEMBERED:
+            self._kept.popitem(last=False)
+
+    def forget(self, key: str) -> None:
+        """All failures of it."""
+        self._kept.pop(key, None)
+
+    def take_back(self, key: str) -> None:
+        """One failure of it: the attempt succeeded after all."""
+        known = self._kept.get(key)
+        if known is not None:
+            known.count -= 1
+            if known.count < self._free:
+                known.until = 0.0
+            if known.count <= 0:
+                del self._kept[key]
+
+
+class Attempts:
+    """Attempts to sign in: few for an account, more for an address, behind which there may be many people."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._accounts = Throttle(monotonic, free=5)
+        self._addresses = Throttle(monotonic, free=20)
+
+    def begin(self, account: str, address: str) -> None:
+        """Raises AuthError (THROTTLED) where this must wait; the account need not exist."""
+        block = block_of(address)
+        seconds = max(self._accounts.wait(account), self._addresses.wait(block))
+        if seconds > 0:
+            detail = f"too many failed attempts; try again in {math.ceil(seconds)} s"
+            raise AuthError(ProblemCode.THROTTLED, detail, retry_after=seconds)
+        self._accounts.failed(account)
+        self._addresses.failed(block)
+
+    def succeeded(self, account: str, address: str) -> None:
+        """The attempt that was begun. Failures of the address stay: one account is no pass for the others."""
+        self._accounts.forget(account)
+        self._addresses.take_back(block_of(address))
+
+
+def block_of(address: str) -> str:
+    """The address, or of IPv6 the network of 64 bits that one customer has."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Address(int(parsed) >> 64 << 64))
