@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 from ringmaster_operator.api.app import build, waiting
+from ringmaster_operator.api.auditing import Audit
 from ringmaster_operator.api.people import People
 from ringmaster_operator.api.surface import Parts, routers
 from ringmaster_operator.api.tokens import Tokens
+from ringmaster_operator.auth import setup as auth
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.budgets import Amount
 from ringmaster_operator.board.lifecycle import Backoff
@@ -38,7 +40,7 @@ from ringmaster_operator.reconcilers.skills import Skills
 from ringmaster_operator.reconcilers.tmux_host import tmux_host
 from ringmaster_operator.reconcilers.workers import WorkerReconciler
 from ringmaster_operator.server import Front
-from ringmaster_operator.settings import Settings
+from ringmaster_operator.settings import Settings, networks
 from ringmaster_operator.statuses import Statuses
 from ringmaster_operator.store import Store
 
@@ -66,6 +68,7 @@ class Operator:
             changed=self._settings_changed,
         )
         self.last_seen = LastSeen(history, clock)
+        self.auth = auth.build(settings, history, clock)
         self.statuses = Statuses(
             kube=kube,
             store=self.store,
@@ -178,11 +181,18 @@ class Operator:
                 return
             await self.last_seen.missed(self.store.beads(), namespace=settings.namespace)
             await self.learning.load()
+            await self.auth.start()
             await self.funds.load()
             await self.service.recover()
             tasks.extend(self._background(url))
-            people = routers(self._parts())
-            front.app = build(service=self.service, tokens=tokens, ready=self.ready, people=people)
+            front.app = build(
+                service=self.service,
+                tokens=tokens,
+                ready=self.ready,
+                people=routers(self._parts()),
+                trusted=networks(settings.trusted_proxies),
+                web_url=settings.web,
+            )
             log.info("serving workers at %s", url)
             await self._stop.wait()
         finally:
@@ -193,10 +203,19 @@ class Operator:
 
     def _parts(self) -> Parts:
         """What the routes for people are made from."""
-        seconds = self.settings.token_cache_seconds
+        settings = self.settings
+        people = People(
+            kube=self.kube,
+            clock=self.clock,
+            cache_seconds=settings.token_cache_seconds,
+            accounts=self.auth.accounts,
+            web_url=settings.web,
+        )
         return Parts(
-            settings=self.settings,
-            people=People(kube=self.kube, clock=self.clock, cache_seconds=seconds),
+            settings=settings,
+            people=people,
+            auth=self.auth,
+            audit=Audit(history=self.history, clock=self.clock),
             kube=self.kube,
             store=self.store,
             board=self.board,

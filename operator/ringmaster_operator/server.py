@@ -49,6 +49,7 @@ def create(app: ASGIApp) -> Server:
         access_log=False,
         lifespan="off",
         server_header=False,
+        proxy_headers=False,  # who is behind a proxy is read by api/caller.py, from trusted ones only
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         backlog=BACKLOG,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 STATE = Path("~/.local/state/ringmaster")
+
+
+def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Addresses and networks that commas separate; raises ValueError."""
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 class Settings(BaseSettings):
@@ -21,7 +27,7 @@ class Settings(BaseSettings):
     database_url: str = f"sqlite:///{STATE}/ringmaster.db"
     """SQLAlchemy URL of the history database: sqlite:///PATH or postgresql+psycopg://..."""
     state_directory: Path = STATE
-    """Folder for the tmux host's files: tokens, logs, mirrors, worktrees."""
+    """Folder for the first administrator's code, and the tmux host's tokens, logs, mirrors, worktrees."""
     namespace: str = ""
     """Watch only this namespace; all when empty."""
     api_host: str = "127.0.0.1"
@@ -30,6 +36,16 @@ class Settings(BaseSettings):
     """Port of the HTTP API, health and metrics; 0 takes a free one."""
     public_url: str = ""
     """What sessions are told to call; http://api_host:api_port when empty."""
+    web_url: str = ""
+    """Where people's browsers reach this API, https://host; RINGMASTER_PUBLIC_URL when empty."""
+    trusted_proxies: str = ""
+    """Addresses or networks of proxies, with commas, whose word on the client's address and TLS counts."""
+    local_accounts: bool = True
+    """Let people sign in with passwords that Ringmaster keeps."""
+    session_idle_seconds: Annotated[float, Field(ge=60, le=2_592_000)] = 28_800.0
+    """Seconds without use until a browser's session ends."""
+    session_seconds: Annotated[float, Field(ge=60, le=31_536_000)] = 604_800.0
+    """Seconds until it ends in any case."""
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
     """Seconds without a heartbeat until a bead goes to someone else. Long enough for an operator restart."""
     backoff_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
@@ -75,6 +91,17 @@ class Settings(BaseSettings):
     """human for terminals, json for collectors."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severe level that is logged."""
+
+    @property
+    def web(self) -> str:
+        """Where browsers reach this API; empty when nobody says."""
+        return self.web_url or self.public_url
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        networks(value)
+        return value
 
     @model_validator(mode="after")
     def _can_lead(self) -> Self:

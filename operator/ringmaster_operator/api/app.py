@@ -12,6 +12,7 @@ from pydantic.warnings import UnsupportedFieldAttributeWarning
 
 from ringmaster_operator import metrics
 from ringmaster_operator.api import problems
+from ringmaster_operator.api.caller import Callers, Networks
 from ringmaster_operator.api.tokens import Tokens
 from ringmaster_operator.claims.service import Caller, ClaimService
 from ringmaster_operator.resources.protocol import (
@@ -31,11 +32,17 @@ from ringmaster_operator.resources.protocol import (
 
 
 def build(
-    *, service: ClaimService, tokens: Tokens, ready: Callable[[], str], people: Sequence[APIRouter] = ()
+    *,
+    service: ClaimService,
+    tokens: Tokens,
+    ready: Callable[[], str],
+    people: Sequence[APIRouter] = (),
+    trusted: Networks = (),
+    web_url: str = "",
 ) -> FastAPI:
     """The application; `ready()` is empty when the operator is ready, else it says what it waits for.
 
-    people are the routes that are not the workers' protocol.
+    people are the routes that are not the workers' protocol; trusted are the networks of proxies.
     """
     app = FastAPI(
         title="Ringmaster",
@@ -46,6 +53,7 @@ def build(
         openapi_url="/api/v1/openapi.json",
     )
     app.add_middleware(problems.BodyLimit)
+    app.add_middleware(Callers, trusted=trusted, web_url=web_url)
     problems.install(app)
     app.include_router(_protocol(service, tokens))
     for router in people:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,7 +12,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ringmaster_operator.claims.refusals import Refused
+from ringmaster_operator.auth.errors import AuthError
+from ringmaster_operator.claims.refusals import STATUS, Refused
 from ringmaster_operator.history import HistoryUnavailable
 from ringmaster_operator.kube import KubeError
 from ringmaster_operator.resources.protocol import Problem, ProblemCode
@@ -21,25 +23,28 @@ log = logging.getLogger(__name__)
 MAX_BODY = 1 << 20
 MEDIA = "application/problem+json"
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    code: {"model": Problem, "content": {MEDIA: {}}} for code in (401, 403, 404, 409, 413, 422, 503)
+    code: {"model": Problem, "content": {MEDIA: {}}} for code in (401, 403, 404, 409, 413, 422, 429, 503)
 }
 """What every route may answer besides its own."""
 TITLES = {
     ProblemCode.UNAUTHENTICATED: "Not authenticated",
     ProblemCode.FORBIDDEN: "Not allowed",
     ProblemCode.NOT_FOUND: "Not found",
+    ProblemCode.CONFLICT: "Conflict",
     ProblemCode.INVALID: "Invalid request",
     ProblemCode.TOO_LARGE: "Request too large",
     ProblemCode.FENCED: "Fenced off",
     ProblemCode.CLAIM_ENDED: "Claim has ended",
+    ProblemCode.THROTTLED: "Too many attempts",
     ProblemCode.UNAVAILABLE: "Try again later",
 }
 
 
-def problem(code: ProblemCode, status: int, detail: str) -> JSONResponse:
-    """One problem as a response."""
+def problem(code: ProblemCode, status: int, detail: str, *, retry_after: float | None = None) -> JSONResponse:
+    """One problem as a response; retry_after in seconds, 1 for status 503."""
     body = Problem(title=TITLES[code], status=status, detail=detail, code=code)
-    headers = {"Retry-After": "1"} if status == 503 else None
+    seconds = 1.0 if retry_after is None and status == 503 else retry_after
+    headers = None if seconds is None else {"Retry-After": str(max(math.ceil(seconds), 1))}
     return JSONResponse(body.body(), status_code=status, media_type=MEDIA, headers=headers)
 
 
@@ -49,6 +54,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Refused)
     async def refused(_: Request, error: Refused) -> JSONResponse:
         return problem(error.code, error.status, str(error))
+
+    @app.exception_handler(AuthError)
+    async def not_proved(_: Request, error: AuthError) -> JSONResponse:
+        return problem(error.code, STATUS[error.code], str(error), retry_after=error.retry_after)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

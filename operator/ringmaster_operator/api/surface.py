@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter
 
-from ringmaster_operator.api import budgets, capabilities
+from ringmaster_operator.api import audit, auth, budgets, capabilities, users
+from ringmaster_operator.api.auditing import Audit
 from ringmaster_operator.api.people import People
+from ringmaster_operator.auth.setup import Auth
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.clock import Clock
@@ -28,6 +30,10 @@ class Parts:
     settings: Settings
     people: People
     """The gate: who asks, and whether that person may."""
+    auth: Auth
+    """Accounts, roles, tokens, sessions."""
+    audit: Audit
+    """Where every change of a person is told."""
     kube: Kube
     store: Store
     board: Board
@@ -39,7 +45,11 @@ class Parts:
 
 def routers(parts: Parts) -> list[APIRouter]:
     """The routes of every topic."""
+    doors = auth.Doors(people=parts.people, auth=parts.auth, web_url=parts.settings.web)
     return [
+        auth.routes(doors),
+        users.routes(parts.auth.management, parts.people),
+        audit.routes(parts.history, parts.people),
         capabilities.routes(_capabilities(parts), parts.people),
         budgets.routes(parts.funds, parts.people),
     ]

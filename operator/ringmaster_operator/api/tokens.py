@@ -10,6 +10,7 @@ import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from ringmaster_operator.auth import secret as secrets
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.claims.service import Caller
 from ringmaster_operator.clock import Clock
@@ -42,6 +43,8 @@ class Tokens:
         token = token.strip()
         if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN:
             raise Refused(ProblemCode.UNAUTHENTICATED, "send the Worker's token as 'Authorization: Bearer'")
+        if token.startswith((secrets.TOKEN, secrets.SESSION)):  # not for the API server to see
+            raise Refused(ProblemCode.UNAUTHENTICATED, "a person's token is not for the workers' protocol")
         digest = hashlib.sha256(token.encode()).hexdigest()
         seen = self._seen.get(digest)
         now = self._clock.monotonic()

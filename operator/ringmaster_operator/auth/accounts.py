@@ -68,7 +68,7 @@ class Accounts:
         self.attempts = Attempts(clock.monotonic)
         self._history = history
         self._clock = clock
-        self._lasting = lasting
+        self.lasting = lasting
 
     async def sign_in(self, *, name: str, password: str, visitor: Visitor) -> Opened:
         """With name and password. Why it fails is never told: no name is found out so."""
@@ -121,7 +121,7 @@ class Accounts:
                 how=how,
                 address=visitor.address,
                 agent=visitor.agent[:256],
-                expires_at=now + timedelta(seconds=self._lasting.most),
+                expires_at=now + timedelta(seconds=self.lasting.most),
                 now=now,
                 replaces=before,
             )
@@ -229,7 +229,7 @@ class Accounts:
 
     def _over(self, session: SignIn, now: datetime) -> bool:
         idle = (now - session.last_seen_at).total_seconds()
-        return session.ended_at is not None or session.expires_at <= now or idle > self._lasting.idle
+        return session.ended_at is not None or session.expires_at <= now or idle > self.lasting.idle
 
     async def _noted(self, run: Callable[[Session], None]) -> None:
         """Keep when it was last used; that it cannot be kept now is no reason to shut people out."""
