@@ -5,6 +5,7 @@ The cluster is a table of tokens and rights here; tests/cluster asks a real one.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -83,10 +84,14 @@ class Front:
     people: People
     clients: list[httpx2.AsyncClient] = field(default_factory=list)
 
-    def browser(self, base: str = HERE, *, address: str = "127.0.0.1", **headers: str) -> Browser:
+    def browser(self, base: str = HERE, *, address: str = "127.0.0.1", **headers: str | bytes) -> Browser:
         """Somebody's browser or program, at an address."""
         transport = httpx2.ASGITransport(self.app, raise_app_exceptions=False, client=(address, 4321))
-        client = httpx2.AsyncClient(transport=transport, base_url=base, headers=headers)
+        raw = [
+            (name.encode(), value if isinstance(value, bytes) else value.encode())
+            for name, value in headers.items()
+        ]
+        client = httpx2.AsyncClient(transport=transport, base_url=base, headers=raw)
         self.clients.append(client)
         return Browser(self, client)
 
@@ -164,11 +169,13 @@ class Browser:
 
 @asynccontextmanager
 async def front(
-    folder: Path, *, mapped: Mapped | None = None, url: str = "", **more: Any
+    folder: Path, *, mapped: Mapped | None = None, template: Path | None = None, **more: Any
 ) -> AsyncIterator[Front]:
     """The API of an empty history; `more` are settings."""
     settings = Settings(state_directory=folder / "state", **more)
-    history = await History.open(url or f"sqlite:///{folder}/ringmaster.db")
+    if template is not None:
+        shutil.copy(template, folder / "ringmaster.db")
+    history = await History.open(f"sqlite:///{folder}/ringmaster.db")
     time, cluster = Time(), TableCluster()
     known = setup.build(settings, history, time.clock, mapped)
     kube = cast(Any, cluster)

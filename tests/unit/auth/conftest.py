@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from ringmaster_operator.history import History
 from support.front import Browser, Front, front
 
 
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database without rows, made once."""
+    place = tmp_path_factory.mktemp("empty") / "ringmaster.db"
+
+    async def make() -> None:
+        await (await History.open(f"sqlite:///{place}")).close()
+
+    asyncio.run(make())
+    return place
+
+
 @pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Front]:
-    async with front(tmp_path) as made:
+async def api(tmp_path: Path, empty: Path) -> AsyncIterator[Front]:
+    async with front(tmp_path, template=empty) as made:
         yield made
 
 
