@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 from ringmaster_operator.api.app import build, waiting
-from ringmaster_operator.api.auditing import Audit
-from ringmaster_operator.api.people import People
 from ringmaster_operator.api.surface import Parts, routers
 from ringmaster_operator.api.tokens import Tokens
 from ringmaster_operator.auth import setup as auth
@@ -203,19 +201,9 @@ class Operator:
 
     def _parts(self) -> Parts:
         """What the routes for people are made from."""
-        settings = self.settings
-        people = People(
-            kube=self.kube,
-            clock=self.clock,
-            cache_seconds=settings.token_cache_seconds,
-            accounts=self.auth.accounts,
-            web_url=settings.web,
-        )
         return Parts(
-            settings=settings,
-            people=people,
+            settings=self.settings,
             auth=self.auth,
-            audit=Audit(history=self.history, clock=self.clock),
             kube=self.kube,
             store=self.store,
             board=self.board,

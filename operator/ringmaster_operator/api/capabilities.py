@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query
 
 from ringmaster_operator.api import problems
-from ringmaster_operator.api.people import People
+from ringmaster_operator.api.auditing import Audit
+from ringmaster_operator.api.people import People, Person
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.capabilities import Standing
 from ringmaster_operator.claims.refusals import Refused
@@ -37,13 +38,22 @@ class Capabilities:
     """What the routes do. A change is a change of the Worker's spec, made for the person who asked."""
 
     def __init__(
-        self, *, store: Store, board: Board, kube: Kube, history: History, learning: Learning, clock: Clock
+        self,
+        *,
+        store: Store,
+        board: Board,
+        kube: Kube,
+        history: History,
+        learning: Learning,
+        audit: Audit,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._board = board
         self._kube = kube
         self._history = history
         self._learning = learning
+        self._audit = audit
         self._clock = clock
 
     def all(self, namespace: str) -> list[CapabilityInfo]:
@@ -73,20 +83,27 @@ class Capabilities:
         return found
 
     async def override(
-        self, namespace: str, name: str, worker: str, *, value: float | None, person: str
+        self, namespace: str, name: str, worker: str, *, value: float | None, person: Person
     ) -> WorkerConfidence:
+        before: list[float | None] = []
+
         def change(entry: Entry) -> None:
-            entry.pop("override", None)
+            before.append(entry.pop("override", None))
             if value is not None:
                 entry["override"] = value
 
-        return self._shown(await self._change(namespace, worker, name, change, person), name)
+        changed = await self._change(namespace, worker, name, change, person.name)
+        if before[-1] != value:
+            told = [{"capability": name, "override": override} for override in (before[-1], value)]
+            await self._told(person, "override", namespace, worker, *told)
+        return self._shown(changed, name)
 
-    async def reset(self, namespace: str, name: str, worker: str, *, person: str) -> WorkerConfidence:
+    async def reset(self, namespace: str, name: str, worker: str, *, person: Person) -> WorkerConfidence:
         def change(entry: Entry) -> None:
             entry["reset"] = trigger(entry.get("reset"), self._clock.now())
 
-        changed = await self._change(namespace, worker, name, change, person)
+        changed = await self._change(namespace, worker, name, change, person.name)
+        await self._told(person, "reset", namespace, worker, None, {"capability": name})
         for item in changed.spec.capabilities:
             if item.name == name:
                 await self._learning.obey(changed, item)
@@ -100,6 +117,25 @@ class Capabilities:
         )
         following = found[-1].id if len(found) == limit else None
         return ConfidenceHistory(items=[_change(item) for item in found], next=following)
+
+    async def _told(
+        self,
+        person: Person,
+        verb: str,
+        namespace: str,
+        worker: str,
+        before: Entry | None,
+        after: Entry,
+    ) -> None:
+        await self._audit.note(
+            person,
+            f"capability.{verb}",
+            kind="Worker",
+            namespace=namespace,
+            name=worker,
+            before=before,
+            after=after,
+        )
 
     async def _change(
         self, namespace: str, worker: str, name: str, change: Callable[[Entry], None], person: str
@@ -192,9 +228,8 @@ def routes(capabilities: Capabilities, people: People) -> APIRouter:
     async def reads(namespace: str, authorization: str | None) -> None:
         await people.allowed(authorization, verb="get", kind=WORKERS, namespace=namespace)
 
-    async def changes(namespace: str, authorization: str | None) -> str:
-        person = await people.allowed(authorization, verb="update", kind=WORKERS, namespace=namespace)
-        return person.name
+    async def changes(namespace: str, authorization: str | None) -> Person:
+        return await people.allowed(authorization, verb="update", kind=WORKERS, namespace=namespace)
 
     @router.get("", operation_id="listCapabilities", response_model_exclude_none=True)
     async def listed(namespace: Name, authorization: Authorization = None) -> CapabilityList:

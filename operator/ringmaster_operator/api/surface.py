@@ -6,6 +6,7 @@ A topic adds its routes with one line in routers(), and what it needs of the ope
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from fastapi import APIRouter
 
@@ -28,12 +29,8 @@ class Parts:
     """What routes are made from."""
 
     settings: Settings
-    people: People
-    """The gate: who asks, and whether that person may."""
     auth: Auth
     """Accounts, roles, tokens, sessions."""
-    audit: Audit
-    """Where every change of a person is told."""
     kube: Kube
     store: Store
     board: Board
@@ -41,6 +38,22 @@ class Parts:
     learning: Learning
     funds: Funds
     clock: Clock
+
+    @cached_property
+    def people(self) -> People:
+        """The gate: who asks, and whether that person may."""
+        return People(
+            kube=self.kube,
+            clock=self.clock,
+            cache_seconds=self.settings.token_cache_seconds,
+            accounts=self.auth.accounts,
+            web_url=self.settings.web,
+        )
+
+    @cached_property
+    def audit(self) -> Audit:
+        """Where every change of a person is told."""
+        return Audit(history=self.history, clock=self.clock)
 
 
 def routers(parts: Parts) -> list[APIRouter]:
@@ -62,5 +75,6 @@ def _capabilities(parts: Parts) -> capabilities.Capabilities:
         kube=parts.kube,
         history=parts.history,
         learning=parts.learning,
+        audit=parts.audit,
         clock=parts.clock,
     )
