@@ -106,8 +106,8 @@ class Callers:
         proxied = self._trusts(peer)
         host = headers.get("host", "")
         secure = scope.get("scheme") == "https" or bool(host and host.lower() == self._secure_host)
-        if proxied and headers.get("x-forwarded-proto", "").strip().lower() == "https":
-            secure = True
+        if proxied and "x-forwarded-proto" in headers:
+            secure = headers["x-forwarded-proto"].strip().lower() == "https"
         return Call(
             method=scope["method"],
             address=self._client(peer, forwarded),

@@ -34,6 +34,8 @@ from ringmaster_operator.resources.protocol import ProblemCode
 from ringmaster_operator.resources.user_api import Role, TokenRequest, UserPatch, UserRequest
 
 T = TypeVar("T")
+MOST_TOKENS = 100
+"""Of a user, that are good."""
 
 
 class Management:
@@ -155,6 +157,10 @@ class Management:
         secret = secrets.make(secrets.TOKEN)
 
         def run(db: Session) -> ApiToken:
+            held = credentials.tokens_of(db, account_id=known.user.id)
+            if sum(token.expires_at > now for token in held) >= MOST_TOKENS:
+                detail = f"you have {MOST_TOKENS} API tokens: revoke one that you do not need"
+                raise AuthError(ProblemCode.CONFLICT, detail)
             token = credentials.create_token(
                 db,
                 account_id=known.user.id,
