@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from support import s3
 from support.clusters import (
     HACK_CLUSTER,
     KUBECTL,
@@ -76,6 +77,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         needed = any(item.get_closest_marker(marker) for item in session.items)
         if needed and not session.config.option.collectonly:
             hack_cluster("prepare", "--level", level)
+    if not session.config.option.collectonly and any(item.get_closest_marker("s3") for item in session.items):
+        s3.program()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

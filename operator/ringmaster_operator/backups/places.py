@@ -14,6 +14,10 @@ def target(where: str) -> Target:
     parts = urlsplit(where)
     if parts.scheme == "file":
         return FolderTarget(Path(parts.path))
+    if parts.scheme == "s3":
+        from ringmaster_operator.backups.s3 import S3Target
+
+        return S3Target(parts.netloc, parts.path)
     if "://" in where or not where.strip():
         raise UsageError(f"--target {where}: give a folder or s3://BUCKET/PREFIX")
     return FolderTarget(Path(where))

@@ -17,8 +17,9 @@ from ringmaster_operator.backups.target import FolderTarget
 from ringmaster_operator.history import History
 from ringmaster_operator.resources.backup import BackupMode
 from support.postgres import postgres_server
+from support.s3 import bucket, s3_server
 
-__all__ = ["postgres_server"]
+__all__ = ["bucket", "postgres_server", "s3_server"]
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
