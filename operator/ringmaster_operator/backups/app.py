@@ -180,3 +180,49 @@ def prune(
     from ringmaster_operator.backups import work
 
     work.prune(target, keep_hourly, keep_daily, dry_run=dry_run, names=names or [])
+
+
+@commands.command("restore")
+def restore(
+    name: Annotated[str, typer.Argument(help="Name of the backup, or latest.")] = "",
+    at: Annotated[
+        str,
+        typer.Option("--at", help="The newest verified one of that time or before: 2026-05-04T13:00 (UTC)."),
+    ] = "",
+    target: given.Target = given.DEFAULT_TARGET,
+    database: given.Database = given.DEFAULT_DATABASE,
+    deployment: Annotated[
+        str, typer.Option("--deployment", help="Stop and start this Deployment: NAMESPACE/NAME.")
+    ] = "",
+    unit: Annotated[str, typer.Option("--unit", help="Stop and start this systemd unit.")] = "",
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Stop nothing, only make sure that nobody has the database.")
+    ] = False,
+    ready_url: Annotated[
+        str, typer.Option("--ready-url", help="Where the unit's operator answers.")
+    ] = "http://127.0.0.1:8420",
+    encrypt_to: given.EncryptTo = None,
+    identity: given.Identity = None,
+    kubeconfig: given.Kubeconfig = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Do not ask.")] = False,
+) -> None:
+    """Put a backup of the history in place; on any failure what was there before."""
+    from ringmaster_operator.backups import restore_command
+
+    asked = restore_command.Asked(
+        name=name,
+        at=at,
+        target=target,
+        database=database,
+        deployment=deployment,
+        unit=unit,
+        offline=offline,
+        ready_url=ready_url,
+        encrypt_to=tuple(encrypt_to or ()),
+        identity=identity,
+        kubeconfig=kubeconfig,
+        dry_run=dry_run,
+        force=force,
+    )
+    restore_command.restore(asked)

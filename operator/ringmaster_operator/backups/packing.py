@@ -170,6 +170,12 @@ def decrypt(source: Path, into: Path, identity: Path) -> None:
             raise _local(into, error) from error
 
 
+def sync(path: Path) -> None:
+    """Wait until a file is on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def _local(path: Path, error: OSError) -> BackupError:
     return BackupError(f"{path.parent} cannot be written: {error.strerror or error}")
 

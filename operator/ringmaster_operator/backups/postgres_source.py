@@ -18,13 +18,16 @@ from typing import Any, Literal
 import psycopg
 from sqlalchemy import URL
 
-from ringmaster_operator.backups.errors import BackupError
+from ringmaster_operator.backups.errors import BackupError, Busy
 from ringmaster_operator.backups.sqlite_source import Facts, differing
 from ringmaster_operator.history.tables import metadata
 
 CONNECT_SECONDS = 10
 LOCK_SECONDS = 30
 """How long a restore waits for whoever still uses the tables."""
+_OTHERS = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user
+AND pid <> pg_backend_pid() AND backend_type = 'client backend'"""
 _COPY = re.compile(rb'COPY (?:"?[^ ."]+"?\.)?"?([^ ."]+)"? \(.*\) FROM stdin;\n')
 
 
@@ -72,6 +75,16 @@ class PostgresSource:
             )
             into.chmod(0o600)
             return Facts(_revision(connection), tables, str(connection.info.server_version))
+
+    def alone(self) -> None:
+        """Raises Busy while others are connected as the same user: an operator, most likely."""
+        with self.connected() as connection:
+            row = connection.execute(_OTHERS).fetchone()
+        if row and row[0]:
+            raise Busy(
+                f"{row[0]} other connections of this user use {self.place}: stop the operator first, or let"
+                " this command do it with --deployment NAMESPACE/NAME or --unit NAME"
+            )
 
     def restore(self, dump: Path) -> None:
         """Put a dump in place of the history that is there, in one transaction. Raises BackupError."""

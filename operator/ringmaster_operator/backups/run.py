@@ -176,8 +176,8 @@ def _proven(target: Target, manifest: Manifest, scratch: Path, wish: Wish) -> Ma
 
 
 def _need_room(source: Source, target: Target, *, private: bool) -> None:
-    """A snapshot, its packed form and one more unpacked for the proof, never all three at once."""
-    need = 2 * source.size() + verifying.MARGIN
+    """For the proof: the packed file, a copy of it read back, and what it unpacks to, at worst as large."""
+    need = 3 * source.size() + verifying.MARGIN
     free = target.room(private=private)
     if free < need:
         raise NoSpace(
