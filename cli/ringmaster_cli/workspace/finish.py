@@ -15,6 +15,7 @@ from ringmaster_cli.workspace.errors import (
     of_git,
 )
 from ringmaster_cli.workspace.git import Git
+from ringmaster_cli.workspace.guard import Guard
 from ringmaster_cli.workspace.mirror import REMOTE, Mirror
 from ringmaster_operator.resources.bead import Reason
 
@@ -34,6 +35,7 @@ class Finisher:
         self._mark = roots[0]
         self._folder = Path((path / ".git").read_text(encoding="utf-8").removeprefix("gitdir: ").strip())
         self._ignored = self._folder / "ringmaster-ignored"
+        self._guard = Guard(git=git, path=path, folder=self._folder, ignored=self._ignored)
 
     def _run(self, *args: str, stdin: str = "") -> str:
         return self._git.run(
@@ -45,9 +47,11 @@ class Finisher:
         self._mark = self._run("rev-parse", "HEAD").strip()
         names = self._untracked(folders=True)
         self._ignore(names)
+        self._guard.remember()
 
     def changes(self) -> tuple[int, int]:
         """Files changed, and commits made, since the mark."""
+        self._guard.restore(self._git.on_line)
         self._exclude_nested()
         tracked = self._run("diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", self._mark)
         files = {*tracked.split("\0"), *self._untracked()} - {""}
@@ -56,6 +60,7 @@ class Finisher:
 
     def commit(self, message: str, *, mirror: Mirror) -> str | None:
         """Everything onto the branch; its tip, or None when there is nothing of the bead's own on it."""
+        self._guard.restore(self._git.on_line)
         self._unlock()
         self._exclude_nested()
         self._end_operations()
@@ -71,6 +76,7 @@ class Finisher:
 
     def push(self, url: str) -> str:
         """Publish the branch: '' when done, else why the remote does not take it."""
+        self._guard.restore(self._git.on_line)
         if not self._own():
             return "the bead has no work to publish"
         expected = self._git.commit_of(f"{REMOTE}/{self._branch}", cwd=self._path) or ""
@@ -142,6 +148,7 @@ class Finisher:
     def _ignore(self, names: list[str]) -> None:
         with self._ignored.open("a", encoding="utf-8", errors="surrogateescape") as file:
             file.writelines(f"/{_escaped(name)}\n" for name in names if "\n" not in name)
+        self._guard.note()
 
     def _exclude_nested(self) -> None:
         """Repositories that the agent made inside the worktree are no files of ours."""

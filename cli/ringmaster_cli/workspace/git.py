@@ -77,6 +77,7 @@ def clean_environment(env: Mapping[str, str], *, home: Path) -> dict[str, str]:
         GIT_EDITOR="true",
         GIT_PAGER="cat",
         GIT_OPTIONAL_LOCKS="0",
+        GIT_NO_REPLACE_OBJECTS="1",
         GIT_ALLOW_PROTOCOL="file:git:http:https:ssh",
     )
     return clean

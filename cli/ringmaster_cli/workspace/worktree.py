@@ -12,6 +12,7 @@ from ringmaster_cli.outcome import Changes
 from ringmaster_cli.workspace.errors import GitError, WorkspaceError, of_git, of_os
 from ringmaster_cli.workspace.finish import Finisher
 from ringmaster_cli.workspace.git import Git, clean_environment, never, nothing
+from ringmaster_cli.workspace.guard import clean_settings
 from ringmaster_cli.workspace.locks import try_lock
 from ringmaster_cli.workspace.mirror import Mirror, lock_of
 from ringmaster_cli.workspace.names import branch_name, check_ref, check_url, folder_name, local_path
@@ -106,6 +107,8 @@ class Workspace:
     ) -> Workspace:
         with mirror.lock() as locked:
             try:
+                if mirror.path.exists():
+                    clean_settings(locked.git, mirror.path, url=mirror.url)
                 locked.refresh()
                 return cls._add(mirror, locked, name, work, ref, earlier=earlier, resumed=resumed)
             except GitError as error:
