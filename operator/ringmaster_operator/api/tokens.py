@@ -19,6 +19,8 @@ from ringmaster_operator.resources.protocol import ACCOUNT_PREFIX, AUDIENCE, Pro
 
 REMEMBERED = 10_000
 MAX_TOKEN = 8192
+POD = "authentication.kubernetes.io/pod-name"
+"""Where a review names the pod that a token is bound to."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,9 @@ class Tokens:
             raise Refused(ProblemCode.UNAUTHENTICATED, f"{user} is not a service account")
         if not parts[3].startswith(ACCOUNT_PREFIX):
             raise Refused(ProblemCode.UNAUTHENTICATED, f"{user} is not the account of a Worker")
-        return Caller(namespace=parts[2], worker=parts[3].removeprefix(ACCOUNT_PREFIX))
+        worker = parts[3].removeprefix(ACCOUNT_PREFIX)
+        pods = status["user"].get("extra", {}).get(POD, [])
+        return Caller(namespace=parts[2], worker=worker, pod=str(pods[0]) if pods else "")
 
     def _remember(self, digest: str, seen: _Seen) -> None:
         self._seen[digest] = seen

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from ringmaster_operator import metrics
 from ringmaster_operator.board import lifecycle
@@ -13,6 +12,7 @@ from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.budgets import Amount
 from ringmaster_operator.board.lifecycle import Backoff
 from ringmaster_operator.claims.briefing import Briefing
+from ringmaster_operator.claims.caller import Caller as Caller
 from ringmaster_operator.claims.desk import Desk
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.hygiene import clean_heartbeat, clean_question, clean_report, clean_words
@@ -46,14 +46,6 @@ from ringmaster_operator.store import Key, Resource, Store
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who a reviewed token belongs to: a Worker of a namespace."""
-
-    namespace: str
-    worker: str
 
 
 class ClaimService:
@@ -107,6 +99,7 @@ class ClaimService:
         if request.worker != caller.worker:
             detail = f"this token is of Worker {caller.worker}, not of {request.worker}"
             raise Refused(ProblemCode.FORBIDDEN, detail)
+        caller.check(request.session, "not of")
         answer = await self._desk.claim(caller.namespace, request, alive)
         self._look.set()
         return answer
@@ -245,6 +238,7 @@ class ClaimService:
             raise Refused(ProblemCode.CLAIM_ENDED, "this claim has ended; the bead may be with someone else")
         if (lease.key[0], lease.worker) != (caller.namespace, caller.worker):
             raise Refused(ProblemCode.FORBIDDEN, "this claim belongs to another Worker")
+        caller.check(lease.session, "and this claim of")
         if lease.fence != fence:
             detail = f"fence {fence} is not the claim's fence {lease.fence}"
             raise Refused(ProblemCode.FENCED, detail)
