@@ -1,18 +1,20 @@
 """Ending everything that a run started.
 
 An agent starts shells, servers, test runs; some leave its process group or let go of their parent. So a run
-is known by a mark in its environment, which children inherit, besides the process tree and the group.
+is known by a mark in its environment, which children inherit, besides the process tree and the group. A
+worker also adopts what loses its parent (Linux), so that letting go of all three is no way out.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -20,8 +22,22 @@ import psutil
 MARK = "RINGMASTER_RUN_ID"
 GRACE = 5.0
 """Seconds between asking (TERM) and ending (KILL)."""
+PR_SET_CHILD_SUBREAPER = 36
 INTERRUPT_GRACE = 1.0
 """Seconds that the program itself has after an interrupt before all are asked to end."""
+
+
+_adopting = False
+
+
+def adopt_orphans() -> None:
+    """From now on, descendants whose parent ends become children of this process.
+
+    For a process that starts one program at a time: what appears among its children belongs to that program.
+    """
+    global _adopting
+    with contextlib.suppress(OSError, AttributeError):
+        _adopting = ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 
 
 def cannot_start(program: str, *, cwd: Path, search: str) -> str:
@@ -62,6 +78,7 @@ def family(root: psutil.Process, run_id: str) -> list[psutil.Process]:
         if root.is_running():
             found[root.pid] = root
             found |= {child.pid: child for child in root.children(recursive=True)}
+    found |= {child.pid: child for child in _adopted(root)}
     reused = root.pid not in found and psutil.pid_exists(root.pid)
     session = None if reused else root.pid
     needle = f"{MARK}={run_id}".encode()
@@ -76,6 +93,7 @@ def end_family(root: psutil.Process, run_id: str, *, grace: float = GRACE) -> bo
     """End all of a run: interrupt, ask, wait up to grace seconds, kill. True when there was any."""
     members = family(root, run_id)
     if not members:
+        _reap(root)
         return False
     leader = [process for process in members if process.pid == root.pid]
     # As Ctrl-C first: Codex then writes down what it has used, which TERM does not let it.
@@ -93,7 +111,27 @@ def end_family(root: psutil.Process, run_id: str, *, grace: float = GRACE) -> bo
             break
         _send(members, signal.SIGKILL)
         _wait(members, 1.0)
+    _reap(root)
     return True
+
+
+def _adopted(root: psutil.Process) -> Iterator[psutil.Process]:
+    """Children of this process that came after the root, and all below them."""
+    if not _adopting:
+        return
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process().children():
+            with contextlib.suppress(psutil.Error):
+                if child.pid != root.pid and child.create_time() >= root.create_time():
+                    yield from (child, *child.children(recursive=True))
+
+
+def _reap(root: psutil.Process) -> None:
+    """Take leave of the adopted that have ended; the root is its starter's."""
+    for child in list(_adopted(root)):
+        if not _alive(child):
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(child.pid, os.WNOHANG)
 
 
 def _belongs(other: int, session: int | None, needle: bytes) -> bool:

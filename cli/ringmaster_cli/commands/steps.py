@@ -126,10 +126,12 @@ def run_agent(
 
     Heartbeats are sent meanwhile. The verdict is kept for report-result; it is no error of this command.
     """
+    from ringmaster_cli.agents.process import adopt_orphans
     from ringmaster_cli.loop.tools import Wishes
     from ringmaster_cli.loop.work import Iteration
 
     context = _context(signals=True)
+    adopt_orphans()
     with context.state.alone():
         held = _held(context)
         built = Path(held.prompt) if held.prompt and Path(held.prompt).is_file() else None

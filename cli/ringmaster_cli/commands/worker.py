@@ -23,8 +23,10 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Work on bead after bead until told to stop."""
+    from ringmaster_cli.agents.process import adopt_orphans
     from ringmaster_cli.loop.worker import Loop
 
+    adopt_orphans()
     context = Context.open(say=output.pane(as_json=as_json))
     context.stop.install()
     with context.state.alone():

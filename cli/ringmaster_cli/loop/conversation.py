@@ -8,12 +8,16 @@ as the bead is not started anew.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ringmaster_cli.exits import CliError
 from ringmaster_cli.state import load, write
 from ringmaster_operator.resources.protocol import Claimed
+
+SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@=+-]{0,255}")
+"""An agent's id of a conversation that is no option of its program."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,8 @@ def recall(home: Path, claimed: Claimed) -> Conversation | None:
         known = Conversation(**(data or {}))
     except TypeError:
         return None
+    if not isinstance(known.agent_session, str) or not SAFE.fullmatch(known.agent_session):
+        return None  # as an argument it would be read as something else
     same = (known.attempt, known.fresh_from) == (claimed.attempt, claimed.bead.fresh_from)
     return known if same else None
 

@@ -16,6 +16,7 @@ from ringmaster_cli.loop.asks import FOLDER, Asks
 from ringmaster_cli.loop.context import Context
 from ringmaster_cli.loop.heart import Heart
 from ringmaster_cli.loop.merge import added, merged
+from ringmaster_cli.loop.sealed import sealed
 from ringmaster_cli.loop.tools import Wishes, agent_run
 from ringmaster_cli.state import Held
 from ringmaster_operator.resources.protocol import Claimed, Progress, Question
@@ -49,9 +50,10 @@ class Running:
     def run(self, folder: Path, prompt: Prompts) -> AgentResult:
         """Run the agent to its end in the worktree. Raises ProfileError."""
         try:
-            result = self._first(folder, prompt)
-            while result.stop_reason == STEERED and self._heart.ending is None and not self.over:
-                result = self._again(folder, result, prompt)
+            with sealed(self._context):
+                result = self._first(folder, prompt)
+                while result.stop_reason == STEERED and self._heart.ending is None and not self.over:
+                    result = self._again(folder, result, prompt)
         finally:
             asked = self._asks.question()
             if self._asks.fault:

@@ -21,6 +21,7 @@ from ringmaster_cli.loop.heart import Ending, Heart
 from ringmaster_cli.loop.publish import handed_on
 from ringmaster_cli.loop.report import SUCCESSES, Findings, Published, as_report, cost_of
 from ringmaster_cli.loop.running import Running
+from ringmaster_cli.loop.sealed import sealed
 from ringmaster_cli.loop.telling import drafted, tell
 from ringmaster_cli.loop.tools import Wishes, environment, verdict_is_open
 from ringmaster_cli.outcome import judge
@@ -189,18 +190,18 @@ class Iteration:
         acceptance = self._claimed.bead.acceptance
         if not acceptance.verify or not verdict_is_open(result, changed=changed):
             return []
-        results = run_verify(
-            acceptance.verify,
-            cwd=space.path,
-            timeout_seconds=acceptance.timeout_seconds,
-            env=environment(self._held, self._claimed),
-            should_stop=self._heart.should_stop,
-            on_line=self._context.say,
-        )
-        for check in results:
-            self._context.say(
-                f"verify: {check.command!r} exited {check.exit_code} after {check.seconds:.1f} s"
+        say = self._context.say
+        with sealed(self._context):
+            results = run_verify(
+                acceptance.verify,
+                cwd=space.path,
+                timeout_seconds=acceptance.timeout_seconds,
+                env=environment(self._held, self._claimed),
+                should_stop=self._heart.should_stop,
+                on_line=say,
             )
+        for check in results:
+            say(f"verify: {check.command!r} exited {check.exit_code} after {check.seconds:.1f} s")
         return results
 
     def _recheck(self, *, patience: float | None = None) -> None:

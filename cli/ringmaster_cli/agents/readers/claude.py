@@ -155,7 +155,9 @@ class ClaudeReader(JsonReader):
             costs = [dollars(mapping(figures).get("costUSD")) for figures in since.values()]
             self.facts.reported_usd = sum(cost for cost in costs if cost is not None)
         elif not self.context.resumed:
-            self.facts.reported_usd = dollars(event.get("total_cost_usd"))
+            # A sum that only grows: a later line that says less is not the program's.
+            told = [self.facts.reported_usd, dollars(event.get("total_cost_usd"))]
+            self.facts.reported_usd = max((usd for usd in told if usd is not None), default=None)
         else:
             # Totals of the whole conversation: what of it is this run's cannot be told.
             return
