@@ -53,7 +53,7 @@ def changes(material: Material) -> Iterator[Piece]:
         return
     lines = [line[:300] for line in told.splitlines() if line.strip()]
     if lines:
-        yield Piece(origin=f"git log of {len(names)} files", text=data("\n".join(lines), "git log"))
+        yield Piece(origin="git log", text=data("\n".join(lines), "git log"))
 
 
 def _log(git: Git, names: list[str]) -> str:
