@@ -89,9 +89,11 @@ def read_question(marker: Marker) -> Question:
     """The question of a needs-decision marker; what is no option and no recommendation is part of it."""
     words, options, recommendation = [marker.text], [], None
     for line in marker.below:
-        if match := RECOMMENDATION.match(line):
+        # Long runs of blanks would take these patterns very long.
+        spaced = " ".join(line.split())
+        if match := RECOMMENDATION.match(spaced):
             recommendation = match[1].strip(" *`")
-        elif match := OPTION.match(line):
+        elif match := OPTION.match(spaced):
             name, *rest = SPLIT.split(match[1], maxsplit=1)
             options.append((name.strip(" *`\"':"), rest[0].strip() if rest else ""))
         elif not options and recommendation is None:

@@ -16,7 +16,7 @@ MOST_COMMITS = 10
 MAP_TOKENS = 1_400
 SHOWN = 12
 """Files of one folder that the map names."""
-PLACE = re.compile(r"[\w@+~./-]*[\w@+~/-]")
+PLACE = re.compile(r"[\w@+~./-]+")
 NO_GIT = Piece(origin="", left_out_reason="there is no git repository")
 DOCUMENTS = frozenset(name if "." in name else name + suffix for name in NAMES for suffix in SUFFIXES)
 """What the source documents gives already."""
@@ -121,7 +121,7 @@ def _mentioned(material: Material, tracked: list[str]) -> list[str]:
         by_name.setdefault(name.rpartition("/")[2], []).append(name)
     found: dict[str, None] = {}
     for match in PLACE.finditer(material.words):
-        word = match[0].removeprefix("./").rstrip("/")
+        word = match[0].rstrip(".").removeprefix("./").rstrip("/")
         if word in known:
             found[word] = None
         elif "." in word and len(alike := by_name.get(word, [])) == 1:

@@ -12,11 +12,12 @@ from ringmaster_cli.agents.terminal import plain
 
 CHARACTERS_PER_TOKEN = 4
 """An estimate that holds for English and code; other scripts use more tokens."""
-FENCE = re.compile(r"<(?=\s*/?\s*(?:data|task)\b)", re.I)
+# Possessive (++), so that no file can make the search go over the same letters again and again.
+FENCE = re.compile(r"<(?=\s*+/?\s*+(?:data|task)\b)", re.I)
 HALF = re.compile(r"</?(?:d(?:a(?:t(?:a(?: [^>\n]*)?)?)?)?)?$")
 REPAIR = 40
 """Characters for closing and opening a fence that was cut."""
-MARKER = re.compile(r"^([\s>*`#-]*)RINGMASTER(\s*:)", re.I | re.M)
+MARKER = re.compile(r"^([ \t\r\f\v\xa0>*`#-]*+)RINGMASTER(\s*+:)", re.I | re.M)
 INVISIBLE = re.compile(r"[\u200b\u200c\u2060-\u2064\ufeff\U000e0000-\U000e007f]")
 
 
