@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from ringmaster_operator.resources.price_table import table_price, table_version
 from ringmaster_operator.resources.protocol import ModelUsage, Usage
 
 
@@ -84,11 +85,16 @@ def price_usage(spent: Iterable[Spent], *, reported_usd: float | None, at: datet
     return Usage(
         requests=[_priced(row, at=at) for row in rows],
         reported_usd=reported_usd,
-        price_version=_price_version(),
+        price_version=table_version(),
     )
 
 
 def _priced(row: Spent, *, at: datetime) -> ModelUsage:
+    usage = _row(row)
+    return usage.model_copy(update={"computed_usd": table_price(usage, at=at)})
+
+
+def _row(row: Spent) -> ModelUsage:
     return ModelUsage(
         position=row.position[:128],
         provider=row.provider[:64],
@@ -100,42 +106,10 @@ def _priced(row: Spent, *, at: datetime) -> ModelUsage:
         output_tokens=row.output,
         reasoning_tokens=row.reasoning,
         requests=row.requests,
-        computed_usd=price(row, at=at),
         reported_usd=row.reported_usd,
     )
 
 
 def price(row: Spent, *, at: datetime) -> float | None:
     """US dollars of one request by the price table, or None when the model's price is not known."""
-    if not row.model:
-        return None
-    from genai_prices import Usage as Tokens
-    from genai_prices import calc_price
-
-    # A sum over several requests is priced as so many average ones. Figures that contradict each other (more
-    # cached than sent) are evened out rather than refused.
-    number = max(1, row.requests)
-    sent = row.input / number
-    read = min(row.cache_read / number, sent)
-    written = min(row.cache_write / number, sent - read)
-    tokens = Tokens(
-        input_tokens=round(sent),
-        cache_read_tokens=int(read) or None,
-        cache_write_tokens=int(written) or None,
-        cache_write_1h_tokens=int(min(row.cache_write_1h / number, written)) or None,
-        output_tokens=round(row.output / number),
-    )
-    provider, _, bare = row.model.rpartition("/")
-    for provider_id, model in ((row.provider or provider or None, bare), (None, bare), (None, row.model)):
-        try:
-            found = calc_price(tokens, model, provider_id=provider_id, genai_request_timestamp=at)
-        except (LookupError, ValueError):
-            continue
-        return float(found.total_price) * number
-    return None
-
-
-def _price_version() -> str:
-    from importlib.metadata import version
-
-    return f"genai-prices {version('genai-prices')}"
+    return table_price(_row(row), at=at)

@@ -17,7 +17,7 @@ from ringmaster_cli.commands import ask, steps, worker
 from ringmaster_cli.exits import MEANINGS, CliError, Exit
 from ringmaster_cli.image import command as image
 from ringmaster_cli.intake import commands as intake
-from ringmaster_cli.people import budget, capability, decide, kubectl, steer
+from ringmaster_cli.people import budget, capability, cost, decide, kubectl, steer
 from ringmaster_cli.people.uninstall import uninstall
 from ringmaster_cli.plan.command import plan
 
@@ -93,6 +93,7 @@ intake.register(app)
 app.add_typer(worker.app, name="worker")
 app.command("uninstall")(uninstall)
 app.add_typer(capability.app, name="capability")
+app.add_typer(cost.app, name="cost")
 app.command("plan")(plan)
 app.add_typer(image.app, name="image")
 

@@ -19,6 +19,7 @@ from ringmaster_operator.claims.desk import Desk
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Leases
 from ringmaster_operator.claims.plans import Plans
+from ringmaster_operator.claims.prices import Prices
 from ringmaster_operator.claims.questions import Questions
 from ringmaster_operator.claims.reports import Reports
 from ringmaster_operator.claims.service import ClaimService
@@ -113,6 +114,7 @@ class Operator:
             clock=clock,
             estimate=Amount(settings.estimate_usd, settings.estimate_tokens),
         )
+        self.prices = Prices(board=self.board, history=self.history, funds=self.funds, clock=clock)
         leases = Leases(settings.lease_seconds, ended=self.funds.free)
         shared: dict[str, Any] = {
             "store": self.store,
@@ -154,6 +156,7 @@ class Operator:
 
     def _settings_changed(self) -> None:
         self.skills.rules_changed()
+        self.prices.changed()
         self.beads.refresh()
 
     def stop(self) -> None:
@@ -210,6 +213,7 @@ class Operator:
             history=self.history,
             learning=self.learning,
             funds=self.funds,
+            prices=self.prices,
             clock=self.clock,
         )
 
@@ -226,6 +230,7 @@ class Operator:
             self._task(self.backups.run(), "backups"),
             self._task(self.skills.run(), "skills"),
             self._task(self.reports.run(), "outbox"),
+            self._task(self.prices.run(), "prices"),
             self._task(self.service.expire(), "leases"),
             self._task(self.state.sweep(self.settings.sweep_seconds), "sweep"),
         ]

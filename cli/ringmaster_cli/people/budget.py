@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -41,6 +42,11 @@ def budget(
     if not items:
         output.note(f"no budget is set in namespace {who.namespace}")
         return
+    show(items)
+
+
+def show(items: Sequence[Body]) -> None:
+    """The budgets as a table."""
     rows = [HEAD, *(row for item in items for row in _rows(item))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     for row in rows:

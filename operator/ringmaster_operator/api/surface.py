@@ -10,12 +10,14 @@ from functools import cached_property
 
 from fastapi import APIRouter
 
-from ringmaster_operator.api import audit, auth, budgets, capabilities, users
+from ringmaster_operator.api import audit, auth, budgets, capabilities, costs, users
 from ringmaster_operator.api.auditing import Audit
 from ringmaster_operator.api.people import People
 from ringmaster_operator.auth.setup import Auth
 from ringmaster_operator.board.board import Board
+from ringmaster_operator.claims.costs import Costs
 from ringmaster_operator.claims.funds import Funds
+from ringmaster_operator.claims.prices import Prices
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kube
@@ -37,6 +39,7 @@ class Parts:
     history: History
     learning: Learning
     funds: Funds
+    prices: Prices
     clock: Clock
 
     @cached_property
@@ -65,6 +68,7 @@ def routers(parts: Parts) -> list[APIRouter]:
         audit.routes(parts.history, parts.people),
         capabilities.routes(_capabilities(parts), parts.people),
         budgets.routes(parts.funds, parts.people),
+        costs.routes(_costs(parts), parts.prices, parts.people),
     ]
 
 
@@ -76,5 +80,15 @@ def _capabilities(parts: Parts) -> capabilities.Capabilities:
         history=parts.history,
         learning=parts.learning,
         audit=parts.audit,
+        clock=parts.clock,
+    )
+
+
+def _costs(parts: Parts) -> Costs:
+    return Costs(
+        store=parts.store,
+        board=parts.board,
+        history=parts.history,
+        funds=parts.funds,
         clock=parts.clock,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.budgets import (
@@ -25,13 +26,13 @@ from ringmaster_operator.board.ledger import Estimates, Ledger
 from ringmaster_operator.claims.budget_view import overview
 from ringmaster_operator.claims.budget_warnings import Warnings
 from ringmaster_operator.claims.leases import Lease
-from ringmaster_operator.claims.origin import account_of
+from ringmaster_operator.claims.origin import account_of, counted, time_cost
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.events import Events
 from ringmaster_operator.history import Account, History, HistoryUnavailable, heard_source
 from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.resources.budget_api import BudgetState
-from ringmaster_operator.resources.costs import bill, without_dollars
+from ringmaster_operator.resources.costs import bill
 from ringmaster_operator.resources.protocol import Allowance, Progress, ReportRequest
 from ringmaster_operator.resources.worker import Spent, Worker
 from ringmaster_operator.store import Store
@@ -152,11 +153,17 @@ class Funds:
         return stop
 
     def priced(self, worker: tuple[str, str], request: ReportRequest) -> ReportRequest:
-        """The report as it counts: under a flat rate tokens without dollars. worker: (namespace, name)."""
-        found = self._store.worker(worker)
-        if found is None or not found.spec.budget.flat_rate:
-            return request
-        return request.model_copy(update={"usage": without_dollars(request.usage)})
+        """The report as it counts: under a flat rate tokens without dollars, else with the project's prices.
+
+        worker: (namespace, name).
+        """
+        found, project = self._store.worker(worker), self._board.project(worker[0])
+        usage = counted(request.usage, found, project, self._clock.now())
+        return request if usage is request.usage else request.model_copy(update={"usage": usage})
+
+    def infrastructure(self, lease: Lease, request: ReportRequest) -> float:
+        """US dollars of the time that an iteration took, at the project's rate."""
+        return time_cost(request, self._worker(lease), self._board.project(lease.key[0]))
 
     def may_go_on(self, lease: Lease, request: ReportRequest) -> str:
         """Why another iteration may not follow this one; when it may (empty), its part is set aside."""
@@ -207,11 +214,13 @@ class Funds:
         if fresh:
             self._ledger.post(who, used, now)
 
-    def late(self, namespace: str, worker: str, account: Account, amount: Amount) -> None:
-        """A report that came too late is spent money all the same."""
+    def late(
+        self, namespace: str, worker: str, account: Account, amount: Amount, at: datetime | None = None
+    ) -> None:
+        """What was learned late is spent money all the same: a report, or (of another time) a price."""
         if amount != NOTHING:
             who = Payer(namespace, worker, account.requested_by, account.labels)
-            self._ledger.post(who, amount, self._clock.now())
+            self._ledger.post(who, amount, at or self._clock.now())
 
     def account_of(self, namespace: str, bead: str) -> Account:
         """Whom work on a bead counts for, where no claim tells."""

@@ -1,15 +1,20 @@
-"""Whom and what a bead's work counts for: what its costs can be told apart by later."""
+"""What work counts as, and for whom: what its costs can be told apart by later."""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.budgets import Payer
 from ringmaster_operator.board.limits import repository_of
 from ringmaster_operator.history import Account
 from ringmaster_operator.resources.bead import Bead, BeadType
-from ringmaster_operator.resources.worker import Worker
+from ringmaster_operator.resources.costs import session_seconds, without_dollars
+from ringmaster_operator.resources.prices import priced
+from ringmaster_operator.resources.project import Project
+from ringmaster_operator.resources.protocol import ReportRequest, Usage
+from ringmaster_operator.resources.worker import RuntimeKind, Worker
 from ringmaster_operator.store import Store
 
 _USER = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*://)[^/@]*@")
@@ -47,3 +52,19 @@ def account_of(
         parents=tuple(item.metadata.name for item in parents),
         epic=parents[-1].metadata.name if parents else own,
     )
+
+
+def counted(usage: Usage, worker: Worker | None, project: Project | None, at: datetime) -> Usage:
+    """Usage as it counts: under a flat rate tokens without dollars, else with the project's prices."""
+    if worker is not None and worker.spec.budget.flat_rate:
+        return without_dollars(usage)
+    return priced(usage, project.prices if project is not None else (), at)
+
+
+def time_cost(request: ReportRequest, worker: Worker | None, project: Project | None) -> float:
+    """US dollars of the time that an iteration took, at the project's rate."""
+    if worker is None or project is None:
+        return 0.0
+    rates, pod = project.infrastructure, worker.spec.runtime is RuntimeKind.POD
+    hours = session_seconds(request.started_at, request.finished_at) / 3600
+    return hours * (rates.pod_usd_per_hour if pod else rates.tmux_usd_per_hour)

@@ -165,6 +165,7 @@ class Reports:
                 counted=counted,
                 granted=self._funds.granted(lease.claim_id, after=request),
                 account=self._funds.account(lease),
+                infrastructure_usd=self._funds.infrastructure(lease, request),
                 verdicts=verdicts,
                 rules=self._board.rules(lease.key[0]),
                 now=now,

@@ -4,7 +4,7 @@ The Kubernetes API keeps what *is*; this room keeps what must survive it. A repo
 its commit here, so everything is built around one writer that never says yes too early.
 """
 
-from ringmaster_operator.history.cost_queries import Question, RolledUp
+from ringmaster_operator.history.cost_queries import FILTERS, GROUPINGS, LABEL, TIMES, Question, RolledUp
 from ringmaster_operator.history.errors import (
     HistoryCorrupt,
     HistoryError,
@@ -23,10 +23,15 @@ from ringmaster_operator.history.records import (
     StoredReport,
     StoredSession,
 )
+from ringmaster_operator.history.repricing import Correction, Gap, Unpriced
 from ringmaster_operator.history.spending import Account, StoredSpending, heard_source
 from ringmaster_operator.history.user_records import Actor, AuditEntry, Change
 
 __all__ = [
+    "FILTERS",
+    "GROUPINGS",
+    "LABEL",
+    "TIMES",
     "Account",
     "Actor",
     "AttemptSummary",
@@ -34,6 +39,8 @@ __all__ = [
     "CapabilityChange",
     "Change",
     "Committed",
+    "Correction",
+    "Gap",
     "History",
     "HistoryCorrupt",
     "HistoryError",
@@ -49,5 +56,6 @@ __all__ = [
     "StoredReport",
     "StoredSession",
     "StoredSpending",
+    "Unpriced",
     "heard_source",
 ]

@@ -12,11 +12,8 @@ from ringmaster_operator.history.columns import clean
 from ringmaster_operator.history.cost_tables import CostTagRow, CostUseRow, CostWorkRow
 from ringmaster_operator.history.spending import Account
 from ringmaster_operator.history.tables import AttemptRow, IterationRow, UsageRow
-from ringmaster_operator.resources.costs import bill, main_model, price_of
+from ringmaster_operator.resources.costs import bill, main_model, price_of, session_seconds
 from ringmaster_operator.resources.protocol import ModelUsage, Usage
-
-LONGEST_SECONDS = 604_800.0
-"""An iteration of more seconds is a clock that was set."""
 
 
 @dataclass(slots=True)
@@ -85,13 +82,12 @@ def describe(iteration: IterationRow, usage: Usage, *, model: str, infrastructur
 
 def of_iteration(iteration: IterationRow) -> Figures:
     """What no single request carries."""
-    seconds = (iteration.finished_at - iteration.started_at).total_seconds()
     compared = iteration.compared_usd
     return Figures(
         usd=iteration.lump_usd,
         agent_usd=0.0 if compared is None else iteration.reported_usd or 0.0,
         compared_usd=compared or 0.0,
-        seconds=min(max(0.0, seconds), LONGEST_SECONDS),
+        seconds=session_seconds(iteration.started_at, iteration.finished_at),
         infrastructure_usd=iteration.infrastructure_usd,
     )
 

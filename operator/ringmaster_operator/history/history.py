@@ -25,6 +25,7 @@ from ringmaster_operator.history import (
     queries,
     recorder,
     reports,
+    repricing,
     saved,
     spending,
 )
@@ -135,6 +136,7 @@ class History:
     refuse_report = _writes(reports.refuse_report)
     book = _writes(booking.book)
     grant = _writes(spending.grant)
+    set_prices = _writes(repricing.set_prices)
     mark_applied = _writes(reports.mark_applied)
     save_work = _writes(saved.save_work)
     save_session = _writes(recorder.save_session)
@@ -154,6 +156,8 @@ class History:
     spent_today = _reads(spending.spent_today)
     spent_since = _reads(spending.spent_since)
     roll_up = _reads(cost_queries.roll_up)
+    price_gaps = _reads(repricing.price_gaps)
+    unpriced_usage = _reads(repricing.unpriced_usage)
     session = _reads(queries.session)
     outcome_counts = _reads(queries.outcome_counts)
     attempts_of = _reads(queries.attempts_of)

@@ -91,7 +91,7 @@ def spent_since(db: Session, *, since: datetime) -> list[StoredSpending]:
         StoredSpending(
             namespace=row.namespace,
             worker=row.worker,
-            account=Account(requested_by=row.requested_by, labels=_labels(row.labels.splitlines())),
+            account=Account(requested_by=row.requested_by, labels=labels_of(row.labels.splitlines())),
             usd=row.usd,
             tokens=row.tokens,
             at=row.at,
@@ -103,7 +103,8 @@ def spent_since(db: Session, *, since: datetime) -> list[StoredSpending]:
     ]
 
 
-def _labels(lines: Iterable[str]) -> Labels:
+def labels_of(lines: Iterable[str]) -> Labels:
+    """Labels as they are stored, key=value each."""
     pairs = (line.partition("=") for line in lines)
     return frozenset((key, value) for key, _, value in pairs)
 

@@ -7,9 +7,13 @@ agent's own total counts if it is more.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from ringmaster_operator.resources.protocol import ModelUsage, Usage
+
+LONGEST_SECONDS = 604_800.0
+"""No iteration is longer: a week is the longest timeout."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,11 @@ def bill(usage: Usage) -> Bill:
         unpriced=unpriced,
         lump_usd=lump,
     )
+
+
+def session_seconds(started: datetime, finished: datetime) -> float:
+    """Seconds of an iteration by its worker's clock; a clock that was set meanwhile is no cost."""
+    return min(max(0.0, (finished - started).total_seconds()), LONGEST_SECONDS)
 
 
 def main_model(usage: Usage) -> tuple[str, str] | None:

@@ -11,6 +11,7 @@ from ringmaster_operator.resources.base import Command, Model
 from ringmaster_operator.resources.bead import Limits, Repository
 from ringmaster_operator.resources.budget import Budget
 from ringmaster_operator.resources.lists import Unique
+from ringmaster_operator.resources.prices import Infrastructure, Price
 from ringmaster_operator.resources.prompt import PromptRules
 from ringmaster_operator.resources.scalars import Label
 
@@ -77,6 +78,10 @@ class Project(Model):
     """Daily limits."""
     budgets: Annotated[list[Budget], Field(max_length=100), Unique("name")] = Field(default_factory=list)
     """Limits on parts of the work, each a table [[budgets]]."""
+    prices: Annotated[list[Price], Field(max_length=200)] = Field(default_factory=list)
+    """Prices of models that no public list knows, or that cost something else, each a table [[prices]]."""
+    infrastructure: Infrastructure = Field(default_factory=Infrastructure)
+    """What the time of sessions costs."""
     concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Beads that may run at once in the namespace."""
     repository_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None

@@ -176,6 +176,8 @@ def from_scratch(db: Session) -> Sums:
             infrastructure_usd=row.infrastructure_usd,
         )
     for booked in db.exec(select(SpendingRow).where(col(SpendingRow.source).not_in(told))):
+        if booked.source.startswith("price/"):  # found later: in the rows already
+            continue
         post(booked.claim_id, booked.at, "", "", usd=booked.usd, tokens=booked.tokens)
     return found
 
@@ -331,3 +333,36 @@ async def test_what_was_there_before_is_filled_in(history: History) -> None:
     days, teams = await rolled(history, "day", "model"), await rolled(history, "label:team")
     assert days == pytest.approx(before[0])
     assert teams == pytest.approx(before[1])
+
+
+async def test_a_price_that_is_found_later_corrects_every_sum(history: History, work: Make) -> None:
+    mine = {"model": "of-mine", "provider": ""}
+    told = [
+        Usage(requests=[row(1.0), row(None, "q", **mine), row(None, "r", **mine)], price_version="table 1"),
+        Usage(requests=[row(None, **mine)], reported_usd=0.75),  # the agent's total counts already
+        Usage(requests=[row(None, reported_usd=0.5, **mine)]),  # the agent's price is a price
+    ]
+    for number, usage in enumerate(told):
+        one = work(uid=f"uid-{number}")
+        await one.start()
+        await one.report(one.request(usage=usage), account=Account(requested_by="alice"))
+    [gap] = await history.price_gaps(namespace="team")
+    assert (gap.model, gap.requests, gap.input_tokens) == ("of-mine", 3, 300)
+    rows = await history.unpriced_usage(namespace="team", after=0, limit=10)
+    later = NOON + timedelta(days=3)
+    found = [(item.id, 0.5, "project") for item in rows]
+    corrections = await history.set_prices(found=found, now=later)
+    assert [(item.usd, item.at, item.account.requested_by) for item in corrections] == [(1.0, NOON, "alice")]
+    assert await history.price_gaps(namespace="") == []
+    same(await history.read(kept), await history.read(from_scratch))
+    [whole] = await history.roll_up(question=Question())
+    assert whole.figures["usd"] == 1.0 + 1.0 + 0.75 + 0.5
+    assert whole.figures["unpriced_requests"] == 0
+    assert sum(item.usd for item in await history.spent_since(since=NOON)) == whole.figures["usd"]
+    uses = await history.read(lambda db: db.exec(select(UsageRow).order_by(col(UsageRow.id))).all())
+    lists = [(use.price_version, use.priced_at) for use in uses]
+    assert lists == [("table 1", NOON), *[("project", later)] * 3, ("", None)]
+    again = [(item.id, 99.0, "another") for item in rows]
+    assert await history.set_prices(found=again, now=later) == []  # what has a price keeps it
+    [whole] = await history.roll_up(question=Question())
+    assert whole.figures["usd"] == 3.25
