@@ -40,6 +40,13 @@ waiting = Gauge("ringmaster_waiting_sessions", "Sessions that wait for a bead", 
 tokens = Counter("ringmaster_tokens", "Tokens used", ["provider", "model", "kind"], registry=registry)
 cost = Counter("ringmaster_cost_usd", "US dollars spent", ["provider", "model", "source"], registry=registry)
 sign_ins = Counter("ringmaster_sign_ins", "People signing in, by result", ["result"], registry=registry)
+genai_tokens = Histogram(
+    "gen_ai_client_token_usage",
+    "Tokens of a request (OpenTelemetry's gen_ai.client.token.usage)",
+    ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_token_type"],
+    registry=registry,
+    buckets=[4**power for power in range(14)],
+)
 watch_restarts = Counter("ringmaster_watch_restarts", "Restarts of the watch", registry=registry)
 
 _BACKUP = ["namespace", "schedule"]

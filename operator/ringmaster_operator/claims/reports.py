@@ -19,6 +19,7 @@ from ringmaster_operator.board.lifecycle import Backoff
 from ringmaster_operator.claims.briefing import Briefing
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Lease, Leases
+from ringmaster_operator.claims.metering import count
 from ringmaster_operator.claims.plans import Plans
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.clock import Clock
@@ -175,7 +176,7 @@ class Reports:
         except HistoryUnavailable as error:
             detail = f"the history cannot take the report now, keep it and send it again: {error}"
             raise Refused(ProblemCode.UNAVAILABLE, detail) from error
-        _count(request)
+        count(request)
         amount = Amount(committed.usd, committed.tokens)
         self._funds.settle(lease, amount, goes_on=committed.answer.next is Next.ITERATE)
         if verdicts:
@@ -265,15 +266,3 @@ def _concerns(bead: Bead, report: StoredReport) -> bool:
         and claim.fence == report.request.fence
         and max(1, bead.status.iteration) == report.request.iteration
     )
-
-
-def _count(request: ReportRequest) -> None:
-    metrics.reports.labels(str(request.outcome.kind)).inc()
-    for row in request.usage.requests:
-        metrics.tokens.labels(row.provider, row.model, "input").inc(row.input_tokens)
-        metrics.tokens.labels(row.provider, row.model, "cache_read").inc(row.cache_read_tokens)
-        metrics.tokens.labels(row.provider, row.model, "output").inc(row.output_tokens)
-        if row.computed_usd is not None:
-            metrics.cost.labels(row.provider, row.model, "computed").inc(row.computed_usd)
-        elif row.reported_usd is not None:
-            metrics.cost.labels(row.provider, row.model, "reported").inc(row.reported_usd)
