@@ -11,6 +11,7 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import PlainTextResponse, Response
 
 from ringmaster_operator.api import problems
+from ringmaster_operator.api.auditing import Audit
 from ringmaster_operator.api.paging import USUAL, Cursor, Limit, Place, decoded, page
 from ringmaster_operator.api.people import People
 from ringmaster_operator.claims.costs import Costs
@@ -61,11 +62,12 @@ As = Annotated[Form, Query(alias="format", description="csv has all groups, json
 CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
 
 
-def routes(costs: Costs, lists: PriceLists, people: People) -> APIRouter:
+def routes(costs: Costs, lists: PriceLists, people: People, audit: Audit) -> APIRouter:
     """GET needs the right to get beads (of the namespace, or of all), reprice that to update them."""
     router = APIRouter(prefix="/api/v1", tags=["people"], responses=problems.RESPONSES)
     _sums(router, costs, people)
     _rest(router, costs, lists, people)
+    _reprice(router, costs, lists, people, audit)
     return router
 
 
@@ -135,12 +137,22 @@ def _rest(router: APIRouter, costs: Costs, lists: PriceLists, people: People) ->
         await people.allowed(authorization, verb="get", kind=BEADS, namespace=namespace)
         return await costs.prices(namespace)
 
-    @router.post(f"{prefix}/reprice", operation_id="repriceCosts", response_model_exclude_none=True)
+
+def _reprice(router: APIRouter, costs: Costs, lists: PriceLists, people: People, audit: Audit) -> None:
+    path = "/namespaces/{namespace}/costs/reprice"
+
+    @router.post(path, operation_id="repriceCosts", response_model_exclude_none=True)
     async def reprice(namespace: Name, authorization: Who = None) -> RepriceAnswer:
         """Give a price to requests that have none; those that have one keep it."""
-        await people.allowed(authorization, verb="update", kind=BEADS, namespace=namespace)
+        person = await people.allowed(authorization, verb="update", kind=BEADS, namespace=namespace)
         done = await lists.reprice(namespace)
-        return RepriceAnswer(rows=done.rows, usd=round(done.usd, 6), gaps=await costs.gaps(namespace))
+        usd = round(done.usd, 6)
+        if done.rows:
+            after = {"rows": done.rows, "usd": usd}
+            await audit.note(
+                person, "costs.reprice", kind="Costs", namespace=namespace, name="prices", after=after
+            )
+        return RepriceAnswer(rows=done.rows, usd=usd, gaps=await costs.gaps(namespace))
 
 
 def _question(

@@ -68,7 +68,7 @@ def routers(parts: Parts) -> list[APIRouter]:
         audit.routes(parts.history, parts.people),
         capabilities.routes(_capabilities(parts), parts.people),
         budgets.routes(parts.funds, parts.people),
-        costs.routes(_costs(parts), parts.prices, parts.people),
+        costs.routes(_costs(parts), parts.prices, parts.people, parts.audit),
     ]
 
 
