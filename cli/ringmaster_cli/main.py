@@ -17,7 +17,18 @@ from ringmaster_cli.commands import ask, steps, worker
 from ringmaster_cli.exits import MEANINGS, CliError, Exit
 from ringmaster_cli.image import command as image
 from ringmaster_cli.intake import commands as intake
-from ringmaster_cli.people import budget, capability, cost, decide, kubectl, steer
+from ringmaster_cli.people import (
+    account,
+    audit,
+    budget,
+    capability,
+    cost,
+    decide,
+    kubectl,
+    steer,
+    tokens,
+    users,
+)
 from ringmaster_cli.people.uninstall import uninstall
 from ringmaster_cli.plan.command import plan
 
@@ -90,6 +101,10 @@ decide.register(app)
 steer.register(app)
 budget.register(app)
 intake.register(app)
+account.register(app)
+audit.register(app)
+app.add_typer(tokens.app, name="token")
+app.add_typer(users.app, name="user")
 app.add_typer(worker.app, name="worker")
 app.command("uninstall")(uninstall)
 app.add_typer(capability.app, name="capability")

@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ringmaster_operator.resources.user_api import Everywhere, Role
+
 STATE = Path("~/.local/state/ringmaster")
 
 
@@ -42,6 +44,20 @@ class Settings(BaseSettings):
     """Addresses or networks of proxies, with commas, whose word on the client's address and TLS counts."""
     local_accounts: bool = True
     """Let people sign in with passwords that Ringmaster keeps."""
+    oidc_issuer: str = ""
+    """OpenID provider that people sign in at, https://...; none when empty."""
+    oidc_client_id: str = "ringmaster"
+    """What the provider knows this operator as."""
+    oidc_client_secret_file: Path | None = None
+    """File with the client's secret, read for every sign-in; without one PKCE alone protects the client."""
+    oidc_scopes: str = "openid profile email"
+    """Scopes to ask for, with spaces; many providers want one more to tell groups."""
+    oidc_name_claim: str = "preferred_username"
+    """Claim whose value a user's name is made from, at the first sign-in."""
+    oidc_group_claim: str = "groups"
+    """Claim that lists a user's groups."""
+    oidc_roles: dict[str, dict[Everywhere, Role]] = Field(default_factory=dict)
+    """Roles of groups, as JSON: {"GROUP": {"NAMESPACE or *": "viewer|contributor|maintainer|admin"}}."""
     session_idle_seconds: Annotated[float, Field(ge=60, le=2_592_000)] = 28_800.0
     """Seconds without use until a browser's session ends."""
     session_seconds: Annotated[float, Field(ge=60, le=31_536_000)] = 604_800.0
@@ -102,6 +118,14 @@ class Settings(BaseSettings):
     def _are_networks(cls, value: str) -> str:
         networks(value)
         return value
+
+    @model_validator(mode="after")
+    def _comes_back(self) -> Self:
+        if self.oidc_issuer and not self.web:
+            raise ValueError(
+                "RINGMASTER_OIDC_ISSUER needs RINGMASTER_WEB_URL: where the provider sends browsers back to"
+            )
+        return self
 
     @model_validator(mode="after")
     def _can_lead(self) -> Self:

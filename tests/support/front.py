@@ -15,15 +15,18 @@ from typing import Any, cast
 
 import httpx2
 
-from ringmaster_operator.api import audit, auth, users
+from ringmaster_operator.api import audit, auth, oidc, undo, users
 from ringmaster_operator.api.app import build
+from ringmaster_operator.api.auditing import Audit
 from ringmaster_operator.api.people import People
 from ringmaster_operator.api.tokens import Tokens
+from ringmaster_operator.api.undoers import AccountUndoer
 from ringmaster_operator.auth import setup
-from ringmaster_operator.auth.roles import Mapped
+from ringmaster_operator.auth.undoing import Undoing
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kind
+from ringmaster_operator.resources.user_api import Role
 from ringmaster_operator.settings import Settings, networks
 
 HERE = "http://127.0.0.1:8420"
@@ -169,27 +172,37 @@ class Browser:
 
 @asynccontextmanager
 async def front(
-    folder: Path, *, mapped: Mapped | None = None, template: Path | None = None, **more: Any
+    folder: Path,
+    *,
+    mapped: dict[str, dict[str, Role]] | None = None,
+    template: Path | None = None,
+    **more: Any,
 ) -> AsyncIterator[Front]:
     """The API of an empty history; `more` are settings."""
-    settings = Settings(state_directory=folder / "state", **more)
+    settings = Settings(state_directory=folder / "state", oidc_roles=mapped or {}, **more)
     if template is not None:
         shutil.copy(template, folder / "ringmaster.db")
     history = await History.open(f"sqlite:///{folder}/ringmaster.db")
     time, cluster = Time(), TableCluster()
-    known = setup.build(settings, history, time.clock, mapped)
+    known = setup.build(settings, history, time.clock)
     kube = cast(Any, cluster)
     people = People(
         kube=kube, clock=time.clock, cache_seconds=60, accounts=known.accounts, web_url=settings.web
     )
+    doors = auth.Doors(people=people, auth=known, web_url=settings.web)
+    undoing = AccountUndoer(Undoing(history=history, clock=time.clock, accounts=known.accounts))
+    undone: dict[str, undo.Undoer] = {"Role": undoing, "User": undoing}
+    noted = Audit(history=history, clock=time.clock)
     app = build(
         service=cast(Any, None),
         tokens=Tokens(kube=kube, clock=time.clock, cache_seconds=60, grace_seconds=600),
         ready=lambda: "",
         people=[
-            auth.routes(auth.Doors(people=people, auth=known, web_url=settings.web)),
+            auth.routes(doors),
             users.routes(known.management, people),
             audit.routes(history, people),
+            oidc.routes(doors, time.clock),
+            undo.routes(undo.Undo(history=history, people=people, undoers=undone), people, noted.note),
         ],
         trusted=networks(settings.trusted_proxies),
         web_url=settings.web,
@@ -201,6 +214,8 @@ async def front(
     finally:
         for client in made.clients:
             await client.aclose()
+        if known.oidc is not None:
+            await known.oidc.provider.close()
         await history.close()
 
 

@@ -8,8 +8,8 @@ import hmac
 import json
 import secrets
 import threading
-import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -38,6 +38,7 @@ class LyingProvider:
         """What the token endpoint says instead."""
         self.codes: dict[str, Claims] = {}
         self.asked: list[str] = []
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
     def __enter__(self) -> LyingProvider:
@@ -108,7 +109,7 @@ class LyingProvider:
             or form["redirect_uri"] != asked["redirect_uri"]
         ):
             return 400, {"error": "invalid_grant", "error_description": f"code {form.get('code')}"}
-        now = int(time.time())
+        now = int(self.clock().timestamp())
         honest = {"iss": self.issuer, "aud": CLIENT, "nonce": asked["nonce"], "iat": now, "exp": now + 300}
         return 200, {"access_token": "at", "id_token": self.token({**honest, **self.claims})}
 

@@ -44,8 +44,6 @@ class Doors:
     people: People
     auth: Auth
     web_url: str
-    oidc: bool = False
-    """Whether an OpenID provider is set."""
 
 
 def visitor() -> Visitor:
@@ -116,7 +114,9 @@ def _signing_in(router: APIRouter, doors: Doors) -> None:
     async def methods() -> SignInMethods:
         """How people can sign in. Nobody needs to be signed in for this."""
         wanted = await doors.auth.first_admin.wanted()
-        return SignInMethods(local=doors.auth.accounts.local, oidc=doors.oidc, first_admin=wanted)
+        return SignInMethods(
+            local=doors.auth.accounts.local, oidc=doors.auth.oidc is not None, first_admin=wanted
+        )
 
     @router.post("/sign-in", operation_id="signIn", response_model_exclude_none=True)
     async def sign_in(request: SignInRequest, response: Response) -> Me:

@@ -83,7 +83,14 @@ class Capabilities:
         return found
 
     async def override(
-        self, namespace: str, name: str, worker: str, *, value: float | None, person: Person
+        self,
+        namespace: str,
+        name: str,
+        worker: str,
+        *,
+        value: float | None,
+        person: Person,
+        undo_of: int | None = None,
     ) -> WorkerConfidence:
         before: list[float | None] = []
 
@@ -94,8 +101,8 @@ class Capabilities:
 
         changed = await self._change(namespace, worker, name, change, person.name)
         if before[-1] != value:
-            told = [{"capability": name, "override": override} for override in (before[-1], value)]
-            await self._told(person, "override", namespace, worker, *told)
+            was, made = ({"capability": name, "override": override} for override in (before[-1], value))
+            await self._told(person, "override", namespace, worker, was, made, undo_of)
         return self._shown(changed, name)
 
     async def reset(self, namespace: str, name: str, worker: str, *, person: Person) -> WorkerConfidence:
@@ -126,6 +133,7 @@ class Capabilities:
         worker: str,
         before: Entry | None,
         after: Entry,
+        undo_of: int | None = None,
     ) -> None:
         await self._audit.note(
             person,
@@ -135,6 +143,7 @@ class Capabilities:
             name=worker,
             before=before,
             after=after,
+            undo_of=undo_of,
         )
 
     async def _change(

@@ -10,10 +10,12 @@ from functools import cached_property
 
 from fastapi import APIRouter
 
-from ringmaster_operator.api import audit, auth, budgets, capabilities, costs, users
+from ringmaster_operator.api import audit, auth, budgets, capabilities, costs, oidc, undo, users
 from ringmaster_operator.api.auditing import Audit
 from ringmaster_operator.api.people import People
+from ringmaster_operator.api.undoers import undoers
 from ringmaster_operator.auth.setup import Auth
+from ringmaster_operator.auth.undoing import Undoing
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.claims.costs import Costs
 from ringmaster_operator.claims.funds import Funds
@@ -64,12 +66,25 @@ def routers(parts: Parts) -> list[APIRouter]:
     doors = auth.Doors(people=parts.people, auth=parts.auth, web_url=parts.settings.web)
     return [
         auth.routes(doors),
+        oidc.routes(doors, parts.clock),
         users.routes(parts.auth.management, parts.people),
         audit.routes(parts.history, parts.people),
+        undo.routes(_undo(parts), parts.people, parts.audit.note),
         capabilities.routes(_capabilities(parts), parts.people),
         budgets.routes(parts.funds, parts.people),
         costs.routes(_costs(parts), parts.prices, parts.people, parts.audit),
     ]
+
+
+def _undo(parts: Parts) -> undo.Undo:
+    known = undoers(
+        kube=parts.kube,
+        store=parts.store,
+        history=parts.history,
+        capabilities=_capabilities(parts),
+        undoing=Undoing(history=parts.history, clock=parts.clock, accounts=parts.auth.accounts),
+    )
+    return undo.Undo(history=parts.history, people=parts.people, undoers=known)
 
 
 def _capabilities(parts: Parts) -> capabilities.Capabilities:

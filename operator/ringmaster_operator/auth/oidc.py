@@ -33,6 +33,7 @@ SKEW_SECONDS = 60
 """How far the provider's clock may be from ours."""
 SIGN_IN_SECONDS = 600
 """How long a person may take at the provider."""
+NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.@+")
 MAX_GROUPS = 1000
 MAX_TEXT = 255
 
@@ -44,7 +45,14 @@ class Identity:
     issuer: str
     subject: str
     name: str
+    display_name: str
     groups: tuple[str, ...]
+
+    def names(self) -> list[str]:
+        """Names for the account, the wished one first; the last is nobody else's."""
+        base = "".join(c if c in NAME_CHARACTERS else "-" for c in self.name.lower())[:48].strip("-_.@+")
+        own = hashlib.sha256(f"{self.issuer}\n{self.subject}".encode()).hexdigest()[:12]
+        return [*([base, *(f"{base}-{count}" for count in range(2, 10))] if base else []), f"oidc-{own}"]
 
 
 @dataclass(frozen=True)
@@ -184,9 +192,15 @@ class Oidc:
         subject = claims["sub"]
         if not isinstance(subject, str) or not 0 < len(subject) <= MAX_TEXT:
             raise OidcRefused(f"the provider's subject must be a text of up to {MAX_TEXT} characters")
-        wishes = (claims.get(self._name_claim), claims.get("email"), subject)
+        wishes = [claims.get(name) for name in (self._name_claim, "email", "sub")]
         name = next(str(wish) for wish in wishes if isinstance(wish, str) and wish)
-        return Identity(self.provider.client.issuer, subject, name, _groups(claims.get(self._group_claim)))
+        return Identity(
+            issuer=self.provider.client.issuer,
+            subject=subject,
+            name=name[:MAX_TEXT],
+            display_name=_line(claims.get("name")),
+            groups=_groups(claims.get(self._group_claim)),
+        )
 
 
 def _groups(found: Any) -> tuple[str, ...]:
@@ -200,3 +214,8 @@ def _groups(found: Any) -> tuple[str, ...]:
 def _header(token: str) -> dict[str, Any]:
     """The unverified header, to find the key by."""
     return dict(jws.extract_compact(token.encode()).headers())
+
+
+def _line(text: Any) -> str:
+    """A display name: one line, without anything that could alter a page or a terminal."""
+    return "".join(c for c in text if c.isprintable())[:128] if isinstance(text, str) else ""

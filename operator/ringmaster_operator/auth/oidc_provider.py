@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -47,8 +47,8 @@ class Client:
 
     issuer: str
     client_id: str
-    client_secret: str = ""
-    """Empty for a public client, which PKCE alone protects."""
+    secret: Callable[[], str] = str
+    """Gives the client's secret as it is at present; empty for a public client, which PKCE alone protects."""
 
 
 class Provider:
@@ -107,14 +107,15 @@ class Provider:
             "code_verifier": verifier,
         }
         headers = {}
+        secret = client.secret()
         methods = metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
-        if client.client_secret and "client_secret_basic" in methods:
-            pair = f"{quote(client.client_id, safe='')}:{quote(client.client_secret, safe='')}"
+        if secret and "client_secret_basic" in methods:
+            pair = f"{quote(client.client_id, safe='')}:{quote(secret, safe='')}"
             headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
         else:
             form["client_id"] = client.client_id
-            if client.client_secret:
-                form["client_secret"] = client.client_secret
+            if secret:
+                form["client_secret"] = secret
         return await self._json("POST", str(metadata["token_endpoint"]), headers=headers, form=form)
 
     async def userinfo(self, access_token: str) -> Claims:

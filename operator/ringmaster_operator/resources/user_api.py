@@ -122,6 +122,18 @@ class TokenRequest(Model):
     expires_in_days: Annotated[int, Whole(1, MAX_TOKEN_DAYS)] = TOKEN_DAYS
 
 
+class OidcExchangeRequest(Model):
+    """POST auth/oidc/exchange."""
+
+    code: Annotated[SecretStr, Field(min_length=1, max_length=128)]
+    """What the browser brought to the port of `ringmaster login`."""
+    verifier: Annotated[SecretStr, Field(min_length=43, max_length=128)]
+    """What its challenge was made from."""
+    name: Annotated[str, line(128, 1)]
+    """What the token is for."""
+    expires_in_days: Annotated[int, Whole(1, MAX_TOKEN_DAYS)] = TOKEN_DAYS
+
+
 class TokenInfo(Model):
     """An API token, without its secret."""
 

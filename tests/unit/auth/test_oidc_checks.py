@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from joserfc.jwk import ECKey, RSAKey
 
 from ringmaster_operator.auth.oidc import SIGN_IN_SECONDS, SKEW_SECONDS, Identity, Oidc, Pending
@@ -50,7 +53,7 @@ def hands() -> Hands:
 
 @pytest.fixture
 async def oidc(provider: LyingProvider, hands: Hands) -> AsyncIterator[Oidc]:
-    asked = Provider(Client(provider.issuer, CLIENT, SECRET), clock=hands.clock)
+    asked = Provider(Client(provider.issuer, CLIENT, lambda: SECRET), clock=hands.clock)
     yield Oidc(asked, clock=hands.clock)
     await asked.close()
 
@@ -70,7 +73,9 @@ async def sign_in(oidc: Oidc, provider: LyingProvider, **changed: Any) -> Identi
 
 
 async def test_an_honest_provider_signs_a_person_in(oidc: Oidc, provider: LyingProvider) -> None:
-    assert await sign_in(oidc, provider) == Identity(provider.issuer, "7", "ada", ("web",))
+    provider.claims["name"] = "Ada\x1b[2J Lovelace"
+    found = await sign_in(oidc, provider)
+    assert found == Identity(provider.issuer, "7", "ada", "Ada[2J Lovelace", ("web",))
 
 
 async def test_names_and_groups_may_come_from_userinfo_of_the_same_person(
@@ -78,7 +83,7 @@ async def test_names_and_groups_may_come_from_userinfo_of_the_same_person(
 ) -> None:
     provider.claims = {"sub": "7"}
     provider.info = {"sub": "7", "preferred_username": "grace", "groups": "ops"}
-    assert await sign_in(oidc, provider) == Identity(provider.issuer, "7", "grace", ("ops",))
+    assert await sign_in(oidc, provider) == Identity(provider.issuer, "7", "grace", "", ("ops",))
     provider.info = {"sub": "8", "preferred_username": "root", "groups": ["admins"]}
     with pytest.raises(OidcRefused, match="someone else"):
         await sign_in(oidc, provider)
@@ -265,3 +270,13 @@ async def test_a_provider_that_is_away_is_named(hands: Hands) -> None:
 def test_addresses_that_are_not_asked(url: str) -> None:
     with pytest.raises(OidcError):
         safe_url(url, "it")
+
+
+@given(name=st.text(max_size=300), subject=st.text(min_size=1, max_size=255))
+def test_every_wished_name_gives_names_that_an_account_can_have(name: str, subject: str) -> None:
+    names = Identity("https://id.example", subject, name, "", ()).names()
+    assert len(set(names)) == len(names) >= 1
+    for found in names:
+        assert re.fullmatch(r"[a-z0-9]([-a-z0-9_.@+]*[a-z0-9])?", found)
+        assert len(found) <= 64
+    assert names[-1] != Identity("https://other.example", subject, name, "", ()).names()[-1]
