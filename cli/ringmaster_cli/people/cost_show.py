@@ -15,6 +15,8 @@ BAR = 24
 """Cells of the longest bar."""
 EIGHTHS = " ▏▎▍▌▋▊▉"
 NOTHING = "(none)"
+UNSET = {"model": "", "provider": "any", "since": "ever"}
+"""What a field of a price means that is not there."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 WIDE = (
     ("CACHED", "cacheReadTokens"),
@@ -36,7 +38,8 @@ def chart(found: Body, *, limit: int) -> None:
     bars = [_bar(item.get("usd", 0.0), most) for item in shown]
     _table([[*heads, *(head for head, _ in columns)], *rows, sums], ["", *bars, ""], left=len(heads))
     if len(items) > limit:
-        output.note(f"{len(items) - limit} more groups: --limit {len(items)} shows them")
+        left = len(items) - limit
+        output.note(f"{left} more group{'s' * (left != 1)}: --limit {len(items)} shows all")
     _notes(found)
 
 
@@ -58,6 +61,8 @@ def _figures(item: Body, columns: Sequence[tuple[str, str]]) -> list[str]:
 
 def _bar(usd: float, most: float) -> str:
     eighths = round(max(0.0, usd) / most * BAR * 8) if most > 0 else 0
+    if "utf" not in (sys.stdout.encoding or "").lower():
+        return "#" * (eighths // 8)
     return ("█" * (eighths // 8) + EIGHTHS[eighths % 8]).rstrip()
 
 
@@ -151,7 +156,7 @@ def prices(found: Body) -> None:
 
 
 def _price(item: Body) -> list[str]:
-    words = [plain(str(item.get(name) or NOTHING)) for name in ("model", "provider", "since")]
+    words = [plain(str(item.get(name) or usual)) for name, usual in UNSET.items()]
     rates = [item["input"], item.get("cachedInput"), item.get("cacheWrite"), item["output"]]
     shown = ["as input" if rate is None else f"{rate:g}" for rate in rates]
     return [*words, *shown, f"{item.get('request', 0):g}"]

@@ -16,9 +16,10 @@ from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.budgets import Amount
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.clock import Clock
-from ringmaster_operator.history import History, HistoryError, Unpriced
+from ringmaster_operator.history import Gap, History, HistoryError, Unpriced
 from ringmaster_operator.resources.price_table import table_price, table_version
 from ringmaster_operator.resources.prices import Price, own_price, price_for, version_of
+from ringmaster_operator.resources.protocol import ModelUsage
 
 log = logging.getLogger(__name__)
 
@@ -79,18 +80,23 @@ class Prices:
     async def reprice(self, namespace: str) -> Repriced:
         """Price the rows of a namespace that have no price and can have one. Raises HistoryError."""
         async with self._turn:
-            prices, after, rows, usd = self._own(namespace), 0, 0, 0.0
-            while True:
-                batch = await self._history.unpriced_usage(namespace=namespace, after=after, limit=BATCH)
-                if not batch:
-                    break
-                after = batch[-1].id
-                found = await asyncio.to_thread(_priced, batch, prices)
-                if found:
-                    rows += len(found)
-                    usd += await self._set(found)
+            prices, rows, usd = self._own(namespace), 0, 0.0
+            for gap in await self._history.price_gaps(namespace=namespace):
+                if await asyncio.to_thread(_has_price, gap, prices):
+                    done = await self._close(gap, prices)
+                    rows, usd = rows + done.rows, usd + done.usd
         if rows:
             log.info("%s: %d usage rows that had no price have one, $%.4f more", namespace, rows, usd)
+        return Repriced(rows, usd)
+
+    async def _close(self, gap: Gap, prices: list[Price]) -> Repriced:
+        after, rows, usd = 0, 0, 0.0
+        while batch := await self._history.unpriced_usage(gap=gap, after=after, limit=BATCH):
+            after = batch[-1].id
+            found = await asyncio.to_thread(_priced, batch, prices)
+            if found:
+                rows += len(found)
+                usd += await self._set(found)
         return Repriced(rows, usd)
 
     async def _set(self, found: list[tuple[int, float, str]]) -> float:
@@ -100,13 +106,23 @@ class Prices:
         return sum(item.usd for item in corrections)
 
 
+def _has_price(gap: Gap, prices: list[Price]) -> bool:
+    """Whether any of its rows can have one: models that nobody knows may have a million."""
+    sample = ModelUsage.model_construct(position="1", provider=gap.provider, model=gap.model, input_tokens=1)
+    return _price(sample, prices, gap.last)[0] is not None
+
+
 def _priced(rows: Iterable[Unpriced], prices: list[Price]) -> list[tuple[int, float, str]]:
-    found = [(row.id, *_price(row, prices, row.at)) for row in rows]
+    found = [(row.id, *_price(row.usage, prices, row.at)) for row in rows]
     return [(row_id, usd, version) for row_id, usd, version in found if usd is not None]
 
 
-def _price(row: Unpriced, prices: list[Price], at: datetime) -> tuple[float | None, str]:
-    own = price_for(prices, row.usage, at.date())
+def _price(usage: ModelUsage, prices: list[Price], at: datetime) -> tuple[float | None, str]:
+    own = price_for(prices, usage, at.date())
     if own is not None:
-        return own_price(own, row.usage), version_of(own)
-    return table_price(row.usage, at=at), table_version()
+        return own_price(own, usage), version_of(own)
+    try:
+        return table_price(usage, at=at), table_version()
+    except Exception as error:  # one row that the list chokes on keeps no other from its price
+        log.warning("%s cannot be priced: %s", usage.model, error)
+        return None, ""

@@ -84,12 +84,20 @@ def price_gaps(db: Session, *, namespace: str) -> list[Gap]:
     return sorted(found, key=lambda gap: (-gap.requests, gap.namespace, gap.provider, gap.model))
 
 
-def unpriced_usage(db: Session, *, namespace: str, after: int, limit: int) -> list[Unpriced]:
-    """Rows without a price in order, from the id after `after` on."""
-    query = select(UsageRow).where(
-        text(WITHOUT_PRICE), UsageRow.namespace == namespace, col(UsageRow.id) > after
+def unpriced_usage(db: Session, *, gap: Gap, after: int, limit: int) -> list[Unpriced]:
+    """Rows of a gap in order, from the id after `after` on."""
+    rows = db.exec(
+        select(UsageRow)
+        .where(
+            text(WITHOUT_PRICE),
+            UsageRow.namespace == gap.namespace,
+            UsageRow.provider == gap.provider,
+            UsageRow.model == gap.model,
+            col(UsageRow.id) > after,
+        )
+        .order_by(col(UsageRow.id))
+        .limit(limit)
     )
-    rows = db.exec(query.order_by(col(UsageRow.id)).limit(limit))
     return [Unpriced(id=row.id, usage=_usage(row), at=row.at) for row in rows]
 
 

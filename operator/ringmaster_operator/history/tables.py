@@ -190,6 +190,7 @@ class UsageRow(Table, table=True):
             "namespace",
             "provider",
             "model",
+            "id",
             sqlite_where=text(WITHOUT_PRICE),
             postgresql_where=text(WITHOUT_PRICE),
         ),

@@ -348,7 +348,7 @@ async def test_a_price_that_is_found_later_corrects_every_sum(history: History, 
         await one.report(one.request(usage=usage), account=Account(requested_by="alice"))
     [gap] = await history.price_gaps(namespace="team")
     assert (gap.model, gap.requests, gap.input_tokens) == ("of-mine", 3, 300)
-    rows = await history.unpriced_usage(namespace="team", after=0, limit=10)
+    rows = await history.unpriced_usage(gap=gap, after=0, limit=10)
     later = NOON + timedelta(days=3)
     found = [(item.id, 0.5, "project") for item in rows]
     corrections = await history.set_prices(found=found, now=later)

@@ -75,9 +75,9 @@ def _columns() -> None:
     op.add_column("usage", sa.Column("priced_at", sa.DateTime(timezone=True), nullable=True))
     op.execute("UPDATE usage SET priced_at = at WHERE computed_usd IS NOT NULL")
     op.create_index(
-        op.f("ix_usage_namespace_provider_model"),
+        op.f("ix_usage_namespace_provider_model_id"),
         "usage",
-        ["namespace", "provider", "model"],
+        ["namespace", "provider", "model", "id"],
         sqlite_where=sa.text(WITHOUT_PRICE),
         postgresql_where=sa.text(WITHOUT_PRICE),
     )
