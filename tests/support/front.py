@@ -176,32 +176,32 @@ async def front(
     *,
     mapped: dict[str, dict[str, Role]] | None = None,
     template: Path | None = None,
+    clock: Clock | None = None,
     **more: Any,
 ) -> AsyncIterator[Front]:
-    """The API of an empty history; `more` are settings."""
+    """The API of an empty history; `more` are settings. With a clock of its own nothing moves `time`."""
     settings = Settings(state_directory=folder / "state", oidc_roles=mapped or {}, **more)
     if template is not None:
         shutil.copy(template, folder / "ringmaster.db")
     history = await History.open(f"sqlite:///{folder}/ringmaster.db")
     time, cluster = Time(), TableCluster()
-    known = setup.build(settings, history, time.clock)
+    clock = clock or time.clock
+    known = setup.build(settings, history, clock)
     kube = cast(Any, cluster)
-    people = People(
-        kube=kube, clock=time.clock, cache_seconds=60, accounts=known.accounts, web_url=settings.web
-    )
+    people = People(kube=kube, clock=clock, cache_seconds=60, accounts=known.accounts, web_url=settings.web)
     doors = auth.Doors(people=people, auth=known, web_url=settings.web)
-    undoing = AccountUndoer(Undoing(history=history, clock=time.clock, accounts=known.accounts))
+    undoing = AccountUndoer(Undoing(history=history, clock=clock, accounts=known.accounts))
     undone: dict[str, undo.Undoer] = {"Role": undoing, "User": undoing}
-    noted = Audit(history=history, clock=time.clock)
+    noted = Audit(history=history, clock=clock)
     app = build(
         service=cast(Any, None),
-        tokens=Tokens(kube=kube, clock=time.clock, cache_seconds=60, grace_seconds=600),
+        tokens=Tokens(kube=kube, clock=clock, cache_seconds=60, grace_seconds=600),
         ready=lambda: "",
         people=[
             auth.routes(doors),
             users.routes(known.management, people),
             audit.routes(history, people),
-            oidc.routes(doors, time.clock),
+            oidc.routes(doors, clock),
             undo.routes(undo.Undo(history=history, people=people, undoers=undone), people, noted.note),
         ],
         trusted=networks(settings.trusted_proxies),
