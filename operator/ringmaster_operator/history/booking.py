@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session, select
 
-from ringmaster_operator.history.costs import Figures, Sums, post
+from ringmaster_operator.history.costs import Figures, Sums, bounded, post
 from ringmaster_operator.history.spending import Account
 from ringmaster_operator.history.tables import SpendingRow
 
@@ -49,7 +49,7 @@ def book(
     )
     if sums is None:
         sums = Sums()
-        sums.add(now.date(), "", "", Figures(usd=usd, tokens=tokens))
+        sums.add(now.date(), "", "", Figures(usd=bounded(usd), tokens=tokens))
     post(
         db,
         sums,

@@ -40,6 +40,7 @@ class Figures:
 
 
 NAMES = tuple(field.name for field in fields(Figures))
+MOST_USD = 1e9
 Place = tuple[date, str, str]
 """Day, provider and model."""
 
@@ -55,11 +56,16 @@ class Sums:
         self.places.setdefault(place, Figures()).add(figures, sign)
 
 
+def bounded(usd: float) -> float:
+    """US dollars that any number of them can be added up: agents may tell 1e308, and sums stay numbers."""
+    return max(-MOST_USD, min(usd, MOST_USD))
+
+
 def figures_of(row: ModelUsage | UsageRow) -> Figures:
     """Of one reading."""
     usd = price_of(row)
     return Figures(
-        usd=usd or 0.0,
+        usd=bounded(usd or 0.0),
         tokens=row.input_tokens + row.output_tokens,
         input_tokens=row.input_tokens,
         cache_read_tokens=row.cache_read_tokens,
@@ -84,9 +90,9 @@ def of_iteration(iteration: IterationRow) -> Figures:
     """What no single request carries."""
     compared = iteration.compared_usd
     return Figures(
-        usd=iteration.lump_usd,
-        agent_usd=0.0 if compared is None else iteration.reported_usd or 0.0,
-        compared_usd=compared or 0.0,
+        usd=bounded(iteration.lump_usd),
+        agent_usd=0.0 if compared is None else bounded(iteration.reported_usd or 0.0),
+        compared_usd=bounded(compared or 0.0),
         seconds=session_seconds(iteration.started_at, iteration.finished_at),
         infrastructure_usd=iteration.infrastructure_usd,
     )

@@ -12,7 +12,7 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from ringmaster_operator.history.cost_tables import CostWorkRow
-from ringmaster_operator.history.costs import Figures, Sums, add
+from ringmaster_operator.history.costs import Figures, Sums, add, bounded
 from ringmaster_operator.history.spending import Account
 from ringmaster_operator.history.spending import labels_of as parsed
 from ringmaster_operator.history.tables import (
@@ -135,9 +135,9 @@ def _post(db: Session, row: UsageRow, usd: float) -> float:
     lump = min(iteration.lump_usd, usd)
     iteration.lump_usd -= lump
     sums = Sums()
-    priced = Figures(usd=usd, unpriced_requests=-row.requests)
+    priced = Figures(usd=bounded(usd), unpriced_requests=-row.requests)
     sums.add(row.at.date(), row.provider, row.model, priced)
-    sums.add(iteration.at.date(), iteration.provider, iteration.model, Figures(usd=-lump))
+    sums.add(iteration.at.date(), iteration.provider, iteration.model, Figures(usd=bounded(-lump)))
     add(db, work.id, row.namespace, sums)
     return usd - lump
 

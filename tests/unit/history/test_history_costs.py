@@ -366,3 +366,16 @@ async def test_a_price_that_is_found_later_corrects_every_sum(history: History, 
     assert await history.set_prices(found=again, now=later) == []  # what has a price keeps it
     [whole] = await history.roll_up(question=Question())
     assert whole.figures["usd"] == 3.25
+
+
+async def test_absurd_figures_lose_no_report_and_stay_numbers(history: History, work: Make) -> None:
+    one = work()
+    await one.start()
+    most = 1.7e308
+    for number in (1, 2, 3):
+        again = row(most, output_tokens=number)  # the same position, larger
+        told = [again, row(most, f"q{number}"), row(None, f"r{number}")]
+        usage = Usage(requests=told, reported_usd=most)
+        assert (await one.report(one.request(number, usage=usage), next=Next.ITERATE)).next is Next.ITERATE
+    [whole] = await history.roll_up(question=Question(by=["model"]))
+    assert 1e9 <= whole.figures["usd"] <= 1e11
