@@ -204,6 +204,10 @@ def restore(
     encrypt_to: given.EncryptTo = None,
     identity: given.Identity = None,
     kubeconfig: given.Kubeconfig = None,
+    resources: Annotated[
+        bool,
+        typer.Option("--resources", help="Also make the objects that the cluster lacks, with their status."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Do not ask.")] = False,
 ) -> None:
@@ -222,6 +226,7 @@ def restore(
         encrypt_to=tuple(encrypt_to or ()),
         identity=identity,
         kubeconfig=kubeconfig,
+        resources=resources,
         dry_run=dry_run,
         force=force,
     )

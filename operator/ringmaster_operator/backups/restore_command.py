@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ringmaster_cli.exits import Exit, Refused, UsageError
-from ringmaster_operator.backups import catalog, listing, rehearsal, sources
+from ringmaster_operator.backups import catalog, listing, rehearsal, resources_source, sources
+from ringmaster_operator.backups import verify as verifying
 from ringmaster_operator.backups.manifest import Manifest
 from ringmaster_operator.backups.places import target as place
+from ringmaster_operator.backups.recreate import recreate
 from ringmaster_operator.backups.restore import Restore
 from ringmaster_operator.backups.services import Deployment, Nobody, Service, Unit
+from ringmaster_operator.backups.target import Target
 from ringmaster_operator.clock import Clock
 
 
@@ -30,6 +33,7 @@ class Asked:
     encrypt_to: tuple[str, ...]
     identity: Path | None
     kubeconfig: str | None
+    resources: bool
     dry_run: bool
     force: bool
 
@@ -41,7 +45,9 @@ def restore(asked: Asked) -> None:
     manifest = _chosen(known, asked)
     rehearsal.openable(manifest)
     service = _service(asked)
-    listing.say(_plan(manifest, source.place, service, target.place))
+    listing.say(_plan(manifest, source.place, service, target.place, resources=asked.resources))
+    if asked.resources and manifest.part("resources") is None:
+        raise UsageError(f"backup {manifest.name} was made without resources")
     if asked.dry_run:
         return
     if not asked.force:
@@ -54,6 +60,7 @@ def restore(asked: Asked) -> None:
             service=service,
             identity=asked.identity,
             recipients=asked.encrypt_to,
+            then=(lambda: _recreate(manifest, target, asked)) if asked.resources else (lambda: None),
             now=clock.now,
             say=lambda text: print(text, file=sys.stderr, flush=True),
         )
@@ -76,7 +83,19 @@ def _service(asked: Asked) -> Service:
     return Nobody()
 
 
-def _plan(manifest: Manifest, database: str, service: Service, target: str) -> str:
+def _recreate(manifest: Manifest, target: Target, asked: Asked) -> None:
+    part = manifest.part("resources")
+    if part is None:
+        return
+    with target.scratch(private=True) as scratch:
+        path = verifying.unpacked(target, manifest, part, identity=asked.identity, scratch=scratch)
+        made = recreate(resources_source.objects(path), url=asked.database, kubeconfig=asked.kubeconfig)
+    there = sum(manifest.resources.values()) - sum(made.values())
+    new = ", ".join(f"{count} {kind}s" for kind, count in made.items() if count) or "nothing"
+    listing.say(f"made again: {new}; {there} were there")
+
+
+def _plan(manifest: Manifest, database: str, service: Service, target: str, *, resources: bool) -> str:
     rows = sum(manifest.tables.values())
     verified = (
         "never verified" if manifest.verified is None else f"verified {manifest.verified:%Y-%m-%d %H:%M}Z"
@@ -89,6 +108,10 @@ def _plan(manifest: Manifest, database: str, service: Service, target: str) -> s
         f"  4. put it in place; what came after {manifest.time:%Y-%m-%d %H:%M:%S}Z is only in that backup",
         f"  5. start {service.name} and wait until it is ready; else put back what was there",
     ]
+    if resources:
+        steps.insert(
+            5, "     and make the beads, Workers, BackupSchedules and settings that the cluster lacks"
+        )
     return "\n".join(steps)
 
 
