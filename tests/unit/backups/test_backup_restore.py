@@ -12,7 +12,7 @@ import pytest
 from alembic.script import ScriptDirectory
 from pysqlite3 import dbapi2 as driver  # type: ignore[import-untyped]
 
-from ringmaster_operator.backups import catalog, sources
+from ringmaster_operator.backups import catalog, sources, swap
 from ringmaster_operator.backups.errors import BackupError, Busy, Damaged
 from ringmaster_operator.backups.manifest import Manifest
 from ringmaster_operator.backups.restore import Restore
@@ -252,3 +252,32 @@ def test_postgres(postgres_server: Postgres, tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="in place again"):
         again(safety, Told(fails=1))
     assert source.facts().tables["attempt"] == 30  # type: ignore[union-attr]
+
+
+def test_a_swap_keeps_what_the_wal_holds_and_leaves_none(place: Place, tmp_path: Path) -> None:
+    """Commits that only the WAL has belong to the former database, wherever it goes."""
+    pid = os.fork()
+    if pid == 0:
+        db = driver.connect(str(place.database), isolation_level=None)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA wal_autocheckpoint=0")
+        db.execute("CREATE TABLE later (n INTEGER)")
+        os._exit(0)
+    os.waitpid(pid, 0)
+    fresh = place.database.with_name("fresh.db")
+    db = driver.connect(str(fresh))
+    db.execute("CREATE TABLE fresh (n INTEGER)")
+    db.close()
+
+    def tables() -> set[str]:
+        db = driver.connect(str(place.database))
+        found = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        db.close()
+        return found & {"fresh", "later", "attempt"}
+
+    with swap.held(place.database):
+        swap.swap(place.database, fresh)
+        assert not any(path.exists() for path in companions(place.database))
+        assert tables() == {"fresh"}
+        assert swap.undo(place.database)
+    assert tables() == {"later", "attempt"}
