@@ -208,9 +208,16 @@ class Kube:
         return await self.request("PATCH", path, body=patch, query=_managed(), content_type=MERGE_PATCH)
 
     async def delete(
-        self, kind: Kind, namespace: str, name: str, *, uid: str | None = None, grace: int | None = None
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        *,
+        uid: str | None = None,
+        version: str | None = None,
+        grace: int | None = None,
     ) -> None:
-        """Background deletion; with uid, only that very object. What is gone already is fine.
+        """Background deletion; with uid or version, only of that (else Conflict). What is gone is fine.
 
         grace: seconds that a pod gets to end; its own when None.
         """
@@ -219,6 +226,8 @@ class Kube:
             options["gracePeriodSeconds"] = grace
         if uid:
             options["preconditions"] = {"uid": uid}
+        if version:
+            options.setdefault("preconditions", {})["resourceVersion"] = version
         try:
             await self.request("DELETE", kind.path(namespace, name), body=options)
         except NotFound:

@@ -47,6 +47,10 @@ class Board:
     def project(self, namespace: str) -> Project | None:
         return self._room(namespace).project
 
+    def described(self) -> set[str]:
+        """The namespaces that have settings."""
+        return {namespace for namespace, room in self._rooms.items() if room.project is not None}
+
     def get(self, key: Key) -> Bead | None:
         return self._room(key[0]).beads.get(key[1])
 

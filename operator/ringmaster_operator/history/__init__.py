@@ -4,6 +4,7 @@ The Kubernetes API keeps what *is*; this room keeps what must survive it. A repo
 its commit here, so everything is built around one writer that never says yes too early.
 """
 
+from ringmaster_operator.history.answers import KeptAnswer
 from ringmaster_operator.history.cost_queries import FILTERS, GROUPINGS, LABEL, TIMES, Question, RolledUp
 from ringmaster_operator.history.errors import (
     HistoryCorrupt,
@@ -20,6 +21,8 @@ from ringmaster_operator.history.records import (
     AttemptSummary,
     CapabilityChange,
     StoredAttempt,
+    StoredEvent,
+    StoredIteration,
     StoredReport,
     StoredSession,
 )
@@ -47,12 +50,15 @@ __all__ = [
     "HistoryInUse",
     "HistoryTooNew",
     "HistoryUnavailable",
+    "KeptAnswer",
     "LastAdministrator",
     "NameTaken",
     "Question",
     "ReportConflict",
     "RolledUp",
     "StoredAttempt",
+    "StoredEvent",
+    "StoredIteration",
     "StoredReport",
     "StoredSession",
     "StoredSpending",

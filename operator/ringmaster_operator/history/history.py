@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
 
 from ringmaster_operator.history import (
+    answers,
     audit,
     booking,
     capabilities,
@@ -28,6 +29,7 @@ from ringmaster_operator.history import (
     repricing,
     saved,
     spending,
+    timeline,
 )
 from ringmaster_operator.history.errors import HistoryError, damaged, explained, unavailable
 from ringmaster_operator.history.postgres import READERS, PostgresBackend
@@ -141,6 +143,7 @@ class History:
     save_work = _writes(saved.save_work)
     save_session = _writes(recorder.save_session)
     forget_sessions = _writes(recorder.forget_sessions)
+    keep_answer = _writes(answers.keep_answer)
     reset_capability = _writes(capabilities.reset_capability)
     note_override = _writes(capabilities.note_override)
     record_audit = _writes(audit.record_audit)
@@ -162,6 +165,11 @@ class History:
     outcome_counts = _reads(queries.outcome_counts)
     attempts_of = _reads(queries.attempts_of)
     attempts_in = _reads(queries.attempts_in)
+    find_answer = _reads(answers.find_answer)
+    uid_of = _reads(timeline.uid_of)
+    attempts_before = _reads(timeline.attempts_before)
+    iterations_before = _reads(timeline.iterations_before)
+    events_before = _reads(timeline.events_before)
     evidence_of = _reads(capabilities.evidence_of)
     capability_changes = _reads(capabilities.capability_changes)
     audit_entry = _reads(audit.audit_entry)

@@ -163,15 +163,16 @@ def outcome_counts(db: Session, *, namespace: str) -> dict[str, int]:
 
 def attempts_of(db: Session, *, bead_uid: str) -> list[AttemptSummary]:
     """The bead's attempts in order, with their sums."""
-    return _summaries(db, col(AttemptRow.bead_uid) == bead_uid)
+    return summaries(db, col(AttemptRow.bead_uid) == bead_uid)
 
 
 def attempts_in(db: Session, *, namespace: str) -> list[AttemptSummary]:
     """All attempts of a namespace in order of their start, with their sums."""
-    return _summaries(db, col(AttemptRow.namespace) == namespace)
+    return summaries(db, col(AttemptRow.namespace) == namespace)
 
 
-def _summaries(db: Session, chosen: ColumnElement[bool]) -> list[AttemptSummary]:
+def summaries(db: Session, chosen: ColumnElement[bool]) -> list[AttemptSummary]:
+    """The chosen attempts in order, with their sums."""
     attempts = db.exec(select(AttemptRow).where(chosen).order_by(col(AttemptRow.id))).all()
     ids = select(AttemptRow.id).where(chosen)
     ran = columns(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from ringmaster_operator.resources.protocol import ReportAnswer, ReportRequest
 
@@ -112,3 +113,36 @@ class CapabilityChange:
     bead: str | None
     report_id: str | None
     person: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredIteration:
+    """One run of the agent, as reported."""
+
+    id: int
+    fence: int
+    attempt: int
+    iteration: int
+    worker: str
+    outcome: dict[str, Any]
+    exit_code: int | None
+    verify: list[Any]
+    reflexion: dict[str, Any] | None
+    final_text: str
+    branch: str | None
+    commit: str | None
+    started_at: datetime
+    finished_at: datetime
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """Something that was told about an object."""
+
+    id: int
+    type: str
+    reason: str
+    message: str
+    at: datetime
+    count: int

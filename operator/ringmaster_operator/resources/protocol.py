@@ -51,6 +51,12 @@ class ProblemCode(StrEnum):
     TOO_LARGE = "too_large"
     FENCED = "fenced"
     CLAIM_ENDED = "claim_ended"
+    PRECONDITION_FAILED = "precondition_failed"
+    """If-Match names another version than the present one."""
+    PRECONDITION_REQUIRED = "precondition_required"
+    """The call needs If-Match."""
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     THROTTLED = "throttled"
     UNAVAILABLE = "unavailable"
 
