@@ -7,8 +7,9 @@ import logging
 from collections.abc import Awaitable, Coroutine
 from typing import Any
 
-from ringmaster_operator.api.app import build, waiting
-from ringmaster_operator.api.surface import Parts, routers
+from ringmaster_operator.api.app import waiting
+from ringmaster_operator.api.changes import Changes
+from ringmaster_operator.api.surface import Parts, application
 from ringmaster_operator.api.tokens import Tokens
 from ringmaster_operator.auth import setup as auth
 from ringmaster_operator.board.board import Board
@@ -39,7 +40,7 @@ from ringmaster_operator.reconcilers.skills import Skills
 from ringmaster_operator.reconcilers.tmux_host import tmux_host
 from ringmaster_operator.reconcilers.workers import WorkerReconciler
 from ringmaster_operator.server import Front
-from ringmaster_operator.settings import Settings, networks
+from ringmaster_operator.settings import Settings
 from ringmaster_operator.statuses import Statuses
 from ringmaster_operator.store import Store
 
@@ -55,6 +56,7 @@ class Operator:
         self.history = history
         self.clock = clock
         self.store = Store()
+        self.changes = Changes(clock)
         self.board = Board()
         self.learning = Learning(board=self.board, history=history, clock=clock)
         self.events = Events(kube, history, clock)
@@ -186,14 +188,8 @@ class Operator:
             await self.funds.load()
             await self.service.recover()
             tasks.extend(self._background(url))
-            front.app = build(
-                service=self.service,
-                tokens=tokens,
-                ready=self.ready,
-                people=routers(self._parts()),
-                trusted=networks(settings.trusted_proxies),
-                web_url=settings.web,
-            )
+            self.store.listen(self.changes.take)
+            front.app = application(self.parts(), service=self.service, tokens=tokens, ready=self.ready)
             log.info("serving workers at %s", url)
             await self._stop.wait()
         finally:
@@ -202,7 +198,7 @@ class Operator:
             if task.done() and not task.cancelled() and task.exception() is not None:
                 raise RuntimeError(f"{task.get_name()} ended unexpectedly") from task.exception()
 
-    def _parts(self) -> Parts:
+    def parts(self) -> Parts:
         """What the routes for people are made from."""
         return Parts(
             settings=self.settings,
@@ -214,7 +210,9 @@ class Operator:
             learning=self.learning,
             funds=self.funds,
             prices=self.prices,
+            changes=self.changes,
             clock=self.clock,
+            refresh=self.beads.refresh,
         )
 
     def _background(self, url: str) -> list[asyncio.Task[None]]:
@@ -286,6 +284,7 @@ class Operator:
 
     async def _end(self, tasks: list[asyncio.Task[None]], front: Front) -> None:
         self.desk.close()
+        self.changes.close()
         await front.close()
         if self.watch is not None:
             await self.watch.stop()

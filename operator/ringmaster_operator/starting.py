@@ -60,7 +60,8 @@ async def run(settings: Settings, *, kubeconfig: str | None = None) -> None:
             opened.push_async_callback(apart.close)
             leader = await apart.run(candidate(settings, clock, kubeconfig))
             opened.push_async_callback(_there, apart, leader.close)
-            front = Front(settings.api_host, settings.api_port, waiting(leader.waiting))
+            waits = leader.waiting
+            front = Front(settings.api_host, settings.api_port, waiting(lambda: waits() or "starting"))
             opened.push_async_callback(front.close)
             if not await _turn(apart, leader, front, ended):
                 return

@@ -13,12 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from kubernetes import client, config
 
 from support import account, renders
 from support.manifests import API, bead, listed, worker
 from support.operators import OperatorProcess
+from support.people import Person, accounts
 from support.postgres import postgres_server
 from support.station import AGENT, git, scenario, steps
 
@@ -109,6 +111,7 @@ def test_the_operator_has_the_rights_that_it_uses_and_no_others(scene: Scene) ->
     _ask_over_http(scene)
     _say_it_again(scene)
     _ask_over_the_api(scene)
+    _act_over_the_api(scene)
     with _changes(scene):  # what it read is old by the time it writes, so it has to look again
         for kind in ("beads", "workers", "backupschedules"):
             scene.until_used("ringmaster.dev", kind, "get")
@@ -206,6 +209,16 @@ def _ask_over_the_api(scene: Scene) -> None:
         urllib.request.urlopen(request, timeout=30)
     assert refused.value.code == 403
     refused.value.close()
+
+
+def _act_over_the_api(scene: Scene) -> None:
+    """What a person with rights changes, the operator writes."""
+    token = accounts(scene.cluster, scene.namespace)["editor"]
+    scene.create(scene.bead("theirs", priority="P4", desired="Hold"))
+    with httpx2.Client(timeout=30) as client:
+        person = Person(scene.operator.url, token, scene.namespace, client)
+        scene.until(lambda: person("GET", "/beads/theirs").is_success, "the operator sees the bead")
+        person.ok("POST", "/beads/theirs/cancel")
 
 
 @contextmanager

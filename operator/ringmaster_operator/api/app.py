@@ -1,18 +1,19 @@
 """The HTTP API: workers' protocol under /api/v1, health, readiness, metrics."""
 
 # No postponed annotations here: FastAPI reads them, and the callers of a route are known in a closure only.
-import warnings
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic.warnings import UnsupportedFieldAttributeWarning
+from starlette.types import ASGIApp
 
 from ringmaster_operator import metrics
 from ringmaster_operator.api import problems
 from ringmaster_operator.api.caller import Callers, Networks
+from ringmaster_operator.api.document import document
 from ringmaster_operator.api.tokens import Tokens
 from ringmaster_operator.claims.service import Caller, ClaimService
 from ringmaster_operator.resources.protocol import (
@@ -39,10 +40,12 @@ def build(
     people: Sequence[APIRouter] = (),
     trusted: Networks = (),
     web_url: str = "",
+    once: Callable[[ASGIApp], ASGIApp] | None = None,
 ) -> FastAPI:
     """The application; `ready()` is empty when the operator is ready, else it says what it waits for.
 
-    people are the routes that are not the workers' protocol; trusted are the networks of proxies.
+    people are the routes that are not the workers' protocol; trusted are the networks of proxies; once
+    keeps answers for calls that are sent again.
     """
     app = FastAPI(
         title="Ringmaster",
@@ -50,8 +53,10 @@ def build(
         summary="The protocol between Ringmaster and its workers, and what people ask of it",
         docs_url=None,
         redoc_url=None,
-        openapi_url="/api/v1/openapi.json",
+        openapi_url=None,
     )
+    if once is not None:
+        app.add_middleware(once)
     app.add_middleware(problems.BodyLimit)
     app.add_middleware(Callers, trusted=trusted, web_url=web_url)
     problems.install(app)
@@ -59,10 +64,13 @@ def build(
     for router in people:
         app.include_router(router)
     app.include_router(_probes(ready))
-    with warnings.catch_warnings():
-        # The models build their validators late; FastAPI's annotations then look lost to pydantic.
-        warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
-        app.openapi()
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]
+
+    @app.get("/api/v1/openapi.json", include_in_schema=False)
+    async def described() -> JSONResponse:
+        # Made when first asked for, in a thread: it takes a second that no heartbeat should wait for.
+        return JSONResponse(await asyncio.to_thread(document, app))
+
     return app
 
 
@@ -79,7 +87,7 @@ def waiting(waits: Callable[[], str]) -> FastAPI:
 
 
 def _protocol(service: ClaimService, tokens: Tokens) -> APIRouter:
-    router = APIRouter(prefix="/api/v1", tags=["workers"], responses=problems.RESPONSES)
+    router = APIRouter(prefix="/api/v1", tags=["protocol"], responses=problems.RESPONSES)
 
     async def caller(authorization: Annotated[str | None, Header()] = None) -> Caller:
         return await tokens.caller(authorization)

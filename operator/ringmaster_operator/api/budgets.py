@@ -16,7 +16,7 @@ from ringmaster_operator.resources.scalars import Name
 def routes(funds: Funds, people: People) -> APIRouter:
     """GET needs the right to get Workers in the namespace."""
     prefix = "/api/v1/namespaces/{namespace}/budgets"
-    router = APIRouter(prefix=prefix, tags=["people"], responses=problems.RESPONSES)
+    router = APIRouter(prefix=prefix, tags=["budgets"], responses=problems.RESPONSES)
 
     @router.get("", operation_id="listBudgets", response_model_exclude_none=True)
     async def listed(namespace: Name, authorization: Annotated[str | None, Header()] = None) -> BudgetList:

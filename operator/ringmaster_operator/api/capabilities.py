@@ -231,7 +231,7 @@ def _change(item: CapabilityChange) -> ConfidenceChange:
 def routes(capabilities: Capabilities, people: People) -> APIRouter:
     """GET needs the right to get Workers in the namespace, PUT and DELETE to update them."""
     prefix = "/api/v1/namespaces/{namespace}/capabilities"
-    router = APIRouter(prefix=prefix, tags=["people"], responses=problems.RESPONSES)
+    router = APIRouter(prefix=prefix, tags=["capabilities"], responses=problems.RESPONSES)
     Authorization = Annotated[str | None, Header()]
 
     async def reads(namespace: str, authorization: str | None) -> None:

@@ -23,20 +23,35 @@ log = logging.getLogger(__name__)
 MAX_BODY = 1 << 20
 MEDIA = "application/problem+json"
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    code: {"model": Problem, "content": {MEDIA: {}}} for code in (401, 403, 404, 409, 413, 422, 429, 503)
+    code: {"model": Problem, "content": {MEDIA: {}}} for code in (401, 403, 404, 409, 413, 415, 422, 429, 503)
 }
 """What every route may answer besides its own."""
+MATCHED: dict[int | str, dict[str, Any]] = {
+    code: {"model": Problem, "content": {MEDIA: {}}} for code in (412, 428)
+}
+"""What routes that take If-Match may answer."""
 TITLES = {
     ProblemCode.UNAUTHENTICATED: "Not authenticated",
     ProblemCode.FORBIDDEN: "Not allowed",
     ProblemCode.NOT_FOUND: "Not found",
-    ProblemCode.CONFLICT: "Conflict",
     ProblemCode.INVALID: "Invalid request",
     ProblemCode.TOO_LARGE: "Request too large",
     ProblemCode.FENCED: "Fenced off",
     ProblemCode.CLAIM_ENDED: "Claim has ended",
-    ProblemCode.THROTTLED: "Too many attempts",
+    ProblemCode.CONFLICT: "Not possible now",
+    ProblemCode.PRECONDITION_FAILED: "Changed meanwhile",
+    ProblemCode.PRECONDITION_REQUIRED: "If-Match is needed",
+    ProblemCode.METHOD_NOT_ALLOWED: "No such method here",
+    ProblemCode.UNSUPPORTED_MEDIA_TYPE: "Not JSON",
+    ProblemCode.THROTTLED: "Too many requests",
     ProblemCode.UNAVAILABLE: "Try again later",
+}
+_HTTP = {
+    404: ProblemCode.NOT_FOUND,
+    405: ProblemCode.METHOD_NOT_ALLOWED,
+    413: ProblemCode.TOO_LARGE,
+    415: ProblemCode.UNSUPPORTED_MEDIA_TYPE,
+    429: ProblemCode.THROTTLED,
 }
 
 
@@ -66,8 +81,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> JSONResponse:
-        code = ProblemCode.NOT_FOUND if error.status_code == 404 else ProblemCode.INVALID
-        return problem(code, error.status_code, str(error.detail))
+        answer = problem(_HTTP.get(error.status_code, ProblemCode.INVALID), error.status_code, error.detail)
+        answer.headers.update(error.headers or {})
+        return answer
 
     @app.exception_handler(KubeError)
     async def kube(_: Request, error: KubeError) -> JSONResponse:
@@ -84,7 +100,7 @@ def install(app: FastAPI) -> None:
 
 
 class BodyLimit:
-    """ASGI middleware: 413 beyond MAX_BODY, by the header or by what really comes."""
+    """ASGI middleware: 413 beyond MAX_BODY, by the header or by what comes; 415 for what is no JSON."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -98,6 +114,10 @@ class BodyLimit:
         if not length.isdigit() or int(length) > MAX_BODY:
             await self._refuse(scope, receive, send)
             return
+        if scope["path"].startswith("/api/") and self._not_json(headers):
+            answer = problem(ProblemCode.UNSUPPORTED_MEDIA_TYPE, 415, "send the body as application/json")
+            await answer(scope, receive, send)
+            return
         read = 0
 
         async def counted() -> Message:
@@ -109,6 +129,13 @@ class BodyLimit:
             return message
 
         await self._app(scope, counted, send)
+
+    def _not_json(self, headers: dict[bytes, bytes]) -> bool:
+        """Whether there is a body that is said to be something else, or nothing."""
+        if headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers:
+            return False
+        media = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        return media != b"application/json" and not media.endswith(b"+json")
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = problem(ProblemCode.TOO_LARGE, 413, f"at most {MAX_BODY} bytes")

@@ -5,14 +5,38 @@ A topic adds its routes with one line in routers(), and what it needs of the ope
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp
 
-from ringmaster_operator.api import audit, auth, budgets, capabilities, costs, oidc, undo, users
+from ringmaster_operator.api import (
+    acts,
+    audit,
+    auth,
+    bead_history,
+    beads,
+    budgets,
+    capabilities,
+    costs,
+    oidc,
+    order,
+    projects,
+    undo,
+    users,
+    watching,
+    workers,
+)
+from ringmaster_operator.api.app import build
 from ringmaster_operator.api.auditing import Audit
+from ringmaster_operator.api.changes import Changes
+from ringmaster_operator.api.document import quiet
+from ringmaster_operator.api.objects import Objects
+from ringmaster_operator.api.once import Once
 from ringmaster_operator.api.people import People
+from ringmaster_operator.api.tokens import Tokens
 from ringmaster_operator.api.undoers import undoers
 from ringmaster_operator.auth.setup import Auth
 from ringmaster_operator.auth.undoing import Undoing
@@ -20,11 +44,12 @@ from ringmaster_operator.board.board import Board
 from ringmaster_operator.claims.costs import Costs
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.prices import Prices
+from ringmaster_operator.claims.service import ClaimService
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kube
 from ringmaster_operator.learning import Learning
-from ringmaster_operator.settings import Settings
+from ringmaster_operator.settings import Settings, networks
 from ringmaster_operator.store import Store
 
 
@@ -42,7 +67,10 @@ class Parts:
     learning: Learning
     funds: Funds
     prices: Prices
+    changes: Changes
     clock: Clock
+    refresh: Callable[[], None]
+    """Brings the board up to date."""
 
     @cached_property
     def people(self) -> People:
@@ -60,16 +88,44 @@ class Parts:
         """Where every change of a person is told."""
         return Audit(history=self.history, clock=self.clock)
 
+    def once(self, app: ASGIApp) -> Once:
+        """What keeps answers for calls that are sent again."""
+        return Once(app, people=self.people, history=self.history, clock=self.clock)
+
+
+def application(parts: Parts, *, service: ClaimService, tokens: Tokens, ready: Callable[[], str]) -> FastAPI:
+    """The whole API; `ready()` is empty when the operator is ready."""
+    with quiet():
+        return build(
+            service=service,
+            tokens=tokens,
+            ready=ready,
+            people=routers(parts),
+            trusted=networks(parts.settings.trusted_proxies),
+            web_url=parts.settings.web,
+            once=parts.once,
+        )
+
 
 def routers(parts: Parts) -> list[APIRouter]:
     """The routes of every topic."""
     doors = auth.Doors(people=parts.people, auth=parts.auth, web_url=parts.settings.web)
+    objects = Objects(kube=parts.kube, store=parts.store, audit=parts.audit)
     return [
         auth.routes(doors),
         oidc.routes(doors, parts.clock),
         users.routes(parts.auth.management, parts.people),
         audit.routes(parts.history, parts.people),
         undo.routes(_undo(parts), parts.people, parts.audit.note),
+        projects.routes(projects.Projects(store=parts.store, board=parts.board), parts.people),
+        beads.routes(parts.store, objects, parts.people),
+        acts.routes(objects, parts.people, parts.clock),
+        bead_history.routes(parts.store, parts.history, parts.people),
+        order.routes(
+            order.Ordering(store=parts.store, board=parts.board, refresh=parts.refresh), objects, parts.people
+        ),
+        workers.routes(parts.store, objects, parts.people),
+        watching.routes(parts.changes, parts.people, parts.clock, _bounds(parts.settings)),
         capabilities.routes(_capabilities(parts), parts.people),
         budgets.routes(parts.funds, parts.people),
         costs.routes(_costs(parts), parts.prices, parts.people, parts.audit),
@@ -85,6 +141,8 @@ def _undo(parts: Parts) -> undo.Undo:
         undoing=Undoing(history=parts.history, clock=parts.clock, accounts=parts.auth.accounts),
     )
     return undo.Undo(history=parts.history, people=parts.people, undoers=known)
+def _bounds(settings: Settings) -> watching.Bounds:
+    return watching.Bounds(recheck=max(settings.token_cache_seconds, 1.0), grace=settings.token_grace_seconds)
 
 
 def _capabilities(parts: Parts) -> capabilities.Capabilities:

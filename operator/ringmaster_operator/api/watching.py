@@ -1,0 +1,229 @@
+"""`watch`: changes as server-sent events."""
+
+# No postponed annotations here: FastAPI reads them, and the callers of a route are known in a closure only.
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ringmaster_operator.api import problems
+from ringmaster_operator.api.beads import Authorization
+from ringmaster_operator.api.changes import Change, Changes, Ring
+from ringmaster_operator.api.people import People
+from ringmaster_operator.auth.errors import AuthError
+from ringmaster_operator.claims.refusals import Refused
+from ringmaster_operator.clock import Clock
+from ringmaster_operator.kube import BEADS, WORKERS
+from ringmaster_operator.resources.protocol import ProblemCode
+from ringmaster_operator.resources.scalars import Name
+
+HEARTBEAT_SECONDS = 15.0
+"""Proxies end connections on which nothing comes; a comment is something."""
+SLOW_SECONDS = 20.0
+"""How long a watcher may take to accept what is sent; then the connection is given up."""
+MOST_WATCHERS = 500
+MOST_SECONDS = 3600
+MEDIA = "text/event-stream"
+PIECE = 32 * 1024
+"""Characters that are sent at once, about."""
+
+
+class Watched(StrEnum):
+    """Kinds to be watched."""
+
+    BEADS = "beads"
+    WORKERS = "workers"
+
+
+WORDS = {Watched.BEADS: ("bead", BEADS), Watched.WORKERS: ("worker", WORKERS)}
+Check = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How long things may take, in seconds."""
+
+    recheck: float
+    """Between looks at whether the watcher still may."""
+    grace: float
+    """How long it goes on while nobody can say so."""
+    heartbeat: float = HEARTBEAT_SECONDS
+    slow: float = SLOW_SECONDS
+
+
+class Stream(Response):
+    """One watcher's answer; it ends by itself when its time is over or its rights are."""
+
+    media_type = MEDIA
+
+    def __init__(self, pieces: AsyncIterator[str], slow: float, status_code: int = 200) -> None:
+        super().__init__(
+            status_code=status_code, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        )
+        del self.headers["content-length"]
+        self._pieces = pieces
+        self._slow = slow
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        sending = asyncio.ensure_future(self._send(send))
+        gone = asyncio.ensure_future(_gone(receive))
+        try:
+            await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()
+        finally:
+            for task in (sending, gone):
+                task.cancel()
+            await asyncio.gather(sending, gone, return_exceptions=True)
+
+    async def _send(self, send: Send) -> None:
+        async with contextlib.aclosing(self._pieces) as pieces:  # type: ignore[type-var]
+            async for piece in pieces:
+                body = {"type": "http.response.body", "body": piece.encode("utf-8", "replace")}
+                try:
+                    await asyncio.wait_for(send({**body, "more_body": True}), self._slow)
+                except TimeoutError:
+                    return  # the server closes the connection of an answer that has no end
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def pieces(
+    changes: Changes,
+    namespace: str,
+    kinds: frozenset[str],
+    *,
+    last: str | None,
+    until: float,
+    check: Check,
+    bounds: Bounds,
+    clock: Clock,
+) -> AsyncIterator[str]:
+    """What is sent: a place to begin from, changes, comments, and why it ends.
+
+    until is a time of the monotonic clock.
+    """
+    ring = changes.enter(namespace)
+    try:
+        place = changes.number(last)
+        if place is None or place > ring.newest or ring.after(place) is None:
+            place = ring.newest
+            yield _event("reset" if last else "ready", changes.identifier(place), {"retry": 2000})
+        right, said = _Right(check, bounds, clock), clock.monotonic()
+        while not changes.closed and (now := clock.monotonic()) < until:
+            if (refused := await right.refused()) is not None:
+                yield _event("end", None, {"code": str(refused.code), "detail": str(refused)})
+                return
+            text, place = _next(changes, ring, kinds, place)
+            if text or now - said >= bounds.heartbeat:
+                said = now
+                yield text or ": still here\n\n"
+            if place == ring.newest:
+                await ring.moved(min(bounds.heartbeat, right.due(), max(until - clock.monotonic(), 0.01)))
+    finally:
+        changes.leave(namespace)
+
+
+def _next(changes: Changes, ring: Ring, kinds: frozenset[str], place: int) -> tuple[str, int]:
+    """What comes after a place, not too much at once, and the place after it."""
+    found = ring.after(place)
+    if found is None:
+        return _event("reset", changes.identifier(ring.newest), {}), ring.newest
+    texts, size = [], 0
+    for change in found:
+        if size > PIECE:
+            break
+        place = change.number
+        if change.kind in kinds:
+            texts.append(_change(changes, change))
+            size += len(texts[-1])
+    return "".join(texts), place
+
+
+def _change(changes: Changes, change: Change) -> str:
+    return f"event: {change.kind}\nid: {changes.identifier(change.number)}\ndata: {change.data}\n\n"
+
+
+def _event(name: str, identifier: str | None, data: dict[str, Any]) -> str:
+    retry = data.pop("retry", None)
+    lines = [f"event: {name}", *([f"id: {identifier}"] if identifier else []), f"data: {json.dumps(data)}"]
+    return "\n".join([*lines, *([f"retry: {retry}"] if retry else []), "", ""])
+
+
+class _Right:
+    """Whether the watcher still may, looked at every so often."""
+
+    def __init__(self, check: Check, bounds: Bounds, clock: Clock) -> None:
+        self._check, self._bounds, self._clock = check, bounds, clock
+        self._looked = self._sure = clock.monotonic()
+
+    def due(self) -> float:
+        """Seconds until the next look."""
+        return max(self._looked + self._bounds.recheck - self._clock.monotonic(), 0.01)
+
+    async def refused(self) -> Refused | AuthError | None:
+        """Why not; None while the watcher may, or while nobody can say and it is not long."""
+        now = self._clock.monotonic()
+        if now - self._looked < self._bounds.recheck:
+            return None
+        self._looked = now
+        try:
+            await self._check()
+        except (Refused, AuthError) as refused:
+            unsure = refused.code is ProblemCode.UNAVAILABLE and now - self._sure <= self._bounds.grace
+            return None if unsure else refused
+        self._sure = now
+        return None
+
+
+def routes(changes: Changes, people: People, clock: Clock, bounds: Bounds) -> APIRouter:
+    """It needs the right to watch each of the kinds."""
+    router = APIRouter(prefix="/api/v1/namespaces/{namespace}", tags=["watch"], responses=problems.RESPONSES)
+    streamed: dict[int | str, dict[str, Any]] = {
+        200: {"description": "Events.", "content": {MEDIA: {"schema": {"type": "string"}}}}
+    }
+
+    @router.get("/watch", operation_id="watchNamespace", response_class=Stream, responses=streamed)
+    async def watch(
+        namespace: Name,
+        kinds: Annotated[list[Watched], Query(min_length=1, max_length=2)] = [Watched.BEADS, Watched.WORKERS],  # noqa: B006
+        seconds: Annotated[int, Query(ge=1, le=MOST_SECONDS, description="It ends then.")] = MOST_SECONDS,
+        last_event_id: Annotated[
+            str | None, Header(alias="Last-Event-ID", max_length=64, description="Go on after this one.")
+        ] = None,
+        authorization: Authorization = None,
+    ) -> Response:
+        """Changes of beads and Workers as server-sent events: bead, worker, ready, reset, end."""
+
+        async def check() -> None:
+            for kind in sorted(set(kinds)):
+                await people.allowed(authorization, verb="watch", kind=WORDS[kind][1], namespace=namespace)
+
+        await check()
+        if changes.watchers >= MOST_WATCHERS:
+            raise Refused(ProblemCode.THROTTLED, f"{MOST_WATCHERS} watch already; come again later")
+        made = pieces(
+            changes,
+            namespace,
+            frozenset(WORDS[kind][0] for kind in kinds),
+            last=last_event_id,
+            until=clock.monotonic() + seconds,
+            check=check,
+            bounds=bounds,
+            clock=clock,
+        )
+        return Stream(made, bounds.slow)
+
+    return router

@@ -1,0 +1,81 @@
+"""The API's document: names that clients rely on, and that it says of each call who may make it."""
+
+from __future__ import annotations
+
+import re
+
+from ringmaster_operator.api.document import operations
+from support.surface import app
+
+#: Never renamed, moved or taken away.
+OPERATIONS = {
+    "claimBead": "POST /claims",
+    "heartbeat": "POST /claims/{claim_id}/heartbeat",
+    "ask": "POST /claims/{claim_id}/question",
+    "release": "POST /claims/{claim_id}/release",
+    "report": "POST /claims/{claim_id}/reports",
+    "getWork": "GET /claims/{claim_id}/work",
+    "listProjects": "GET /namespaces",
+    "listBeads": "GET /namespaces/{namespace}/beads",
+    "createBead": "POST /namespaces/{namespace}/beads",
+    "deleteBead": "DELETE /namespaces/{namespace}/beads/{name}",
+    "getBead": "GET /namespaces/{namespace}/beads/{name}",
+    "patchBead": "PATCH /namespaces/{namespace}/beads/{name}",
+    "listAttempts": "GET /namespaces/{namespace}/beads/{name}/attempts",
+    "cancelBead": "POST /namespaces/{namespace}/beads/{name}/cancel",
+    "decideBead": "POST /namespaces/{namespace}/beads/{name}/decide",
+    "listBeadEvents": "GET /namespaces/{namespace}/beads/{name}/events",
+    "explainBead": "GET /namespaces/{namespace}/beads/{name}/explanation",
+    "holdBead": "POST /namespaces/{namespace}/beads/{name}/hold",
+    "listIterations": "GET /namespaces/{namespace}/beads/{name}/iterations",
+    "reopenBead": "POST /namespaces/{namespace}/beads/{name}/reopen",
+    "resumeBead": "POST /namespaces/{namespace}/beads/{name}/resume",
+    "retryBead": "POST /namespaces/{namespace}/beads/{name}/retry",
+    "steerBead": "POST /namespaces/{namespace}/beads/{name}/steer",
+    "listBudgets": "GET /namespaces/{namespace}/budgets",
+    "listCapabilities": "GET /namespaces/{namespace}/capabilities",
+    "getCapability": "GET /namespaces/{namespace}/capabilities/{name}",
+    "getCapabilityHistory": "GET /namespaces/{namespace}/capabilities/{name}/history",
+    "resetConfidence": "DELETE /namespaces/{namespace}/capabilities/{name}/workers/{worker}",
+    "overrideConfidence": "PUT /namespaces/{namespace}/capabilities/{name}/workers/{worker}",
+    "getOrder": "GET /namespaces/{namespace}/order",
+    "listWorkers": "GET /namespaces/{namespace}/workers",
+    "getWorker": "GET /namespaces/{namespace}/workers/{name}",
+    "scaleWorker": "PUT /namespaces/{namespace}/workers/{name}/scale",
+    "suspendWorker": "PUT /namespaces/{namespace}/workers/{name}/suspend",
+}
+
+
+def test_operations_keep_their_names_and_places() -> None:
+    found = {
+        operation["operationId"]: f"{method.upper()} {path.removeprefix('/api/v1')}"
+        for path, method, operation in operations(app().openapi())
+    }
+    assert {name: found.get(name) for name in OPERATIONS} == OPERATIONS
+
+
+def test_every_operation_is_named_once_described_and_secured() -> None:
+    made = app().openapi()
+    schemes = set(made["components"]["securitySchemes"])
+    names = []
+    for path, _, operation in operations(made):
+        name = operation["operationId"]
+        names.append(name)
+        assert re.fullmatch("[a-z]+([A-Z][a-z]*)*", name), name
+        assert operation["summary"].endswith((".", "?", ":", ";", ",")), f"{name} has no docstring"
+        assert len(operation["tags"]) == 1, name
+        assert "security" in operation, name
+        assert all(set(one) <= schemes for one in operation["security"]), name
+        assert not [item for item in operation.get("parameters", []) if item["name"] == "authorization"]
+        assert path.startswith("/api/v1/")
+    assert sorted(names) == sorted(set(names))
+
+
+def test_errors_are_problems_and_the_document_is_openapi_31() -> None:
+    made = app().openapi()
+    assert made["openapi"].startswith("3.1")
+    assert "HTTPValidationError" not in made["components"]["schemas"]
+    for _, _, operation in operations(made):
+        for status, answer in operation["responses"].items():
+            if status[0] not in "23":
+                assert set(answer["content"]) == {"application/problem+json"}, operation["operationId"]
