@@ -5,9 +5,7 @@ Generated, because a table that is kept by hand is wrong after the second change
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import annotated_types
@@ -108,18 +106,3 @@ def _table(rows: Sequence[tuple[str, str, str]]) -> str:
         f"| `{name}` | {default} | {reason.replace('|', chr(92) + '|')} |" for name, default, reason in rows
     ]
     return "\n".join(lines) + "\n"
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Write or check the page; 0, or 1 when the checked page differs."""
-    parser = argparse.ArgumentParser(prog="hack/docs", description="Write docs/settings.md from the models.")
-    parser.add_argument("page", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when the page differs")
-    options = parser.parse_args(arguments)
-    page: Path = options.page
-    if not options.check:
-        page.write_text(render(), encoding="utf-8")
-        return 0
-    same = page.is_file() and page.read_text(encoding="utf-8") == render()
-    print(f"{page.name} is what the models say" if same else f"{page.name} differs: run hack/docs")
-    return 0 if same else 1
