@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
 from ringmaster_cli.exits import CliError, Exit, Refused
 
 if TYPE_CHECKING:
+    from ringmaster_cli.people.client import Client
     from ringmaster_cli.people.cluster import Cluster
     from ringmaster_cli.people.objects import Kind
 
@@ -29,19 +31,30 @@ TRIES = 5
 POLL_SECONDS = 0.5
 
 
-class Beads:
-    """The beads of one namespace, with the rights of the kubeconfig. Raises CliError."""
+class Place(Protocol):
+    """Where beads are read and changed. Every method raises CliError."""
 
-    def __init__(self, *, namespace: str | None, context: str | None) -> None:
-        from ringmaster_cli.people.cluster import Cluster
+    namespace: str
+
+    def get(self, name: str) -> Body:
+        """One bead."""
+
+    def decisions(self) -> list[Body]:
+        """All beads of type decision."""
+
+    def patch(self, bead: Body, spec: Body) -> None:
+        """Merge into the spec of that very version; Refused when it is not the newest."""
+
+
+class InCluster:
+    """With the rights of the kubeconfig."""
+
+    def __init__(self, cluster: Cluster) -> None:
         from ringmaster_cli.people.objects import Objects
 
-        self.cluster: Cluster = Cluster(namespace=namespace, context=context)
-        self._objects = Objects(self.cluster)
-
-    @property
-    def namespace(self) -> str:
-        return self.cluster.namespace
+        self._cluster = cluster
+        self._objects = Objects(cluster)
+        self.namespace = cluster.namespace
 
     def get(self, name: str) -> Body:
         found = self._objects.get(_kind(), self.namespace, name)
@@ -49,16 +62,70 @@ class Beads:
             raise Refused(f"there is no bead {name} in namespace {self.namespace}")
         return found
 
-    def all(self) -> list[Body]:
-        return self.cluster.beads()
+    def decisions(self) -> list[Body]:
+        return [item for item in self._cluster.beads() if item["spec"].get("type") == "decision"]
+
+    def patch(self, bead: Body, spec: Body) -> None:
+        meta = {"resourceVersion": bead["metadata"]["resourceVersion"]}
+        self._objects.patch(_kind(), bead, {"metadata": meta, "spec": spec})
+
+
+class OverApi:
+    """As a user of Ringmaster, who needs nothing of the cluster."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.namespace = client.namespace
+
+    def get(self, name: str) -> Body:
+        return self._client.bead(name).body()
+
+    def decisions(self) -> list[Body]:
+        return [self.get(item.name) for item in self._client.beads(type="decision")]
+
+    def patch(self, bead: Body, spec: Body) -> None:
+        meta = bead["metadata"]
+        self._client.patch(meta["name"], spec, version=meta["resourceVersion"])
+
+
+def place(namespace: str | None, context: str | None) -> Place:
+    """Over the API for whoever has signed in to it or brings a token, unless --context says otherwise."""
+    from ringmaster_cli.people.identity import identify, own_token
+
+    url = os.environ.get("RINGMASTER_URL")
+    if not context and own_token(url) is not None:
+        from ringmaster_cli.people.client import Client
+
+        return OverApi(Client(identify(url, account=None, namespace=namespace, context=None)))
+    from ringmaster_cli.people.cluster import Cluster
+
+    return InCluster(Cluster(namespace=namespace, context=context))
+
+
+class Beads:
+    """The beads of one namespace. Raises CliError."""
+
+    def __init__(self, *, namespace: str | None, context: str | None) -> None:
+        self._place = place(namespace, context)
+
+    @property
+    def namespace(self) -> str:
+        return self._place.namespace
+
+    def get(self, name: str) -> Body:
+        return self._place.get(name)
+
+    def decisions(self) -> list[Body]:
+        """All that ask people something, or have."""
+        return self._place.decisions()
 
     def change(self, name: str, spec: Callable[[Body], Body]) -> Body:
         """Merge what spec(bead) gives into the spec of that very version; returns the bead as it was."""
         for remaining in reversed(range(TRIES)):
             bead = self.get(name)
-            patch = {"metadata": {"resourceVersion": bead["metadata"]["resourceVersion"]}, "spec": spec(bead)}
+            wish = spec(bead)
             try:
-                self._objects.patch(_kind(), bead, patch)
+                self._place.patch(bead, wish)
             except Refused:
                 now = self.get(name)
                 if now["metadata"]["resourceVersion"] == bead["metadata"]["resourceVersion"] or not remaining:

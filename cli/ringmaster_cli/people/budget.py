@@ -28,13 +28,11 @@ def budget(
     as_json: Json = False,
 ) -> None:
     """Budgets of a namespace: limit, spent, set aside for what runs, left. Asks the operator."""
-    from urllib.parse import quote
-
-    from ringmaster_cli.people.api import request
+    from ringmaster_cli.people.client import Client
     from ringmaster_cli.people.identity import identify
 
     who = identify(url, account=account, namespace=namespace, context=context)
-    found = request(who.url, "GET", f"/namespaces/{quote(who.namespace)}/budgets", token=who.token)
+    found = Client(who).budgets().body()
     if as_json:
         output.result(found, "", as_json=True)
         return

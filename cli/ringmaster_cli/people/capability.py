@@ -87,15 +87,11 @@ def history(
     as_json: Json = False,
 ) -> None:
     """How the confidences came about, the newest first; asks the operator."""
-    from urllib.parse import quote, urlencode
-
-    from ringmaster_cli.people.api import request
+    from ringmaster_cli.people.client import Client
     from ringmaster_cli.people.identity import identify
 
     who = identify(url, account=account, namespace=namespace, context=context)
-    query = urlencode({"limit": limit, **({"worker": worker} if worker else {})})
-    path = f"/namespaces/{quote(who.namespace)}/capabilities/{quote(name, safe='')}/history?{query}"
-    found = request(who.url, "GET", path, token=who.token)
+    found = Client(who).confidence_history(name, worker=worker, limit=limit).body()
     if as_json:
         output.result(found, "", as_json=True)
         return

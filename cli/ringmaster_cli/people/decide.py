@@ -28,8 +28,11 @@ def decisions(
 ) -> None:
     """Questions that wait for a person, the most urgent first."""
     beads = Beads(namespace=namespace, context=context)
-    found = [item for item in beads.all() if item["spec"].get("type") == "decision"]
-    shown = [item for item in found if everything or phase(item) not in ("Succeeded", "Failed", "Cancelled")]
+    shown = [
+        item
+        for item in beads.decisions()
+        if everything or phase(item) not in ("Succeeded", "Failed", "Cancelled")
+    ]
     shown.sort(key=lambda item: (_priority(item), item["metadata"].get("creationTimestamp", "")))
     if as_json:
         output.result({"items": shown}, "", as_json=True)
@@ -70,10 +73,8 @@ def _open(beads: Beads, name: str) -> str:
         return name
     found = [
         item["metadata"]["name"]
-        for item in beads.all()
-        if item["spec"].get("parent") == name
-        and item["spec"].get("type") == "decision"
-        and phase(item) not in ("Succeeded", "Failed", "Cancelled")
+        for item in beads.decisions()
+        if item["spec"].get("parent") == name and phase(item) not in ("Succeeded", "Failed", "Cancelled")
     ]
     if not found:
         raise CliError(f"{name} asks nothing now", exit=Exit.NOTHING)
