@@ -141,6 +141,8 @@ def _undo(parts: Parts) -> undo.Undo:
         undoing=Undoing(history=parts.history, clock=parts.clock, accounts=parts.auth.accounts),
     )
     return undo.Undo(history=parts.history, people=parts.people, undoers=known)
+
+
 def _bounds(settings: Settings) -> watching.Bounds:
     return watching.Bounds(recheck=max(settings.token_cache_seconds, 1.0), grace=settings.token_grace_seconds)
 
