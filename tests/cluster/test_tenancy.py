@@ -31,7 +31,7 @@ BODIES: dict[str, Any] = {
     "importLessons": {"namespace": "x", "lessons": []},
     "retireLesson": {"reason": "because"},
 }
-QUERIES: dict[str, dict[str, str]] = {"searchLessons": {"q": "secret"}}
+QUERIES: dict[str, dict[str, str]] = {"searchLessons": {"q": "secret"}, "watchNamespace": {"seconds": "1"}}
 
 #: Operations without a namespace in their path: who they are for.
 OPEN = {"listSignInMethods", "signIn", "claimFirstAdmin"}
@@ -96,7 +96,7 @@ def test_every_route_is_known_here(tenants: Tenants) -> None:
     assert free <= FREE | PROTOCOL, "say whom these are for"
     bodies = {route.id for route in routes if route.namespaced and route.body}
     assert bodies <= BODIES.keys(), "say what these are sent"
-    assert all("workers" in route.tags for route in routes if route.id in PROTOCOL)
+    assert all("protocol" in route.tags for route in routes if route.id in PROTOCOL)
 
 
 @KINDS
