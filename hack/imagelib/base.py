@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tarfile
@@ -13,8 +14,10 @@ from imagelib.run import ImageError, images_dir, run
 from kubecluster.files import remove
 
 SUITE = "bookworm"
-PACKAGES = ("python3", "python3-venv", "git", "tmux", "tini", "ca-certificates", "openssh-client")
-LOCAL = "localhost/ringmaster/base:bookworm"
+PACKAGES = (
+    *("python3", "python3-venv", "git", "tmux", "tini", "ca-certificates", "openssh-client"),
+    "postgresql-client",
+)
 #: Of no use in a container, and half of its size.
 LEFT_OUT = (
     "usr/share/doc",
@@ -23,13 +26,16 @@ LEFT_OUT = (
     "usr/share/info",
     "var/cache",
     "var/lib/apt/lists",
+    "usr/share/perl",  # wrappers of pg_dump use it, the program itself does not
 )
+VERSION = hashlib.sha256("\n".join((SUITE, *PACKAGES, *LEFT_OUT)).encode()).hexdigest()[:8]
+LOCAL = f"localhost/ringmaster/base:{SUITE}-{VERSION}"
 
 
 def local_base(engine: Engine) -> str:
     """The name of the base in the engine, made if it is not there. Raises ImageError."""
     if not engine.has(LOCAL):
-        context = images_dir() / "base"
+        context = images_dir() / f"base-{VERSION}"
         if not (context / "rootfs.tar").exists():
             _bootstrap(context)
         engine.build(context, dockerfile=DATA / "base.Dockerfile", tag=LOCAL, title="base image")
