@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,3 +39,18 @@ def test_a_schedule_tells_why_nothing_is_saved(
     outside.apply(schedule(**spec))
     outside.until(lambda: outside.reason("Ready") == reason, reason)
     assert words in outside.status()["conditions"][0]["message"]
+
+
+def test_the_operator_makes_the_backups_of_a_host(outside: Scene, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    spec = {"executor": "Host", "destination": {"hostPath": str(folder)}, "trigger": "now"}
+    outside.apply(schedule(**spec))
+    outside.until(lambda: outside.status().get("lastTrigger") == "now", "the echo")
+    status = outside.status()
+    assert status["lastSuccess"]["verified"] is True, status
+    assert any(status["lastSuccess"]["name"] in item.name for item in folder.iterdir())
+    assert outside.reason("Ready") == "Scheduled"
+    outside.patch({"destination": {"hostPath": "/proc/nowhere"}, "trigger": "elsewhere"})
+    outside.until(lambda: outside.status().get("lastTrigger") == "elsewhere", "the second echo")
+    assert "/proc/nowhere" in outside.status()["lastFailure"]["message"]

@@ -17,7 +17,7 @@ import httpx2
 import pytest
 from kubernetes import client, config
 
-from support import account, renders
+from support import account, backups, renders
 from support.manifests import API, bead, listed, worker
 from support.operators import OperatorProcess
 from support.people import Person, accounts
@@ -169,16 +169,33 @@ def _back_up(scene: Scene) -> None:
     template = renders.one("prod-postgres", "Deployment")["spec"]["template"]["spec"]
     own = {key: value for key, value in template.items() if key != "priorityClassName"}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "operator-1"}, "spec": own}
-    where = {"destination": {"volumeClaim": "backups"}, "trigger": "now"}
-    spec = {"hourly": HOURLY, "daily": {}, **where}
+    spec = {"hourly": HOURLY, "daily": {}, "destination": {"volumeClaim": "backups"}}
     for body in (pod, {**BACKUPS, "spec": spec}):
         scene.cluster.kubectl("create", "-f-", *there, stdin=json.dumps(body))
     scene.until_used("batch", "cronjobs", "create")
     drop = json.dumps({"spec": {"hourly": None}})
     scene.cluster.kubectl("patch", "bks/host", *there, "--type=merge", f"-p={drop}")
     scene.until_used("batch", "cronjobs", "delete")
-    run = "-l=ringmaster.dev/backup-run=manual"  # Pod Security "restricted" takes it
-    scene.until(lambda: scene.cluster.kubectl("get", "pods", *there, run, "-o=name"), "a pod for the trigger")
+    for trigger in ("before", "after"):  # a Job makes its pods: Pod Security "restricted" takes them
+        change = json.dumps({"spec": {"trigger": trigger}})
+        scene.cluster.kubectl("patch", "bks/host", *there, "--type=merge", f"-p={change}")
+        _ends_well(scene, trigger, *there)
+    scene.until_used("batch", "jobs", "delete")
+
+
+def _ends_well(scene: Scene, trigger: str, *there: str) -> None:
+    run = "-l=ringmaster.dev/backup-run=manual"
+
+    def pods() -> dict[str, str]:
+        items = scene.cluster.get("pods", *there, run)["items"]
+        return {
+            pod["metadata"]["annotations"]["ringmaster.dev/trigger"]: pod["metadata"]["name"] for pod in items
+        }
+
+    scene.until(lambda: trigger in pods(), f"a pod for {trigger}")
+    backups.end(scene.cluster, account.NAMESPACE, pods()[trigger], backups.told("manual"))
+    said = ("get", "bks/host", *there, "-o=jsonpath={.status.lastTrigger}")
+    scene.until(lambda: scene.cluster.kubectl(*said) == trigger, "the echo")
 
 
 def _ask_over_http(scene: Scene) -> None:

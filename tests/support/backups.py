@@ -57,12 +57,18 @@ class Scene:
             time.sleep(0.2)
 
     def end(self, pod: str, message: str, code: int = 0) -> None:
-        """Say of a pod what a kubelet would, once its container has ended."""
-        ended = {"exitCode": code, "message": message, "finishedAt": "2026-01-02T03:04:05Z"}
-        state = {"name": "backup", "image": "x", "imageID": "", "ready": False, "restartCount": 0}
-        status = {"containerStatuses": [{**state, "state": {"terminated": ended}}]}
-        body = {"status": {"phase": "Failed" if code else "Succeeded", **status}}
-        self.kubectl("patch", "pod", pod, "--subresource=status", "--type=merge", f"-p={json.dumps(body)}")
+        end(self.cluster, self.namespace, pod, message, code)
+
+
+def end(cluster: Any, namespace: str, pod: str, message: str, code: int = 0) -> None:
+    """Say of a pod what a kubelet would, once its container has ended."""
+    ended = {"exitCode": code, "message": message, "finishedAt": "2026-01-02T03:04:05Z"}
+    state = {"name": "backup", "image": "x", "imageID": "", "ready": False, "restartCount": 0}
+    status = {"containerStatuses": [{**state, "state": {"terminated": ended}}]}
+    body = json.dumps({"status": {"phase": "Failed" if code else "Succeeded", **status}})
+    cluster.kubectl(
+        "-n", namespace, "patch", "pod", pod, "--subresource=status", "--type=merge", f"-p={body}"
+    )
 
 
 def told(mode: str, **more: Any) -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from ringmaster_operator.kinds import CRON_JOBS
+from ringmaster_operator.kinds import CRON_JOBS, JOBS
 from ringmaster_operator.kube import PODS, Conflict, Kube, KubeUnavailable
 from ringmaster_operator.reconcilers.backup_pods import (
     RUN_LABEL,
     SCHEDULE_LABEL,
+    TRIES,
     TRIGGER,
     Own,
     cron_jobs,
-    manual_pod,
+    manual_job,
     obstacle,
     own,
     report,
@@ -69,7 +71,7 @@ class ClusterBackups:
                 self._changed((self._namespace, name))
 
     async def ensure(self, schedule: BackupSchedule) -> None:
-        """CronJobs as the spec wants them, and a pod where a backup was asked for. Raises KubeError."""
+        """CronJobs as the spec wants them, and a Job where a backup was asked for. Raises KubeError."""
         try:
             await self._pods.ready()
         except RuntimeUnavailable as error:
@@ -80,12 +82,8 @@ class ClusterBackups:
         await self._apply(schedule, jobs, unwanted(schedule))
         wanted = schedule.spec.trigger
         if wanted and wanted != schedule.status.last_trigger and not self._asked(schedule):
-            try:
-                self._pods.observe(
-                    await self._kube.create(PODS, self._namespace, manual_pod(schedule, self._own))
-                )
-            except Conflict:
-                self._changed(schedule.key)  # it is there, and the watch is about to say so
+            with suppress(Conflict):  # it is there, and its pod is to come
+                await self._kube.create(JOBS, self._namespace, manual_job(schedule, self._own))
 
     async def remove(self, schedule: BackupSchedule) -> None:
         """Take away what a former spec, with another executor, has made. Raises KubeError."""
@@ -116,26 +114,31 @@ class ClusterBackups:
 
     def obeyed(self, schedule: BackupSchedule) -> str | None:
         """The trigger whose backup has ended, well or not."""
-        pod = self._asked(schedule)
-        return schedule.spec.trigger if pod is not None and report(pod) is not None else None
+        reports = [report(pod) for pod in self._asked(schedule)]
+        good = any(item is not None and item.succeeded for item in reports)
+        done = good or sum(item is not None for item in reports) > TRIES
+        return schedule.spec.trigger if done else None
 
     async def tidy(self, schedule: BackupSchedule) -> None:
-        """Delete the pods of former triggers; the newest stays, for its log."""
+        """Delete the Jobs of former triggers with their pods; the newest stays, for its log."""
+        former: set[str] = set()
         for pod in self._of(schedule.key):
             meta = pod["metadata"]
             asked = meta.get("annotations", {}).get(TRIGGER)
-            if asked is not None and asked != schedule.spec.trigger and report(pod) is not None:
-                await self._kube.delete(PODS, self._namespace, meta["name"], uid=meta["uid"])
+            if asked is not None and asked != schedule.spec.trigger:
+                former.update(owner["name"] for owner in meta.get("ownerReferences", []))
+        for name in former:
+            await self._kube.delete(JOBS, self._namespace, name)
 
     def forget(self, key: Key) -> None:
         """The schedule is gone; what it made goes with it."""
         self._applied.pop(key, None)
 
-    def _asked(self, schedule: BackupSchedule) -> dict[str, Any] | None:
-        for pod in self._of(schedule.key):
-            if pod["metadata"].get("annotations", {}).get(TRIGGER) == schedule.spec.trigger:
-                return pod
-        return None
+    def _asked(self, schedule: BackupSchedule) -> list[dict[str, Any]]:
+        """The pods of the present trigger, one for each try."""
+        wanted = schedule.spec.trigger
+        pods = self._of(schedule.key)
+        return [pod for pod in pods if pod["metadata"].get("annotations", {}).get(TRIGGER) == wanted]
 
     def _of(self, key: Key) -> list[dict[str, Any]]:
         def its(pod: dict[str, Any]) -> bool:

@@ -77,28 +77,34 @@ def job_name(schedule: BackupSchedule, run: Run) -> str:
     return f"{schedule.metadata.name}-{run.value}"
 
 
-def manual_pod(schedule: BackupSchedule, mine: Own) -> Body:
-    """The pod that a change of spec.trigger asks for; its name follows from the trigger: made once."""
+def manual_job(schedule: BackupSchedule, mine: Own) -> Body:
+    """The Job that a change of spec.trigger asks for; its name follows from the trigger: made once."""
     trigger = schedule.spec.trigger or ""
     digest = hashlib.sha256(f"{schedule.metadata.uid}\0{trigger}".encode()).hexdigest()[:10]
-    made = _pod(schedule, mine, Run.MANUAL)
-    made["spec"]["activeDeadlineSeconds"] = LONGEST_SECONDS
-    meta = {
-        **made["metadata"],
-        "name": f"{job_name(schedule, Run.MANUAL)}-{digest}",
-        "namespace": schedule.metadata.namespace,
-        "annotations": {TRIGGER: trigger},
-        "ownerReferences": [_owner(schedule)],
+    job = _job(schedule, mine, Run.MANUAL)
+    job["template"]["metadata"]["annotations"] = {TRIGGER: trigger}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": f"{job_name(schedule, Run.MANUAL)}-{digest}",
+            "namespace": schedule.metadata.namespace,
+            "labels": _labels(schedule, Run.MANUAL),
+            "ownerReferences": [_owner(schedule)],
+        },
+        "spec": job,
     }
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": made["spec"]}
 
 
-def _cron_job(schedule: BackupSchedule, mine: Own, run: Run, cron: str) -> Body:
-    job = {
+def _job(schedule: BackupSchedule, mine: Own, run: Run) -> Body:
+    return {
         "backoffLimit": TRIES,
         "activeDeadlineSeconds": LONGEST_SECONDS,
         "template": _pod(schedule, mine, run),
     }
+
+
+def _cron_job(schedule: BackupSchedule, mine: Own, run: Run, cron: str) -> Body:
     return {
         "metadata": {
             "name": job_name(schedule, run),
@@ -114,7 +120,10 @@ def _cron_job(schedule: BackupSchedule, mine: Own, run: Run, cron: str) -> Body:
             "suspend": schedule.spec.suspend,
             "successfulJobsHistoryLimit": KEPT_JOBS,
             "failedJobsHistoryLimit": KEPT_JOBS,
-            "jobTemplate": {"metadata": {"labels": _labels(schedule, run)}, "spec": job},
+            "jobTemplate": {
+                "metadata": {"labels": _labels(schedule, run)},
+                "spec": _job(schedule, mine, run),
+            },
         },
     }
 

@@ -11,7 +11,7 @@ from ringmaster_operator.reconcilers.backup_pods import (
     CONTAINER,
     Own,
     cron_jobs,
-    manual_pod,
+    manual_job,
     obstacle,
     own,
     report,
@@ -102,9 +102,9 @@ def test_a_bucket_is_named_and_its_secret_never_read() -> None:
     assert {"secretRef": {"name": "key"}} in container["envFrom"]
 
 
-def test_a_trigger_makes_one_pod_and_another_trigger_another() -> None:
-    first, again = (manual_pod(schedule(trigger="a"), operator()) for _ in range(2))
-    other = manual_pod(schedule(trigger="b"), operator())
+def test_a_trigger_makes_one_job_and_another_trigger_another() -> None:
+    first, again = (manual_job(schedule(trigger="a"), operator()) for _ in range(2))
+    other = manual_job(schedule(trigger="b"), operator())
     assert first == again
     assert first["metadata"]["name"] != other["metadata"]["name"]
     assert len(first["metadata"]["name"]) <= 63
