@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from ringmaster_cli.commands import ask, steps, worker
 from ringmaster_cli.exits import MEANINGS, CliError, Exit
 from ringmaster_cli.image import command as image
+from ringmaster_cli.install.command import doctor, install
 from ringmaster_cli.intake import commands as intake
 from ringmaster_cli.people import (
     account,
@@ -106,6 +107,8 @@ audit.register(app)
 app.add_typer(tokens.app, name="token")
 app.add_typer(users.app, name="user")
 app.add_typer(worker.app, name="worker")
+app.command("install")(install)
+app.command("doctor")(doctor)
 app.command("uninstall")(uninstall)
 app.add_typer(capability.app, name="capability")
 app.add_typer(cost.app, name="cost")

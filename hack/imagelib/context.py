@@ -22,6 +22,9 @@ SOURCES = (
     "LICENSE",
     "operator/ringmaster_operator",
     "cli/ringmaster_cli",
+    "kustomize",
+    "crds",
+    "systemd",
 )
 #: pip's settings that say where packages come from, and how they are reached.
 SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout")
@@ -46,13 +49,17 @@ def _inputs() -> Iterator[Path]:
 
 def lay_out(folder: Path) -> None:
     """Fill the folder with what the Dockerfile copies. Raises ImageError."""
-    uv = _uv()
+    program = uv()
     for target, extras in EXTRAS.items():
         options = ["--frozen", "--no-dev", "--no-emit-project", "--no-header", "--no-annotate", *extras]
         out = ["--output-file", str(folder / f"{target}.txt")]
-        run([uv, "export", "--quiet", *options, *out], title=f"{target}: locked packages", cwd=REPOSITORY)
+        run(
+            [program, "export", "--quiet", *options, *out], title=f"{target}: locked packages", cwd=REPOSITORY
+        )
     run(
-        [uv, "build", "--quiet", "--wheel", "--out-dir", str(folder / "wheel")], title="wheel", cwd=REPOSITORY
+        [program, "build", "--quiet", "--wheel", "--out-dir", str(folder / "wheel")],
+        title="wheel",
+        cwd=REPOSITORY,
     )
     (folder / "wheel" / ".gitignore").unlink(missing_ok=True)
     shutil.copy(DATA / "add-packages", folder)
@@ -97,7 +104,7 @@ def _pip_settings() -> dict[str, str]:
     return found
 
 
-def _uv() -> str:
+def uv() -> str:
     for program in (
         "uv",
         str(cache_dir().parent / "uv" / "bin" / "uv"),

@@ -6,6 +6,7 @@ installation has left. It can be interrupted and called again.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -65,6 +66,7 @@ def uninstall(
             help="Also remove all beads, Workers, the history, a volume of backups. There is no way back.",
         ),
     ] = False,
+    host: Annotated[bool, typer.Option("--host", help="Off this machine, not out of a cluster.")] = False,
     now: Annotated[bool, typer.Option("--now", help="Do not wait until running beads are finished.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     timeout: Annotated[
@@ -79,6 +81,9 @@ def uninstall(
     """Remove the operator, its rights and its sessions; keep beads, Workers and the history's volume."""
     from ringmaster_cli.people.cluster import Cluster
 
+    if host:
+        _off_this_machine(purge=purge, yes=yes)
+        return
     removal = Removal(Objects(Cluster(namespace=system, context=context)), system)
     if not removal.found():
         raise CliError("Ringmaster is not installed in this cluster", exit=Exit.NOTHING)
@@ -100,10 +105,23 @@ def uninstall(
         output.note(f"Ringmaster is removed. Kept: {kept}")
 
 
+def _off_this_machine(*, purge: bool, yes: bool) -> None:
+    from ringmaster_cli.install.host import uninstall
+
+    if os.geteuid() != 0:
+        raise UsageError("this removes a user and units: run it as root")
+    _ask("the operator and its sessions" + (", settings, history and backups" if purge else ""), yes=yes)
+    uninstall(purge=purge)
+
+
 def _confirm(removal: Removal, *, purge: bool, yes: bool) -> None:
     what = f"the operator in {removal.system} and its sessions"
     if purge:
         what += ", ALL beads and Workers of ALL namespaces, the history, and backups on a volume"
+    _ask(what, yes=yes)
+
+
+def _ask(what: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
