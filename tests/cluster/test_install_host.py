@@ -104,8 +104,9 @@ def test_a_host_is_installed_upgraded_and_cleared(
     machine.said(RINGMASTER, "uninstall", "--host", "--yes")
     assert machine.run(RINGMASTER, "uninstall", "--host", "--yes").returncode == 3
     assert "ringmaster.db" in machine.said("ls", "/var/lib/ringmaster")
-    assert site.install(bundle).returncode == 0  # and it goes on with what was kept
-    site.works()
+    if LONG:
+        assert site.install(bundle).returncode == 0  # and it goes on with what was kept
+        site.works()
     machine.said(RINGMASTER, "uninstall", "--host", "--yes", "--purge")
     left = "ls -d /opt/ringmaster /etc/ringmaster /var/lib/ringmaster /etc/systemd/system/ringmaster* 2>&1"
     assert machine.run("sh", "-c", left).stdout.count("No such file") == 4

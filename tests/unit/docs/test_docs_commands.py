@@ -23,7 +23,7 @@ ASSIGNMENT = re.compile(r"[A-Z_]+=\S*")
 WITHOUT_HELP = ("hack/agents", "hack/scripted-agent")
 SHELL = frozenset(
     {"bd", "eval", "export", "gh", "git", "kubectl", "podman", "ringmaster", "ringmaster-operator", "sqlite3"}
-    | {"curl", "time"}
+    | {"curl", "journalctl", "systemctl", "time"}
 )
 
 
