@@ -117,7 +117,7 @@ def _cron_job(schedule: BackupSchedule, mine: Own, run: Run, cron: str) -> Body:
             "timeZone": "Etc/UTC",
             "concurrencyPolicy": "Forbid",
             "startingDeadlineSeconds": START_SECONDS,
-            "suspend": schedule.spec.suspend,
+            "suspend": schedule.spec.suspend or (run is Run.TRIAL and not schedule.status.last_success),
             "successfulJobsHistoryLimit": KEPT_JOBS,
             "failedJobsHistoryLimit": KEPT_JOBS,
             "jobTemplate": {

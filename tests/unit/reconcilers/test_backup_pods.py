@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,7 +18,12 @@ from ringmaster_operator.reconcilers.backup_pods import (
     report,
     unwanted,
 )
-from ringmaster_operator.resources.backup import BackupSchedule
+from ringmaster_operator.resources.backup import (
+    BackupMode,
+    BackupRecord,
+    BackupSchedule,
+    BackupScheduleStatus,
+)
 from support import renders
 
 NAME = "a" * 44
@@ -56,6 +62,14 @@ def test_a_cron_job_for_each_run_that_comes_by_itself() -> None:
     args = [pod_of(job)["containers"][0]["args"][:4] for job in jobs.values()]
     assert args[0] == ["ringmaster", "backup", "run", "--mode"]
     assert args[2] == ["ringmaster", "backup", "rehearse", "latest"]
+
+
+def test_nothing_is_rehearsed_before_there_is_a_backup() -> None:
+    suspended = [job["spec"]["suspend"] for job in cron_jobs(schedule(), operator())]
+    assert suspended == [False, False, True]
+    last = BackupRecord(name="b", mode=BackupMode.DAILY, time=datetime.now(UTC), bytes=1, sha256="0" * 64)
+    known = schedule().model_copy(update={"status": BackupScheduleStatus(last_success=last)})
+    assert not any(job["spec"]["suspend"] for job in cron_jobs(known, operator()))
 
 
 def test_what_the_spec_no_longer_wants_goes() -> None:
