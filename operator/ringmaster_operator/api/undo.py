@@ -6,6 +6,7 @@ with a line of its own, and can be undone as well.
 """
 
 # No postponed annotations here: FastAPI reads them, and the callers of a route are known in a closure only.
+import json
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Protocol
 
@@ -18,6 +19,7 @@ from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.history import AuditEntry, Change, History
 from ringmaster_operator.kube import USERS, Kind
 from ringmaster_operator.resources.protocol import ProblemCode
+from ringmaster_operator.resources.redaction import MARK
 from ringmaster_operator.resources.scalars import MAX_INT
 from ringmaster_operator.resources.user_api import AuditInfo
 
@@ -62,6 +64,10 @@ class Undo:
         undoer = self._undoers.get(change.kind)
         if undoer is None or change.before == change.after:
             raise conflict(f"{change.action} is nothing that can be undone")
+        if MARK in json.dumps((change.before, change.after)):
+            raise conflict(
+                f"change {id} held a credential, which the audit log does not keep: undo it by hand"
+            )
         await self._check_right(undoer, change, person)
         present = await undoer.present(change)
         if present != change.after:

@@ -125,7 +125,7 @@ class Accounts:
                 now=now,
                 replaces=before,
             )
-            change = Change(action="session.open", kind="Session", name=str(session.id))
+            change = Change(action="session.open", kind="Session", name=str(session.id), after={"how": how})
             record_audit(db, actor=actor, change=change, now=now)
             return credentials.known_sign_in(db, digest=secrets.digest(secret))
 

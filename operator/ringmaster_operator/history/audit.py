@@ -1,4 +1,7 @@
-"""The audit log: lines are added and read, and there is no function that alters one."""
+"""The audit log: lines are added and read, and there is no function that alters one.
+
+Credentials are taken out of what people wrote before it gets here.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,17 @@ from sqlmodel import Session, col, select
 
 from ringmaster_operator.history.user_records import Actor, AuditEntry, Change
 from ringmaster_operator.history.user_tables import AuditRow
+from ringmaster_operator.resources.redaction import Redactor
 
+_SHAPES = Redactor()
 _CHANGE = tuple(Change.__dataclass_fields__)
 _ACTOR = tuple(Actor.__dataclass_fields__)
 
 
 def record_audit(db: Session, *, actor: Actor, change: Change, now: datetime) -> int:
-    """Add a line; its id."""
+    """Add a line, without credentials in it; its id."""
     told = {name: getattr(change, name) for name in _CHANGE} | {name: getattr(actor, name) for name in _ACTOR}
+    told |= {"before": _SHAPES.body(change.before), "after": _SHAPES.body(change.after)}
     row = AuditRow(at=now, **told)
     db.add(row)
     db.flush()

@@ -181,6 +181,31 @@ async def test_no_secret_is_kept_logged_or_told_again(
     assert len(set(passwords)) == 2
 
 
+async def test_credentials_in_what_people_wrote_are_not_kept(api: Front, admin: Browser) -> None:
+    token = "ghp_" + "a1B2" * 9
+    body = {"name": "bob", "displayName": f"Bob {token}"}
+    assert (await admin.post("users", body)).status_code == 201
+    change = Change(
+        action="bead.patch",
+        kind="Bead",
+        name="fix",
+        namespace="red",
+        before={"spec": {"description": "export API_KEY=verysecretvalue12"}},
+        after={"spec": {"description": "plain", "steering": [{"id": "1", "text": f"use {token}"}]}},
+    )
+    id = await api.history.record_audit(actor=Actor(person="user:ada"), change=change, now=NOON)
+    told = (await admin.get(f"audit/{id}")).json()
+    assert told["before"] == {"spec": {"description": "export API_KEY=[redacted]"}}
+    steered = {"description": "plain", "steering": [{"id": "1", "text": "use [redacted]"}]}
+    assert told["after"] == {"spec": steered}
+    assert token not in (await admin.get("audit")).text
+    await admin.patch("users/bob", {"displayName": "Bob"})
+    [renamed] = (await admin.get("audit", action="user.update")).json()["items"]
+    undone = await admin.post(f"audit/{renamed['id']}/undo")
+    assert (undone.status_code, "held a credential" in undone.json()["detail"]) == (409, True)
+    assert (await admin.get("users/bob")).json()["displayName"] == "Bob"
+
+
 async def test_the_address_is_the_nearest_that_no_proxy_of_ours_has(tmp_path: Path) -> None:
     async with front(tmp_path, trusted_proxies="10.0.0.0/8, 192.0.2.1") as api:
         admin = await api.admin()
