@@ -39,9 +39,9 @@ class Catalog:
         )
 
     def latest(self, until: datetime) -> Manifest:
-        """The newest verified one of that moment or before. Raises NotThere."""
+        """The newest verified one of that moment or before; not what a restore put aside. Raises NotThere."""
         for manifest in self.backups:
-            if manifest.verified is not None and manifest.time <= until:
+            if manifest.verified is not None and manifest.time <= until and not manifest.note:
                 return manifest
         if self.backups:
             raise NotThere(

@@ -56,7 +56,7 @@ class Manifest(Model):
     mode: BackupMode
     """hourly, daily or manual."""
     note: str = ""
-    """What it was made for, where a command made it on its own."""
+    """What it was made for, where a restore made it: then `latest` passes it by."""
     lacks: str = ""
     """Why the resources are not in it, where they were wanted."""
     started: Time

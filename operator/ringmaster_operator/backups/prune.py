@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ringmaster_operator.backups import catalog, packing, retention
+from ringmaster_operator.backups import manifest as manifests
 from ringmaster_operator.backups import verify as verifying
 from ringmaster_operator.backups.errors import Damaged, NoSpace
 from ringmaster_operator.backups.manifest import SUFFIX, Manifest, Part
@@ -62,6 +63,14 @@ def delete(target: Target, manifest: Manifest) -> None:
     passed("manifest deleted")
     for part in manifest.parts:
         target.delete(part.name)
+
+
+def delete_files(target: Target, name: str) -> None:
+    """Everything of a backup whose manifest cannot be read."""
+    target.delete(name + SUFFIX)
+    for file in target.files():
+        if manifests.backup_of(file) == name:
+            target.delete(file)
 
 
 def harden(target: Target, manifest: Manifest, now: datetime) -> None:

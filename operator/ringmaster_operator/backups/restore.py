@@ -69,7 +69,7 @@ class Restore:
         _need_room(path, self.manifest)
         with _scratch(path) as scratch:
             fresh, digest = self._prepare(scratch)
-            self.say(f"stopping {self.service.name}")
+            self.say(self.service.stops)
             self._stop()
             try:
                 with swap.held(path):
@@ -83,7 +83,7 @@ class Restore:
                 self._start_again()
                 raise
             try:
-                self.say(f"starting {self.service.name}")
+                self.say(self.service.starts)
                 self.service.start()
             except BackupError as fault:
                 raise self._back(path, fault) from fault
@@ -186,7 +186,7 @@ class Restore:
         with self.target.scratch(private=True) as scratch:
             self.say(f"verifying {self.manifest.name}")
             dump = verifying.check(self.target, self.manifest, identity=self.identity, scratch=scratch)
-            self.say(f"stopping {self.service.name}")
+            self.say(self.service.stops)
             self._stop()
             safety = ""
             try:
@@ -203,7 +203,7 @@ class Restore:
                     self._restore_safety(source, safety, scratch)
                 self._start_again()
                 raise
-            self.say(f"starting {self.service.name}")
+            self.say(self.service.starts)
             try:
                 self.service.start()
             except BackupError as fault:

@@ -103,10 +103,10 @@ def _plan(manifest: Manifest, database: str, service: Service, target: str, *, r
     steps = [
         f"restore {manifest.name} ({rows} rows, {verified}) over {database}:",
         "  1. verify it, and open and upgrade a copy of it",
-        f"  2. stop {service.name}",
+        f"  2. {service.stops}",
         f"  3. back up what is there, to {target}",
         f"  4. put it in place; what came after {manifest.time:%Y-%m-%d %H:%M:%S}Z is only in that backup",
-        f"  5. start {service.name} and wait until it is ready; else put back what was there",
+        f"  5. {service.starts}",
     ]
     if resources:
         steps.insert(

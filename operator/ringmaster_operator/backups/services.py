@@ -27,6 +27,10 @@ class Service(Protocol):
     """The operator."""
 
     name: str
+    stops: str
+    """What stopping is, for people."""
+    starts: str
+    """What starting is."""
 
     def check(self) -> None:
         """Raises BackupError when it is not there or may not be stopped."""
@@ -41,7 +45,9 @@ class Service(Protocol):
 class Nobody:
     """The operator was stopped by hand, and is started by hand."""
 
-    name = "nothing (nobody may have the database open)"
+    name = "the operator"
+    stops = "make sure that nobody has the database open"
+    starts = "done; start the operator yourself"
 
     def check(self) -> None:
         """Nothing to look for: the lock on the database tells."""
@@ -64,6 +70,8 @@ class Deployment:
         self._kubeconfig = kubeconfig
         self._ready_seconds = ready_seconds
         self.name = f"Deployment {where}"
+        self.stops = f"stop {self.name}"
+        self.starts = f"start {self.name} and wait until it is ready; else put back what was there"
 
     def check(self) -> None:
         self._call(lambda kube: kube.get(DEPLOYMENTS, *self._key))
@@ -146,6 +154,8 @@ class Unit:
         self._url = f"{url.rstrip('/')}/readyz"
         self._ready_seconds = ready_seconds
         self.name = f"unit {unit}"
+        self.stops = f"stop {self.name}"
+        self.starts = f"start {self.name} and wait until it is ready; else put back what was there"
 
     def check(self) -> None:
         self._systemctl("cat")

@@ -134,10 +134,14 @@ def prune(where: str, keep_hourly: str, keep_daily: str, *, dry_run: bool, names
     with target.locked():
         known = catalog.load(target)
         for name in names:
-            chosen = known.find(name)
-            _refuse_last(known, chosen)
-            pruning.delete(target, chosen)
-            print(f"deleted {chosen.name}: it was named")
+            if name in known.unreadable:
+                pruning.delete_files(target, name)
+            else:
+                chosen = known.find(name)
+                _refuse_last(known, chosen)
+                pruning.delete(target, chosen)
+                name = chosen.name
+            print(f"deleted {name}: it was named")
             known = catalog.load(target)
         done = pruning.prune(target, now=now, hourly=hourly, daily=daily, say=print)
         if not done and not names:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ringmaster_operator.backups import catalog
+from ringmaster_cli.exits import UsageError
+from ringmaster_operator.backups import catalog, work
 from ringmaster_operator.backups import manifest as manifests
 from ringmaster_operator.backups.errors import BackupError, Damaged
 from ringmaster_operator.backups.manifest import Manifest
@@ -135,3 +136,13 @@ def test_scratch_is_gone_after_a_fault(place: Place, tmp_path: Path) -> None:
     with pytest.raises(Damaged):
         check(place.target, made, identity=None, scratch=scratch)
     assert list(scratch.iterdir()) == []
+
+
+def test_a_damaged_one_can_be_deleted_and_the_last_good_one_cannot(place: Place) -> None:
+    good, bad = place.backup(), place.backup("daily")
+    (place.folder / f"{bad.name}.manifest.json").write_text("{")
+    work.prune(str(place.folder), "7d", "30d", dry_run=False, names=[bad.name])
+    assert place.files() == {good.database.name, f"{good.name}.manifest.json"}
+    with pytest.raises(UsageError, match="last verified backup"):
+        work.prune(str(place.folder), "7d", "30d", dry_run=False, names=["latest"])
+    assert verdict(place, good.name)

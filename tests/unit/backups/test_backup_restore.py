@@ -31,6 +31,8 @@ class Told:
     """An operator that notes what it is told, and may refuse to come up."""
 
     name: str = "the operator"
+    stops: str = "stop it"
+    starts: str = "start it"
     fails: int = 0
     """Starts that fail."""
     calls: list[str] = field(default_factory=list)
@@ -86,6 +88,7 @@ def test_rows_of_afterwards_are_gone(place: Place) -> None:
     assert safety.name in said
     assert safety.tables["attempt"] == 530
     assert left_beside(place) == set()
+    assert catalog.load(place.target).find("latest").name == made.name, "run again, it restores the same"
     restore(place, safety)
     assert beads(place.database) == 530
 
