@@ -19,6 +19,7 @@ from ringmaster_operator.claims.briefing import Briefing
 from ringmaster_operator.claims.desk import Desk
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Leases
+from ringmaster_operator.claims.memory import Memory
 from ringmaster_operator.claims.plans import Plans
 from ringmaster_operator.claims.prices import Prices
 from ringmaster_operator.claims.questions import Questions
@@ -128,11 +129,13 @@ class Operator:
             "clock": clock,
             "funds": self.funds,
         }
+        memory = Memory(board=self.board, history=self.history, clock=clock)
         briefing = Briefing(
             store=self.store,
             board=self.board,
             history=self.history,
             funds=self.funds,
+            memory=memory,
             lease_seconds=settings.lease_seconds,
         )
         self.desk = Desk(briefing=briefing, refresh=self.beads.refresh, **shared)
@@ -143,6 +146,7 @@ class Operator:
             plans=self.plans,
             backoff=backoff,
             learning=self.learning,
+            memory=memory,
             **shared,
         )
         talk = Talk(store=self.store, kube=self.kube, statuses=self.statuses, questions=questions)

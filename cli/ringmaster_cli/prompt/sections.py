@@ -140,7 +140,8 @@ def _past(past: PastIteration) -> str:
     head = f"- Attempt {past.attempt}, iteration {past.iteration}: {outcome.kind}{reason}"
     if past.commit:
         head += f", commit {past.commit[:12]}"
-    told = "\n".join(dict.fromkeys(text for text in (outcome.summary, past.lesson) if text))
+    lesson = "" if past.reflexion is not None else past.lesson  # that is told in full
+    told = "\n".join(dict.fromkeys(text for text in (outcome.summary, lesson) if text))
     return f"{head}\n{data(told, 'report')}" if told else head
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ringmaster_cli.prompt import code, documents, sections
+from ringmaster_cli.prompt import code, documents, memory, sections
 from ringmaster_cli.prompt.model import Material, Piece, Source
 from ringmaster_operator.resources.protocol import BeadWork
 
@@ -61,6 +61,14 @@ SOURCES = (
     Source(
         name="history", head=sections.HISTORY, tokens=6_000, relevance=0.8,
         gather=_of(sections.history), rest="earlier runs are left out",
+    ),
+    Source(
+        name="reflexions", head=memory.REFLEXIONS, tokens=3_000, relevance=0.75,
+        gather=_of(memory.reflexions), rest="earlier ones are left out",
+    ),
+    Source(
+        name="lessons", head=memory.LESSONS, tokens=1_500, relevance=0.45,
+        gather=_of(memory.lessons), rest="more lessons are left out",
     ),
     Source(
         name="logs", head=sections.LOGS, tokens=3_000, relevance=0.7, gather=_of(sections.logs),

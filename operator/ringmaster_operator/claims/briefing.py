@@ -7,9 +7,10 @@ from ringmaster_operator.board.answers import answer_of
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.ladder import NO_LADDER, Ladder, model_of, wants_plan
 from ringmaster_operator.claims.funds import Funds
+from ringmaster_operator.claims.memory import Memory
 from ringmaster_operator.claims.origin import parents_of
 from ringmaster_operator.history import History
-from ringmaster_operator.resources.bead import Bead, BeadType
+from ringmaster_operator.resources.bead import Bead, BeadType, Repository
 from ringmaster_operator.resources.project import Project
 from ringmaster_operator.resources.prompt import CheckLog, PromptRules, Relative
 from ringmaster_operator.resources.protocol import (
@@ -34,17 +35,30 @@ class Briefing:
     """Builds the Claimed answer of a claim from the store, the board and the history."""
 
     def __init__(
-        self, *, store: Store, board: Board, history: History, funds: Funds, lease_seconds: float
+        self,
+        *,
+        store: Store,
+        board: Board,
+        history: History,
+        funds: Funds,
+        memory: Memory,
+        lease_seconds: float,
     ) -> None:
         self._store = store
         self._board = board
         self._history = history
         self._lease_seconds = lease_seconds
         self._funds = funds
+        self._memory = memory
 
     def parents(self, bead: Bead) -> list[Bead]:
         """Parent, grandparent and so on; a cycle ends the walk."""
         return parents_of(self._store, bead)
+
+    def repository_of(self, bead: Bead, worker: Worker | None) -> Repository | None:
+        """Where the bead's work is done."""
+        project = self._board.project(bead.metadata.namespace)
+        return limits.repository_of(bead, self.parents(bead), worker, project)
 
     def limits_of(self, bead: Bead) -> limits.EffectiveLimits:
         project = self._board.project(bead.metadata.namespace)
@@ -86,6 +100,8 @@ class Briefing:
         parents = self.parents(bead)
         bounds = self.limits_of(bead)
         past = status.fence > 1 or status.iteration > 1
+        repository = limits.repository_of(bead, parents, worker, project)
+        plans = wants_plan(status)
         acceptance = spec.acceptance
         if project and project.verify:
             verify = [*project.verify, *acceptance.verify][:20]
@@ -102,7 +118,7 @@ class Briefing:
             effective_priority=status.effective_priority or spec.priority,
             inherited_from=status.inherited_from,
             acceptance=acceptance,
-            repository=limits.repository_of(bead, parents, worker, project),
+            repository=repository,
             max_iterations=bounds.max_iterations,
             max_attempts=bounds.max_attempts,
             timeout_seconds=bounds.timeout_seconds,
@@ -120,7 +136,9 @@ class Briefing:
             prompt=project.prompt if project else PromptRules(),
             steering=spec.steering,
             fresh_from=status.fresh_from,
-            plan=wants_plan(status),
+            lessons=[] if plans else await self._memory.notes(bead, worker, repository),
+            reflect=self._memory.rules(bead.metadata.namespace).ask and not plans,
+            plan=plans,
             rules=_rules(project, worker),
         )
 

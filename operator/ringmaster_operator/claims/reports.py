@@ -19,12 +19,13 @@ from ringmaster_operator.board.lifecycle import Backoff
 from ringmaster_operator.claims.briefing import Briefing
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Lease, Leases
+from ringmaster_operator.claims.memory import Memory
 from ringmaster_operator.claims.metering import count
 from ringmaster_operator.claims.plans import Plans
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.evidence import Verdict
-from ringmaster_operator.history import History, HistoryUnavailable, ReportConflict, StoredReport
+from ringmaster_operator.history import History, HistoryUnavailable, Learned, ReportConflict, StoredReport
 from ringmaster_operator.kube import BEADS, Conflict, Kube, KubeError, NotFound
 from ringmaster_operator.learning import Learning
 from ringmaster_operator.resources.bead import Bead
@@ -56,6 +57,7 @@ class Reports:
         clock: Clock,
         backoff: Backoff,
         learning: Learning,
+        memory: Memory,
     ) -> None:
         self._store = store
         self._board = board
@@ -69,6 +71,7 @@ class Reports:
         self._clock = clock
         self._backoff = backoff
         self._learning = learning
+        self._memory = memory
         self._busy: dict[str, asyncio.Lock] = {}
         self._open: set[str] = set()
         self._due = asyncio.Event()
@@ -167,6 +170,7 @@ class Reports:
                 granted=self._funds.granted(lease.claim_id, after=request),
                 account=self._funds.account(lease),
                 infrastructure_usd=self._funds.infrastructure(lease, request),
+                learned=self._learned(lease, bead, request, answer=answer, counted=counted),
                 verdicts=verdicts,
                 rules=self._board.rules(lease.key[0]),
                 now=now,
@@ -191,6 +195,15 @@ class Reports:
             return []
         outcome = request.outcome
         return self._learning.verdicts(bead, worker, outcome, after=answer.next, counted=counted)
+
+    def _learned(
+        self, lease: Lease, bead: Bead | None, request: ReportRequest, *, answer: ReportAnswer, counted: bool
+    ) -> Learned:
+        worker = self._store.worker((lease.key[0], lease.worker))
+        repository = self._briefing.repository_of(bead, worker) if bead is not None else None
+        return self._memory.learned(
+            lease, bead, request, answer=answer, counted=counted, repository=repository
+        )
 
     def _settle(self, lease: Lease, answer: ReportAnswer) -> None:
         if answer.next is Next.ITERATE:

@@ -17,6 +17,9 @@ from ringmaster_operator.history.errors import (
     ReportConflict,
 )
 from ringmaster_operator.history.history import History
+from ringmaster_operator.history.lesson_queries import StoredLesson, Tried, Use
+from ringmaster_operator.history.lesson_uses import Learned
+from ringmaster_operator.history.lessons import Teaching
 from ringmaster_operator.history.records import (
     AttemptSummary,
     CapabilityChange,
@@ -52,6 +55,7 @@ __all__ = [
     "HistoryUnavailable",
     "KeptAnswer",
     "LastAdministrator",
+    "Learned",
     "NameTaken",
     "Question",
     "ReportConflict",
@@ -59,9 +63,13 @@ __all__ = [
     "StoredAttempt",
     "StoredEvent",
     "StoredIteration",
+    "StoredLesson",
     "StoredReport",
     "StoredSession",
     "StoredSpending",
+    "Teaching",
+    "Tried",
     "Unpriced",
+    "Use",
     "heard_source",
 ]

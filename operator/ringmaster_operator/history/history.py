@@ -23,6 +23,9 @@ from ringmaster_operator.history import (
     booking,
     capabilities,
     cost_queries,
+    lesson_queries,
+    lesson_uses,
+    lessons,
     queries,
     recorder,
     reports,
@@ -148,6 +151,12 @@ class History:
     note_override = _writes(capabilities.note_override)
     record_audit = _writes(audit.record_audit)
 
+    teach = _writes(lessons.teach)
+    teach_all = _writes(lessons.teach_all)
+    note_uses = _writes(lesson_uses.note_uses)
+    endorse_lesson = _writes(lessons.endorse)
+    retire_lesson = _writes(lessons.retire_lesson)
+
     find_report = _reads(queries.find_report)
     unapplied_reports = _reads(queries.unapplied_reports)
     find_claim = _reads(queries.find_claim)
@@ -174,3 +183,11 @@ class History:
     capability_changes = _reads(capabilities.capability_changes)
     audit_entry = _reads(audit.audit_entry)
     audit_entries = _reads(audit.audit_entries)
+    matching_lessons = _reads(lesson_queries.matching_lessons)
+    lesson_uses = _reads(lesson_queries.lesson_uses)
+    lessons_in = _reads(lesson_queries.lessons_in)
+    lesson = _reads(lesson_queries.lesson)
+    lesson_evidence = _reads(lesson_queries.lesson_evidence)
+    lesson_counts = _reads(lesson_queries.lesson_counts)
+    base_rate = _reads(lesson_queries.base_rate)
+    tried = _reads(lesson_queries.tried)

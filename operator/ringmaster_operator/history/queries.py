@@ -19,9 +19,12 @@ from ringmaster_operator.resources.protocol import (
     ReportRequest,
     VerifyResult,
 )
+from ringmaster_operator.resources.reflexion import ReflexionSource
 
 _LESSON = 2000
 """Characters of a lesson: it goes into the next prompt."""
+_REFLEXIONS = 3
+"""Last iterations whose reflexions are given in full."""
 _TAIL = 600
 """Characters of one failed command's output in it."""
 
@@ -86,9 +89,16 @@ def iterations_of(
             outcome=Outcome.read(row.outcome),
             lesson=lesson(row),
             commit=row.commit,
+            reflexion=_own_words(row) if place < _REFLEXIONS else None,
         )
-        for row, attempt in reversed(rows)
+        for place, (row, attempt) in reversed(list(enumerate(rows)))
     ]
+
+
+def _own_words(row: IterationRow) -> Reflexion | None:
+    """The agent's own reflexion; what was derived from facts is told by the facts."""
+    found = None if row.reflexion is None else Reflexion.read(row.reflexion)
+    return None if found is None or found.source is ReflexionSource.DERIVED else found
 
 
 def lesson(row: IterationRow) -> str:

@@ -16,6 +16,7 @@ from ringmaster_operator.history.booking import book
 from ringmaster_operator.history.capabilities import learn
 from ringmaster_operator.history.costs import describe, of_iteration
 from ringmaster_operator.history.errors import ReportConflict
+from ringmaster_operator.history.lesson_uses import Learned, learn_lessons
 from ringmaster_operator.history.recorder import attempt_of
 from ringmaster_operator.history.records import Committed
 from ringmaster_operator.history.saved import drop_work, save_work
@@ -45,12 +46,14 @@ def commit_report(
     rules: ConfidenceRules | None = None,
     account: Account | None = None,
     infrastructure_usd: float = 0.0,
+    learned: Learned | None = None,
     now: datetime,
 ) -> Committed:
     """Keep report, iteration, usage and, unless it iterates, the attempt's end. Gives the first answer.
 
     granted is what the next iteration may use, (dollars, tokens); verdicts are what the report says of
-    capabilities, by the rules of its project; infrastructure_usd is what the session's time cost.
+    capabilities, by the rules of its project; infrastructure_usd is what the session's time cost; learned is
+    what it says of lessons.
 
     Raises ReportConflict when another claim has used the report id.
     """
@@ -120,6 +123,9 @@ def commit_report(
             rules=rules or ConfidenceRules(),
             now=now,
         )
+    if learned is not None:
+        ended = answer.next is not Next.ITERATE
+        learn_lessons(db, learned=learned, fence=request.fence, ended=ended, now=now)
     return Committed(answer=answer, usd=added.usd, tokens=added.tokens)
 
 

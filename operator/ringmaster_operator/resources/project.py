@@ -50,6 +50,23 @@ class ConfidenceRules(Model):
     """Outcomes, by their present weight, from which on a Worker counts as known."""
 
 
+class LessonRules(Model):
+    """What beads learn from each other."""
+
+    enabled: bool = True
+    """Whether agents are told lessons of other beads."""
+    hold_out: Annotated[float, Field(ge=0, le=0.9)] = 0.1
+    """Share of attempts that are told none, so that `ringmaster lessons report` can tell what lessons do."""
+    most: Annotated[int, Field(ge=1, le=10)] = 3
+    """Lessons for one attempt, at most."""
+    tokens: Annotated[int, Field(ge=50, le=10_000)] = 500
+    """Estimated tokens that they may take together."""
+    floor: Annotated[float, Field(ge=0, le=2)] = 0.5
+    """How well a lesson must fit; about 1 fits very well. Where none does, none is told."""
+    ask: bool = True
+    """Whether an agent that failed and gave no reflexion is asked for one, in the same conversation."""
+
+
 class Fairness(Model):
     """Turns among those who share the Workers, within each priority."""
 
@@ -97,6 +114,8 @@ class Project(Model):
     """How outcomes become confidence."""
     prompt: PromptRules = Field(default_factory=PromptRules)
     """What agents are told besides their task."""
+    lessons: LessonRules = Field(default_factory=LessonRules)
+    """What beads learn from each other."""
 
     @classmethod
     def from_toml(cls, text: str) -> Project:

@@ -8,7 +8,9 @@ from pydantic import Field, StringConstraints
 
 from ringmaster_operator.resources.base import Model, Priority
 from ringmaster_operator.resources.bead import Acceptance, BeadType, Outcome, Repository, SteeringNote
+from ringmaster_operator.resources.lesson import LessonNote
 from ringmaster_operator.resources.prompt import CheckLog, PromptRules, Relative
+from ringmaster_operator.resources.reflexion import Reflexion
 from ringmaster_operator.resources.saved import SavedWork
 from ringmaster_operator.resources.scalars import LongText, Message, Name, ShortText
 from ringmaster_operator.resources.worker import AgentSpec
@@ -25,6 +27,8 @@ class PastIteration(Model):
     outcome: Outcome
     lesson: Message = ""
     commit: ShortText | None = None
+    reflexion: Reflexion | None = None
+    """What the agent itself learned, of the last runs."""
 
 
 class DependencyResult(Model):
@@ -83,6 +87,10 @@ class BeadWork(Model):
     """What the acceptance commands that failed last printed."""
     prompt: PromptRules = Field(default_factory=PromptRules)
     """What the project says of the prompt."""
+    lessons: Annotated[list[LessonNote], Field(max_length=10)] = Field(default_factory=list)
+    """What other beads taught, the best fit first: information for the agent, never an order."""
+    reflect: bool = False
+    """Whether an agent that failed and gave no reflexion is asked for one."""
     plan: bool = False
     """This run proposes the beads that the bead is split into, and does no work."""
     rules: list[str] = Field(default_factory=list)

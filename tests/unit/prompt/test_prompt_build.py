@@ -130,7 +130,8 @@ def test_the_table_explains_every_part(tmp_path: Path) -> None:
     table = build_prompt(claim(agent=agent), workspace=tmp_path).explain()
     assert [line.split()[0] for line in table.splitlines()] == [
         "PART", "intro", "rules", "bead", "acceptance", "tree", "dependencies", "decisions", "history",
-        "logs", "documents", "files", "changes", "map", "steering", "finish", "total",
+        "reflexions", "lessons", "logs", "documents", "files", "changes", "map", "steering", "finish",
+        "total",
     ]  # fmt: skip
     assert re.search(r"documents +0 +\d+ +0\.30 +CLAUDE\.md +left out: claude-code reads it itself", table)
     assert re.search(r"total +\d+ +48000", table)

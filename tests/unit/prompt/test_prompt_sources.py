@@ -17,11 +17,14 @@ from pydantic import ValidationError
 from ringmaster_cli.prompt import BUDGETS, Part, Prompt, build_prompt
 from ringmaster_cli.prompt.fit import PROMPT_FULL, SOURCE_FULL
 from ringmaster_operator.resources.bead import Acceptance, Outcome, OutcomeKind
+from ringmaster_operator.resources.lesson import LessonNote
 from ringmaster_operator.resources.project import Project
 from ringmaster_operator.resources.prompt import ALWAYS, CheckLog, PromptRules, PromptSource, Relative
-from ringmaster_operator.resources.protocol import DependencyResult, ParentContext, PastIteration
+from ringmaster_operator.resources.protocol import DependencyResult, ParentContext, PastIteration, Reflexion
 from support.prompts import made
 from support.station import git
+
+FAILED = Outcome(kind=OutcomeKind.FAILED)
 
 
 def parts(prompt: Prompt, name: str) -> list[Part]:
@@ -123,7 +126,8 @@ def test_every_source_that_is_not_the_task_has_an_off_switch(tree: Path, asks: A
         parent=ParentContext(name="epic", title="Rewrite"),
         dependencies=[DependencyResult(name="a", title="A", summary="did a")],
         decisions=[DependencyResult(name="q", title="Q", question="Q?", answer="yes")],
-        history=[PastIteration(attempt=1, iteration=1, outcome=Outcome(kind=OutcomeKind.FAILED))],
+        history=[PastIteration(attempt=1, iteration=1, outcome=FAILED, reflexion=Reflexion(lesson="Look"))],
+        lessons=[LessonNote(id=1, lesson="Look first", origin="learned in bead b")],
         logs=[CheckLog(command="false", exit_code=1)],
     )
     assert parts(build_prompt(claimed, workspace=tree, git=asks), name)[0].text

@@ -1,0 +1,41 @@
+"""Lessons as arithmetic: words, ranking, figures. Pure, over plain values.
+
+The history finds candidates with it, the claims choose with it. Both databases keep the same words of a
+lesson, so the same lessons rank the same in either.
+"""
+
+from ringmaster_operator.recall.figures import held_out, hopeless, mean, wilson
+from ringmaster_operator.recall.ranking import (
+    MAX_TERMS,
+    Known,
+    Match,
+    Situation,
+    bm25,
+    choose,
+    fit,
+    frequencies,
+    key_of,
+    worth,
+)
+from ringmaster_operator.recall.words import SAME, negative, overlap, terms
+
+__all__ = [
+    "MAX_TERMS",
+    "SAME",
+    "Known",
+    "Match",
+    "Situation",
+    "bm25",
+    "choose",
+    "fit",
+    "frequencies",
+    "held_out",
+    "hopeless",
+    "key_of",
+    "mean",
+    "negative",
+    "overlap",
+    "terms",
+    "wilson",
+    "worth",
+]
