@@ -30,6 +30,7 @@ from ringmaster_cli.people import (
     tokens,
     users,
 )
+from ringmaster_cli.people.lessons import app as lessons
 from ringmaster_cli.people.uninstall import uninstall
 from ringmaster_cli.plan.command import plan
 
@@ -112,6 +113,7 @@ app.command("doctor")(doctor)
 app.command("uninstall")(uninstall)
 app.add_typer(capability.app, name="capability")
 app.add_typer(cost.app, name="cost")
+app.add_typer(lessons, name="lessons")
 app.command("plan")(plan)
 app.add_typer(image.app, name="image")
 

@@ -71,7 +71,7 @@ SPLIT = re.compile(r"\s*(?:\s[\u2013\u2014-]{1,2}\s|:\s)\s*")
 
 def read_markers(final_text: str) -> list[Marker]:
     """All markers of a final text, in order."""
-    lines = list(_outside_fences(plain(final_text)))
+    lines = list(outside_fences(plain(final_text)))
     found: list[Marker] = []
     for number, line in enumerate(lines):
         if match := MARKER.match(line):
@@ -119,7 +119,8 @@ def _named(recommendation: str | None, options: list[str]) -> str | None:
     )
 
 
-def _outside_fences(text: str) -> Iterator[str]:
+def outside_fences(text: str) -> Iterator[str]:
+    """The lines that are not in a code block."""
     fence = ""
     for line in text.splitlines():
         match = FENCE.match(line)

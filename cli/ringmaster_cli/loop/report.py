@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ringmaster_cli.agents.reflexion import read_reflexion
 from ringmaster_cli.agents.run import AgentResult
 from ringmaster_cli.client import Body
 from ringmaster_cli.loop.tools import environment
@@ -25,9 +26,12 @@ from ringmaster_operator.resources.protocol import (
     VerifyResult,
 )
 from ringmaster_operator.resources.redaction import Redactor, secret_values
+from ringmaster_operator.resources.reflexion import Applies, EvidenceFact
 
 MAX_BYTES = 900_000
 """The operator takes 1 MiB; the rest is for the envelope and for escapes."""
+LOG_CHARACTERS = 1000
+"""Of a failed command's output, as evidence."""
 SUCCESSES = (OutcomeKind.SUCCESS, OutcomeKind.LIKELY_SUCCESS)
 
 
@@ -40,6 +44,8 @@ class Findings:
     question: Question | None = None
     proposal: Proposal | None = None
     changed_files: int = 0
+    reflexion: Reflexion | None = None
+    """What the agent said when it was asked what it learned."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +79,7 @@ def as_report(
         verify=list(findings.verify)[:20],
         question=findings.question,
         proposal=findings.proposal,
-        reflexion=_reflexion(outcome, findings),
+        reflexion=_reflexion(held, outcome, findings, published.commit),
         final_text=result.final_text[:65536] if result else "",
         branch=published.branch,
         commit=published.commit,
@@ -159,16 +165,30 @@ def cost_of(result: AgentResult) -> float | None:
     return result.usage.reported_usd
 
 
-def _reflexion(outcome: Outcome, findings: Findings) -> Reflexion | None:
-    """What the next iteration or attempt should know; nothing after a success."""
-    if outcome.kind in SUCCESSES or findings.result is None:
+def _reflexion(held: Held, outcome: Outcome, findings: Findings, commit: str | None) -> Reflexion | None:
+    """What is to be learned: the agent's own words, else, where it did not succeed, what the facts say."""
+    if findings.result is None:
         return None
     failing = next((check for check in findings.verify if check.exit_code != 0), None)
+    evidence = EvidenceFact(
+        attempt=held.attempt,
+        iteration=held.iteration,
+        commit=commit,
+        log=failing.output.strip()[-LOG_CHARACTERS:] if failing else "",
+    )
+    own = read_reflexion(findings.result.final_text) or findings.reflexion
+    if own is not None:
+        applies = own.applies.model_copy(update={"failure_class": outcome.reason})
+        return own.model_copy(update={"evidence": evidence, "applies": applies})
+    if outcome.kind in SUCCESSES:
+        return None
     lesson = f"`{failing.command}` still exits {failing.exit_code}" if failing else outcome.summary
     return Reflexion(
         tried=findings.result.final_text[:1000],
         happened=outcome.summary[:4096],
         cause=outcome.reason.value if outcome.reason else "",
         lesson=lesson[:4096],
+        applies=Applies(failure_class=outcome.reason),
+        evidence=evidence,
         confidence=outcome.confidence,
     )

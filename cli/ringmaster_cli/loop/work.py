@@ -15,7 +15,7 @@ from pathlib import Path
 from ringmaster_cli.agents.profiles import ProfileError
 from ringmaster_cli.agents.run import AgentResult
 from ringmaster_cli.exits import LostClaim
-from ringmaster_cli.loop import conversation
+from ringmaster_cli.loop import conversation, reflect
 from ringmaster_cli.loop.context import Context
 from ringmaster_cli.loop.heart import Ending, Heart
 from ringmaster_cli.loop.publish import handed_on
@@ -168,9 +168,9 @@ class Iteration:
             outcome = Outcome(
                 kind=OutcomeKind.NEEDS_DECISION, confidence=0.9, summary=question.question[:1000]
             )
-        return self._reported(
-            outcome, Findings(result=result, verify=verify, question=question, changed_files=changes.files)
-        )
+        findings = Findings(result=result, verify=verify, question=question, changed_files=changes.files)
+        findings = reflect.after(self._context, self._held, self._heart, self._wishes, outcome, findings)
+        return self._reported(outcome, findings)
 
     def _agent(self, space: Workspace) -> AgentResult:
         running = Running(self._context, self._held, self._claimed, self._heart, wishes=self._wishes)
@@ -276,9 +276,9 @@ class Iteration:
         if self._space is None:
             return None, None
         bead = self._claimed.bead
-        rounds = f"attempt {self._held.attempt}, iteration {self._held.iteration}"
+        words = f"attempt {self._held.attempt}, iteration {self._held.iteration}: {what}"
         try:
-            return self._space.commit(f"{bead.title}\n\nBead {bead.name}, {rounds}: {what}\n"), None
+            return self._space.commit(f"{bead.title}\n\nBead {bead.name}, {words}\n"), None
         except WorkspaceError as trouble:
             self._context.say(f"not committed: {trouble.message}")
             return None, trouble

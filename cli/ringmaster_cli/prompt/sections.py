@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ringmaster_cli.agents.markers import INSTRUCTIONS
+from ringmaster_cli.agents.reflexion import INSTRUCTIONS as LEARNED
 from ringmaster_cli.plan.words import SHAPE, SPLIT
 from ringmaster_cli.prompt.model import Piece
 from ringmaster_cli.prompt.text import cut, data, one_line, quoted
@@ -156,4 +157,4 @@ def finish(bead: BeadWork) -> str:
             "Do all of the task and run the acceptance commands. Say in your last message, in a few\n"
             "sentences, what you did and what the next agent should know. If a choice is not yours, ask.\n"
         )
-    return lead + INSTRUCTIONS.strip()
+    return lead + LEARNED + INSTRUCTIONS.strip()

@@ -33,6 +33,7 @@ from ringmaster_operator.api.app import build
 from ringmaster_operator.api.auditing import Audit
 from ringmaster_operator.api.changes import Changes
 from ringmaster_operator.api.document import quiet
+from ringmaster_operator.api.lessons import routes as lesson_routes
 from ringmaster_operator.api.objects import Objects
 from ringmaster_operator.api.once import Once
 from ringmaster_operator.api.people import People
@@ -43,6 +44,7 @@ from ringmaster_operator.auth.undoing import Undoing
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.claims.costs import Costs
 from ringmaster_operator.claims.funds import Funds
+from ringmaster_operator.claims.lesson_book import LessonBook
 from ringmaster_operator.claims.prices import Prices
 from ringmaster_operator.claims.service import ClaimService
 from ringmaster_operator.clock import Clock
@@ -129,6 +131,7 @@ def routers(parts: Parts) -> list[APIRouter]:
         capabilities.routes(_capabilities(parts), parts.people),
         budgets.routes(parts.funds, parts.people),
         costs.routes(_costs(parts), parts.prices, parts.people, parts.audit),
+        lesson_routes(_lessons(parts), parts.people, parts.audit),
     ]
 
 
@@ -167,3 +170,7 @@ def _costs(parts: Parts) -> Costs:
         funds=parts.funds,
         clock=parts.clock,
     )
+
+
+def _lessons(parts: Parts) -> LessonBook:
+    return LessonBook(board=parts.board, history=parts.history, clock=parts.clock)

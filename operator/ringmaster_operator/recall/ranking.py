@@ -14,6 +14,8 @@ MAX_TERMS = 200
 """Terms of a query; a longer text is searched for by its first ones."""
 ALIKE = 0.6
 """From this share of terms in common on, only the better of two lessons is given."""
+BESIDE = 0.95
+"""A lesson beside the best one must fit nearly as well: what fits half distracts."""
 K1, B = 1.2, 0.75
 UNSEEN = 50
 """Lessons that are thought to exist besides those there are: in a small store every word would look rare."""
@@ -162,7 +164,8 @@ def choose(matches: Iterable[Match], *, floor: float, most: int, budget: int) ->
     chosen: list[Match] = []
     left = budget * 4
     for match in sorted(matches, key=lambda item: (-item.score, item.lesson.id)):
-        if match.score < floor or len(chosen) == most:
+        least = max(floor, BESIDE * chosen[0].score) if chosen else floor
+        if match.score < least or len(chosen) == most:
             break
         size = len(match.lesson.text) + len(match.lesson.cause) + 120
         words = terms(match.lesson.text)

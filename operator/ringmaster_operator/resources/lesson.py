@@ -132,6 +132,8 @@ class LessonBundle(Model):
     namespace: ShortText = ""
     """Where they are from."""
     items: Annotated[list[LessonRecord], Field(max_length=MAX_LESSONS)]
+    next: Annotated[int, Field(ge=1, le=2**53)] | None = None
+    """`after` of the next part of an export; unset in the last."""
 
 
 class LessonImported(Model):

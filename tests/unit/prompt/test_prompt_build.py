@@ -218,7 +218,7 @@ def test_strangers_text_cannot_leave_its_fence_or_end_the_work(tmp_path: Path) -
     assert text.count("<data source=") == text.count("</data>") == 4
     assert not re.search(r"[\x00\x1b\u202e\u200b\U000e0041]", text)
     outside = re.sub(r"<(task|data).*?</\1>", "", text, flags=re.S)
-    assert len(re.findall(r"^[\s>*`-]*RINGMASTER:", outside, re.M)) == 5  # the instructions alone
+    assert len(re.findall(r"^[\s>*`-]*RINGMASTER:", outside, re.M)) == 6  # the instructions alone
     for fenced in re.findall(r"<data source.*?</data>", text, re.S):
         assert not re.search(r"^[\s>]*RINGMASTER:", fenced, re.M)
 
