@@ -267,6 +267,10 @@ def test_every_error_is_a_problem(people: Callable[[str], Person]) -> None:
         assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
         assert (answer.json()["code"], answer.json()["status"]) == (code, status)
     assert "GET" in reader("PUT", "/beads").headers["Allow"]
+    garbled = {"Authorization": f"Bearer {reader.token}", "Content-Type": "application/json"}
+    where = f"{reader.url}/api/v1/namespaces/{reader.namespace}/beads"
+    answer = reader.client.post(where, content=b"\xff\xfe", headers=garbled)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
 
 
 def test_our_own_client_speaks_all_of_it(people: Callable[[str], Person], operator: OperatorProcess) -> None:

@@ -81,7 +81,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> JSONResponse:
-        answer = problem(_HTTP.get(error.status_code, ProblemCode.INVALID), error.status_code, error.detail)
+        # FastAPI says 400 of a body that is no text: it is as invalid as any other that is no JSON.
+        status = 422 if error.status_code == 400 else error.status_code
+        answer = problem(_HTTP.get(status, ProblemCode.INVALID), status, str(error.detail))
         answer.headers.update(error.headers or {})
         return answer
 
