@@ -18,6 +18,7 @@ import httpx2
 from ringmaster_operator.api import audit, auth, oidc, undo, users
 from ringmaster_operator.api.app import build
 from ringmaster_operator.api.auditing import Audit
+from ringmaster_operator.api.document import document, quiet
 from ringmaster_operator.api.people import People
 from ringmaster_operator.api.tokens import Tokens
 from ringmaster_operator.api.undoers import AccountUndoer
@@ -177,13 +178,14 @@ async def front(
     mapped: dict[str, dict[str, Role]] | None = None,
     template: Path | None = None,
     clock: Clock | None = None,
+    url: str = "",
     **more: Any,
 ) -> AsyncIterator[Front]:
     """The API of an empty history; `more` are settings. With a clock of its own nothing moves `time`."""
     settings = Settings(state_directory=folder / "state", oidc_roles=mapped or {}, **more)
     if template is not None:
         shutil.copy(template, folder / "ringmaster.db")
-    history = await History.open(f"sqlite:///{folder}/ringmaster.db")
+    history = await History.open(url or f"sqlite:///{folder}/ringmaster.db")
     time, cluster = Time(), TableCluster()
     clock = clock or time.clock
     known = setup.build(settings, history, clock)
@@ -193,20 +195,22 @@ async def front(
     undoing = AccountUndoer(Undoing(history=history, clock=clock, accounts=known.accounts))
     undone: dict[str, undo.Undoer] = {"Role": undoing, "User": undoing}
     noted = Audit(history=history, clock=clock)
-    app = build(
-        service=cast(Any, None),
-        tokens=Tokens(kube=kube, clock=clock, cache_seconds=60, grace_seconds=600),
-        ready=lambda: "",
-        people=[
-            auth.routes(doors),
-            users.routes(known.management, people),
-            audit.routes(history, people),
-            oidc.routes(doors, clock),
-            undo.routes(undo.Undo(history=history, people=people, undoers=undone), people, noted.note),
-        ],
-        trusted=networks(settings.trusted_proxies),
-        web_url=settings.web,
-    )
+    with quiet():
+        app = build(
+            service=cast(Any, None),
+            tokens=Tokens(kube=kube, clock=clock, cache_seconds=60, grace_seconds=600),
+            ready=lambda: "",
+            people=[
+                auth.routes(doors),
+                users.routes(known.management, people),
+                audit.routes(history, people),
+                oidc.routes(doors, clock),
+                undo.routes(undo.Undo(history=history, people=people, undoers=undone), people, noted.note),
+            ],
+            trusted=networks(settings.trusted_proxies),
+            web_url=settings.web,
+        )
+    document(app)  # builds every validator, outside of what turns warnings into errors
     await known.start()
     made = Front(history, known, cluster, time, app, people)
     try:

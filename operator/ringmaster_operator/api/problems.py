@@ -59,7 +59,9 @@ def problem(code: ProblemCode, status: int, detail: str, *, retry_after: float |
     """One problem as a response; retry_after in seconds, 1 for status 503."""
     body = Problem(title=TITLES[code], status=status, detail=detail, code=code)
     seconds = 1.0 if retry_after is None and status == 503 else retry_after
-    headers = None if seconds is None else {"Retry-After": str(max(math.ceil(seconds), 1))}
+    headers = {} if seconds is None else {"Retry-After": str(max(math.ceil(seconds), 1))}
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="ringmaster"'
     return JSONResponse(body.body(), status_code=status, media_type=MEDIA, headers=headers)
 
 

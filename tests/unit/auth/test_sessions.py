@@ -77,7 +77,8 @@ async def test_signing_in_and_out(api: Front, admin: Browser) -> None:
     assert (await browser.post("auth/sign-out")).status_code == 204
     assert COOKIE not in browser.client.cookies
     replay = api.browser(cookie=f"{COOKIE}={stolen}")
-    assert (await replay.get("auth/me")).status_code == 401
+    refused = await replay.get("auth/me")
+    assert (refused.status_code, refused.headers["www-authenticate"][:6]) == (401, "Bearer")
     assert (await admin.get("auth/me")).status_code == 200
 
 
