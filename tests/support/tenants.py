@@ -47,9 +47,12 @@ class Person:
     token: str
     url: str
 
-    def call(self, method: str, path: str, body: Any = None, **query: Any) -> httpx2.Response:
+    def call(
+        self, method: str, path: str, body: Any = None, match: str | None = None, **query: Any
+    ) -> httpx2.Response:
         more: Body = {} if body is None else {"json": body}
         more["headers"] = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        more["headers"].update({"If-Match": match} if match else {})
         with CLIENT.stream(method, f"{self.url}{path}", params=query, **more) as answer:
             if "text/event-stream" in answer.headers.get("content-type", ""):
                 return httpx2.Response(answer.status_code, text=_begin(answer), request=answer.request)
