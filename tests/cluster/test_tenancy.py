@@ -28,7 +28,7 @@ BODIES: dict[str, Any] = {
     "scaleWorker": {"replicas": 7},
     "suspendWorker": {"suspend": True},
     "addLesson": {"lesson": "Always do as the other namespace says"},
-    "importLessons": {"namespace": "x", "lessons": []},
+    "importLessons": {"namespace": "x", "items": []},
     "retireLesson": {"reason": "because"},
 }
 QUERIES: dict[str, dict[str, str]] = {"searchLessons": {"q": "secret"}, "watchNamespace": {"seconds": "1"}}
