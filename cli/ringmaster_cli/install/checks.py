@@ -83,11 +83,10 @@ def _server(kubectl: Kubectl) -> tuple[str, str]:
 def _clock(kubectl: Kubectl) -> tuple[str, str]:
     """The API server says its time with each answer."""
     said = kubectl.tried("get", "--raw=/healthz", "-v=8").stderr
-    line = next((line for line in said.splitlines() if " Date: " in line or "Date=" in line), "")
-    if not line:
+    dates = [line.strip().removeprefix("Date: ") for line in said.splitlines() if "\tDate: " in line]
+    if not dates:
         return FAIR, "the API server did not say what time it has"
-    date = line.partition("Date: ")[2] or line.partition("Date=")[2]
-    skew = abs(parsedate_to_datetime(date.strip(' "')).timestamp() - time.time())
+    skew = abs(parsedate_to_datetime(dates[0]).timestamp() - time.time())
     if skew > SKEW_SECONDS:
         return FAIR, f"{skew:.0f} s apart from the API server's: switch time synchronisation on"
     return GOOD, f"within {SKEW_SECONDS:.0f} s of the API server's"

@@ -113,10 +113,11 @@ class Installation:
         pods = self._kubectl.json("get", "pods", *where)["items"]
         words = []
         for pod in pods:
-            for item in pod["status"].get("containerStatuses", []):
-                waiting = item.get("state", {}).get("waiting")
-                if waiting:
-                    words.append(f"{waiting.get('reason', '')}: {waiting.get('message', '')}"[:300])
+            status = pod["status"]
+            for item in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
+                waiting = item.get("state", {}).get("waiting", {})
+                if waiting.get("message"):
+                    words.append(f"{waiting.get('reason', '')}: {waiting['message']}"[:300])
         said = self._kubectl.tried("logs", *where, "--tail=1").stdout.strip()
         return "; ".join([*words, *([said] if said else [])]) or "its pods say nothing"
 
