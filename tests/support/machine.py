@@ -59,15 +59,22 @@ class Machine:
     def __enter__(self) -> Machine:
         boot = BOOT.format(place=self._place, machine=secrets.token_hex(16))
         spaces = ("--pid", "--fork", "--mount", "--uts", "--ipc", "--cgroup", "--kill-child")
-        join = f'mkdir {self._cgroup}; echo $$ > {self._cgroup}/cgroup.procs; exec "$@"'
+        self._cgroup.mkdir()
+        join = f'echo $$ > {self._cgroup}/cgroup.procs; exec "$@"'  # no other child than its init
         command = ["sh", "-c", join, "sh", "unshare", *spaces, "sh", "-c", boot]
         self._process = subprocess.Popen(command, start_new_session=True)
+        try:
+            self._boots()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _boots(self) -> None:
         deadline = time.monotonic() + 60
         while self.run("systemctl", "is-active", "machine.target").stdout.strip() != "active":
-            assert self._process.poll() is None, "the machine did not boot"
             assert time.monotonic() < deadline, "the machine does not boot"
             time.sleep(0.2)
-        return self
 
     def __exit__(self, *_: object) -> None:
         assert self._process is not None
@@ -98,9 +105,9 @@ class Machine:
 
     def _pid(self) -> int:
         """Its init: the child of unshare."""
+        assert self._process is not None
+        assert self._process.poll() is None, "the machine has ended"
         while not self._init:
-            assert self._process is not None
-            assert self._process.poll() is None, "the machine has ended"
             children = (
                 Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
             )
