@@ -116,7 +116,7 @@ async def test_a_cluster_that_is_rebuilt(cluster: Any, namespace: str, mine: Ope
         first = await session.pull(wait=10)
         assert first is not None
         assert (await session.report(first, usage=usage(usd=0.5)))[0] == 200
-        ringmaster(mine, "backup", "now")
+        first_backup = ringmaster(mine, "backup", "now", "-o", "name").stdout.strip()
         mine.stop()
         cluster.kubectl("delete", "beads", "--all", "-n", namespace, "--wait=true")
         cluster.kubectl(
@@ -125,6 +125,10 @@ async def test_a_cluster_that_is_rebuilt(cluster: Any, namespace: str, mine: Ope
         cluster.kubectl("delete", "workers", "--all", "-n", namespace, "--wait=true")
         said = ringmaster(mine, "restore", "latest", "--resources", "--offline", "--force").stdout
         assert "made again: 1 Workers, 2 Beads; 0 were there" in said
+        cluster.kubectl("delete", "bead/a", "-n", namespace, "--wait=true")
+        _half_made(mine, namespace)
+        assert status_of(cluster, namespace, "a") == {}
+        ringmaster(mine, "restore", first_backup, "--resources", "--offline", "--force")
         mine.start()
         assert status_of(cluster, namespace, "a")["phase"] == "Succeeded"
         assert status_of(cluster, namespace, "a")["cost"]["usd"] == 0.5
@@ -136,6 +140,19 @@ async def test_a_cluster_that_is_rebuilt(cluster: Any, namespace: str, mine: Ope
         assert (await session.report(second))[0] == 200
     finally:
         await session.close()
+
+
+def _half_made(operator: OperatorProcess, namespace: str) -> None:
+    """A restore that is killed between making a bead and giving it its status."""
+    code = (
+        "import os, sys\nimport yaml\nfrom ringmaster_operator.backups import points, recreate\n"
+        "points.crash = lambda moment: os._exit(7)\n"
+        "recreate.recreate(list(yaml.safe_load_all(sys.stdin)), url=sys.argv[1], kubeconfig=sys.argv[2])\n"
+    )
+    saved = ringmaster(operator, "backup", "resources", "latest").stdout
+    command = [sys.executable, "-c", code, operator.database, str(operator.kubeconfig)]
+    done = subprocess.run(command, input=saved, capture_output=True, text=True, check=False)
+    assert done.returncode == 7, done.stderr
 
 
 POD = {

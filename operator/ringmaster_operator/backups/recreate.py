@@ -12,6 +12,7 @@ from sqlalchemy import update
 from sqlmodel import Session
 
 from ringmaster_operator.backups.errors import BackupError
+from ringmaster_operator.backups.points import passed
 from ringmaster_operator.backups.resources_source import KINDS
 from ringmaster_operator.history import History
 from ringmaster_operator.history.tables import metadata
@@ -69,8 +70,9 @@ async def _make(kube: Kube, bodies: list[Body]) -> tuple[dict[str, int], dict[st
             there = await kube.get(kind, old["namespace"], old["name"])
         else:
             made[kind.name] += 1
-            if status and kind is not CONFIG_MAPS:
-                await kube.patch_status(kind, old["namespace"], old["name"], status)
+        if status and kind is not CONFIG_MAPS and _unfinished(there):
+            passed("made, without its status")
+            await kube.patch_status(kind, old["namespace"], old["name"], status)
         uids[old["uid"]] = there["metadata"]["uid"]
     return made, uids
 
@@ -78,6 +80,12 @@ async def _make(kube: Kube, bodies: list[Body]) -> tuple[dict[str, int], dict[st
 def _turn(body: Body) -> tuple[int, str]:
     """Settings before Workers before beads; what owns others is older than they are."""
     return list(KINDS).index(body["kind"]), body["metadata"].get("creationTimestamp", "")
+
+
+def _unfinished(body: Body) -> bool:
+    """Whether this restore made it, or one that died before it gave it its status."""
+    managers = {entry.get("manager") for entry in body["metadata"].get("managedFields", [])}
+    return "status" not in body and MANAGER["fieldManager"] in managers
 
 
 async def _create(kube: Kube, kind: Kind, body: Body) -> Body:

@@ -116,8 +116,7 @@ class S3Target:
         finally:
             lease.done.set()
             renewing.join()
-            with suppress(exceptions.BaseError, FileNotFoundError):
-                obstore.delete(self._store, LOCK)
+            lease.give()
 
     @contextmanager
     def _faults(self, verb: str, name: str = "") -> Iterator[None]:
@@ -140,6 +139,7 @@ class _Lease:
         self._store = store
         self._place = place
         self._etag: str | None = None
+        self._lost = False
         self.done = threading.Event()
 
     def take(self) -> None:
@@ -168,9 +168,16 @@ class _Lease:
                 mode: Any = {"e_tag": self._etag}
                 self._etag = obstore.put(self._store, LOCK, self._body(), mode=mode)["e_tag"]
             except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
+                self._lost = True
                 return
             except exceptions.BaseError:
                 continue  # the service is away; there are several tries in a lease
+
+    def give(self) -> None:
+        """Take the lock away, unless it is someone else's by now."""
+        if not self._lost:
+            with suppress(exceptions.BaseError, FileNotFoundError):
+                obstore.delete(self._store, LOCK)
 
     def _body(self) -> bytes:
         return json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode()
