@@ -57,18 +57,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[CHOICE] = (option.kubeconfig or os.environ.get("KUBECONFIG", ""), chosen)
     option.kind_bin = option.kind_bin or str(KIND_SHIM)
     option.kind_kubectl_bin = option.kind_kubectl_bin or str(KUBECTL)
-    if _is_xdist_controller(config):
-        option.testrunuid = str(os.getpid())  # the workers share the cluster that is named after it
-
-
-def _is_xdist_controller(config: pytest.Config) -> bool:
-    return not hasattr(config, "workerinput") and bool(getattr(config.option, "tx", None))
 
 
 def _session_cluster_name(config: pytest.Config) -> str:
-    return (
-        config.stash[CHOICE][1] or f"test-{getattr(config, 'workerinput', {}).get('testrunuid', os.getpid())}"
-    )
+    """With xdist each worker has a cluster of its own: a module's operator watches all namespaces."""
+    return config.stash[CHOICE][1] or f"test-{os.getpid()}"
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -79,15 +72,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             hack_cluster("prepare", "--level", level)
     if not session.config.option.collectonly and any(item.get_closest_marker("s3") for item in session.items):
         s3.program()
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """With xdist the workers share one cluster, so the process that outlives them all ends it."""
-    config = session.config
-    if _is_xdist_controller(config) and not config.stash[CHOICE][1]:
-        name = _session_cluster_name(config)
-        if not config.option.keep_cluster and name in hack_cluster("list").split():
-            hack_cluster("down", "--name", name)
 
 
 @pytest.fixture(scope="session")
@@ -126,8 +110,7 @@ def _choose_cluster(config: pytest.Config, given: str, kubeconfig: Path) -> None
         if exists:
             source = hack_cluster("kubeconfig", "--name", option.cluster_name).strip()
             kubeconfig.write_bytes(Path(source).read_bytes())
-        # What this session did not start, and what other workers still use, is not its to end.
-        option.keep_cluster = option.keep_cluster or exists or hasattr(config, "workerinput")
+        option.keep_cluster = option.keep_cluster or exists  # what was not started here is not ours to end
     option.kubeconfig = str(kubeconfig)
 
 
