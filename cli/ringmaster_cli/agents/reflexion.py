@@ -19,6 +19,7 @@ from ringmaster_cli.agents.markers import MARKER, outside_fences
 from ringmaster_cli.agents.terminal import plain
 from ringmaster_operator.resources.reflexion import MAX_PATHS, Applies, Reflexion, ReflexionSource
 
+WRONG = re.compile(r"[1-9]\d{0,8}")  # ids begin at 1
 LESSON = re.compile(
     r"^[ \t]{0,3}(?:\*\*|`)?RINGMASTER:[ \t]*(?:lesson|reflexion|reflection)\b(?:\*\*|`)?"
     r"[ \t]*(?:[:\u2013\u2014-]+[ \t]*(.*))?$",
@@ -73,7 +74,7 @@ def read_reflexion(text: str, *, source: ReflexionSource = ReflexionSource.AGENT
         lesson=lesson,
         applies=Applies(paths=_paths(fields.get("path", ""))),
         source=source,
-        contradicts=[int(number) for number in re.findall(r"\d{1,9}", fields.get("wrong lesson", ""))][:10],
+        contradicts=[int(number) for number in WRONG.findall(fields.get("wrong lesson", ""))][:10],
         confidence=_share(fields.get("confidence", "")),
     )
 

@@ -40,6 +40,7 @@ class Place:
 
     history: History
     done: list[Any] = field(default_factory=list)
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
     hold: asyncio.Event = field(default_factory=asyncio.Event)
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     running: FastAPI | None = None
@@ -56,6 +57,7 @@ class Place:
         @app.post("/api/v1/auth/things", status_code=201)
         async def act(body: dict[str, Any], authorization: Annotated[str, Header()] = "") -> JSONResponse:
             if "wait" in body:
+                self.entered.set()
                 await self.hold.wait()
             if "wrong" in body:
                 raise Refused(ProblemCode.CONFLICT, "not now")
@@ -115,8 +117,8 @@ async def test_who_is_not_known_gets_no_kept_answer(place: Place) -> None:
 
 async def test_a_second_call_while_the_first_runs_is_a_conflict(place: Place) -> None:
     first = asyncio.create_task(place.post({"wait": 1}))
-    while not (second := await place.post({"wait": 1})).is_client_error:
-        await asyncio.sleep(0.01)
+    await place.entered.wait()
+    second = await place.post({"wait": 1})
     assert (second.status_code, second.json()["code"]) == (409, "conflict")
     place.hold.set()
     assert (await first).json() == {"number": 1}
