@@ -5,11 +5,13 @@ A topic adds its routes with one line in routers(), and what it needs of the ope
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 from fastapi import APIRouter, FastAPI
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.types import ASGIApp
 
 from ringmaster_operator.api import (
@@ -32,7 +34,6 @@ from ringmaster_operator.api import (
 from ringmaster_operator.api.app import build
 from ringmaster_operator.api.auditing import Audit
 from ringmaster_operator.api.changes import Changes
-from ringmaster_operator.api.document import quiet
 from ringmaster_operator.api.lessons import routes as lesson_routes
 from ringmaster_operator.api.objects import Objects
 from ringmaster_operator.api.once import Once
@@ -97,16 +98,17 @@ class Parts:
 
 def application(parts: Parts, *, service: ClaimService, tokens: Tokens, ready: Callable[[], str]) -> FastAPI:
     """The whole API; `ready()` is empty when the operator is ready."""
-    with quiet():
-        return build(
-            service=service,
-            tokens=tokens,
-            ready=ready,
-            people=routers(parts),
-            trusted=networks(parts.settings.trusted_proxies),
-            web_url=parts.settings.web,
-            once=parts.once,
-        )
+    # Validators are built as calls come, and FastAPI's annotations then look lost to pydantic.
+    warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
+    return build(
+        service=service,
+        tokens=tokens,
+        ready=ready,
+        people=routers(parts),
+        trusted=networks(parts.settings.trusted_proxies),
+        web_url=parts.settings.web,
+        once=parts.once,
+    )
 
 
 def routers(parts: Parts) -> list[APIRouter]:
