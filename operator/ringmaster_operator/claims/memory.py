@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
 
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.capabilities import ABOUT_THE_AGENT, SUCCESS
@@ -29,7 +30,9 @@ _RISKY = re.compile(
     r"\b(?:curl|wget|ncat|netcat|nc|scp|sftp|ssh|rsync|telnet|ftp)\s|\|\s*(?:ba|z|da)?sh\b|\bbase64\s+-",
     re.IGNORECASE,
 )
-_PATHS = re.compile(r"[\w.-]+(?:/[\w.-]+)+|[\w-]+\.[a-z]{1,5}\b")
+_RUNS = re.compile(r"[\w./-]+")
+_PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)+|[\w.-]+\.[a-z]{1,5}")
+LONGEST_PATH = 256
 
 
 class Memory:
@@ -160,11 +163,19 @@ def situation_of(bead: Bead, worker: Worker | None, repository: Repository | Non
     outcome, text = bead.status.outcome, said_of(bead)
     return Situation(
         repository=address(repository),
-        paths=tuple(dict.fromkeys(_PATHS.findall(text)))[:50],
+        paths=tuple(dict.fromkeys(paths_in(text)))[:50],
         capabilities=tuple(bead.spec.capabilities),
         failure_classes=(outcome.reason.value,) if outcome is not None and outcome.reason else (),
         profile=worker.spec.agent.profile if worker is not None else "",
     )
+
+
+def paths_in(text: str) -> Iterator[str]:
+    """What looks like a path, in time that grows with the text alone: it may be 64 KiB of anything."""
+    for run in _RUNS.finditer(text):
+        word = run[0].strip("/").rstrip(".")
+        if len(word) <= LONGEST_PATH and _PATH.fullmatch(word):
+            yield word
 
 
 def said_of(bead: Bead) -> str:
