@@ -26,7 +26,7 @@ class Start:
 def begin(mirror: Mirror, *, path: Path, work: BeadWork, start: str, earlier: bool, branch: str) -> Start:
     """Add the worktree at path. Raises WorkspaceError; GitError when the mirror itself fails."""
     branch = check_ref(branch) if branch.startswith(PREFIX) else branch_name(work.name, work.fresh_from)
-    known = earlier or bool(work.history)
+    known = earlier or any(past.commit for past in work.history)
     mirror.free_branch(branch)
     tip = _own_tip(mirror, work=work, branch=branch, start=start, known=known) or start
     mirror.run("worktree", "add", "--quiet", "--force", "-B", branch, "--", str(path), tip)

@@ -78,7 +78,7 @@ class Workspace:
             if url and ref is None:
                 _refuse_dirty(git, url)
             mirror = Mirror.at(home=home, url=url, namespace=work.namespace, git=git)
-            earlier, branch = attempt > 1 or saved is not None, resumed_branch
+            earlier, branch = saved is not None, resumed_branch
             if saved is not None:
                 branch = saved.branch
                 with mirror.lock() as locked:

@@ -174,7 +174,12 @@ def test_history_makes_the_branch_known(desk: Bench, person: Person, remote: Pat
     person.git("checkout", "--quiet", "-b", "ringmaster/fix-it", cwd=clone)
     person.commit(clone, {"before.py": ""})
     person.git("push", "--quiet", "origin", "ringmaster/fix-it", cwd=clone)
-    past = PastIteration(attempt=1, iteration=1, outcome=Outcome(kind=OutcomeKind.INCOMPLETE))
+    refused = Outcome(kind=OutcomeKind.FAILED, reason=Reason.REPOSITORY)
+    past = PastIteration(attempt=1, iteration=1, outcome=refused)
+    with pytest.raises(WorkspaceError, match="its work is not this bead's"):
+        desk.prepare(remote, history=[past], attempt=2)
+    commit = person.git("rev-parse", "HEAD", cwd=clone).strip()
+    past = PastIteration(attempt=1, iteration=1, outcome=Outcome(kind=OutcomeKind.INCOMPLETE), commit=commit)
     assert (desk.prepare(remote, history=[past]).path / "before.py").exists()
 
 
