@@ -112,4 +112,5 @@ def test_a_deleted_bead_ends_its_agent_and_keeps_its_history(fleet: Fleet) -> No
     assert len(fleet.processes()["w-0"]) == 1
     kept = "select count(*) from bead where name = 'one' and deleted_at is not null"
     fleet.until(lambda: fleet.query(kept) == [(1,)], "the history knows it as deleted")
-    assert fleet.query("select count(*) from attempt where ended_at is null") == [(0,)]
+    running = "select count(*) from attempt where ended_at is null"
+    fleet.until(lambda: fleet.query(running) == [(0,)], "no attempt is left open")

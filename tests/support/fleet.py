@@ -157,12 +157,12 @@ class Fleet:
 
     def workers(self) -> dict[str, int]:
         """The pid of each session's own program."""
-        found = {}
+        found: dict[str, int] = {}
         for name, processes in self.processes().items():
             for process in processes:
                 try:
                     if "ringmaster_cli" in process.cmdline():
-                        found[name] = process.pid
+                        found.setdefault(name, process.pid)  # a later one is a fork that is about to exec
                 except psutil.Error:
                     continue
         return found
