@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from pydantic import ValidationError
+
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.claims.memory import address, may_be_given
 from ringmaster_operator.claims.refusals import Refused
@@ -210,7 +212,12 @@ def _mean(values: Sequence[float]) -> Interval:
 
 
 def _place(repository: str | None) -> str | None:
-    return None if repository is None else address(Repository(url=repository)) if repository.strip() else ""
+    if repository is None or not repository.strip():
+        return None if repository is None else ""
+    try:
+        return address(Repository(url=repository))
+    except ValidationError as error:
+        raise Refused(ProblemCode.INVALID, "repository: this is not the address of a repository") from error
 
 
 def _situation(applies: Applies) -> Situation:
