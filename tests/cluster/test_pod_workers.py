@@ -10,7 +10,7 @@ import pytest
 
 from support.manifests import bead
 from support.operators import OperatorProcess, free_port
-from support.pods import IMAGE, Pods, now
+from support.pods import IMAGE, Pods
 
 pytestmark = pytest.mark.cluster
 
@@ -202,8 +202,8 @@ async def test_autoscale_to_zero_and_back(lab: Pods) -> None:
     lab.apply(lab.worker(replicas=None, autoscale={"min": 0, "max": 3, "idleSeconds": 1}))
     lab.available("NoneWanted", status="True")
     assert lab.pods() == {}
-    for _ in range(2):
-        names = [f"b-{now()[-3:-1]}-{number}" for number in range(2)]
+    for turn in range(2):
+        names = [f"b-{turn}-{number}" for number in range(2)]
         lab.apply(*(bead(name) for name in names))
         lab.until(lambda: set(lab.pods()) == {"w-0", "w-1"}, "a pod a bead")
         sessions = [lab.session(name) for name in ("w-0", "w-1")]
