@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
-from ringmaster_cli.exits import CliError, Exit, Refused
+from ringmaster_cli.exits import CliError, Exit, Refused, UsageError
 
 if TYPE_CHECKING:
     from ringmaster_cli.people.client import Client
     from ringmaster_cli.people.cluster import Cluster
     from ringmaster_cli.people.objects import Kind
+    from ringmaster_operator.resources.bead import Bead
 
 Body = dict[str, Any]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -119,16 +119,28 @@ class Beads:
         """All that ask people something, or have."""
         return self._place.decisions()
 
-    def change(self, name: str, spec: Callable[[Body], Body]) -> Body:
-        """Merge what spec(bead) gives into the spec of that very version; returns the bead as it was."""
+    def change(self, name: str, act: Callable[[Bead], Body]) -> Bead:
+        """Merge what act(bead) gives into the spec of that very version; returns the bead as it was.
+
+        What makes no sense for the bead (NotPossible) is Refused, an answer that is no option a UsageError.
+        """
+        from ringmaster_operator.resources.acts import NoOption, NotPossible
+        from ringmaster_operator.resources.bead import Bead
+
         for remaining in reversed(range(TRIES)):
-            bead = self.get(name)
-            wish = spec(bead)
+            body = self.get(name)
+            bead = Bead.read(body)
             try:
-                self._place.patch(bead, wish)
+                wish = act(bead)
+            except NoOption as fault:
+                raise UsageError(str(fault)) from fault
+            except NotPossible as fault:
+                raise Refused(str(fault)) from fault
+            try:
+                self._place.patch(body, wish)
             except Refused:
                 now = self.get(name)
-                if now["metadata"]["resourceVersion"] == bead["metadata"]["resourceVersion"] or not remaining:
+                if now["metadata"]["resourceVersion"] == bead.metadata.resource_version or not remaining:
                     raise
                 continue
             return bead
@@ -146,11 +158,6 @@ class Beads:
             if time.monotonic() >= end:
                 raise CliError(f"nothing has come of it in {seconds:g} s", exit=Exit.NOTHING)
             time.sleep(POLL_SECONDS)
-
-
-def trigger() -> str:
-    """A text that no trigger had before."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def phase(bead: Body) -> str:

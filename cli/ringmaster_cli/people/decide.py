@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ringmaster_cli import output
 from ringmaster_cli.agents.terminal import plain
-from ringmaster_cli.exits import CliError, Exit, Refused, UsageError
+from ringmaster_cli.exits import CliError, Exit, UsageError
 from ringmaster_cli.people.beads import Beads, Body, Context, Json, Name, Namespace, phase
 
-ASKED_BY = "ringmaster.dev/asked-by"
+if TYPE_CHECKING:
+    from ringmaster_operator.resources.bead import Bead
 
 
 def register(app: typer.Typer) -> None:
@@ -50,20 +51,17 @@ def decide(
     context: Context = None,
 ) -> None:
     """Answer a decision. Given the name of a bead that asked, its open question is answered."""
+    from ringmaster_operator.resources import acts
+
     beads = Beads(namespace=namespace, context=context)
     if not answer.strip():
         raise UsageError("the answer is empty")
     name = _open(beads, name)
 
-    def set_answer(bead: Body) -> Body:
-        if phase(bead) in ("Succeeded", "Failed", "Cancelled"):
-            made = bead.get("status", {}).get("decision", {})
-            words = f": {made.get('answer')} ({made.get('by')})" if made else ""
-            raise Refused(f"{name} is decided already{words}; to ask again: ringmaster reopen {name}")
-        return {"decision": {"answer": _exact(bead, answer), "answeredBy": _me()}}
+    def set_answer(bead: Bead) -> Body:
+        return acts.answer(bead, text=answer, by=_me())
 
-    before = beads.change(name, set_answer)
-    parent = before["spec"].get("parent")
+    parent = beads.change(name, set_answer).spec.parent
     output.note(f"{name}: decided" + (f"; {parent} goes on" if parent else ""))
 
 
@@ -81,19 +79,6 @@ def _open(beads: Beads, name: str) -> str:
     if len(found) > 1:
         raise UsageError(f"{name} waits for several answers, name one: {', '.join(found)}")
     return str(found[0])
-
-
-def _exact(bead: Body, answer: str) -> str:
-    """The option's exact name, where the answer names one in another case or by its number."""
-    options = [str(item["name"]) for item in bead["spec"]["decision"].get("options", [])]
-    if not options or answer in options:
-        return answer
-    alike = [name for name in options if name.casefold() == answer.strip().casefold()]
-    if not alike and answer.isdigit() and 0 < int(answer) <= len(options):
-        alike = [options[int(answer) - 1]]
-    if not alike:
-        raise UsageError(f"the answer must be one of: {', '.join(options)}")
-    return alike[0]
 
 
 def _me() -> str:

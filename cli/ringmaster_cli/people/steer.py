@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import uuid
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ringmaster_cli import output
-from ringmaster_cli.exits import Refused, UsageError
-from ringmaster_cli.people.beads import Beads, Body, Context, Name, Namespace, phase, trigger
+from ringmaster_cli.exits import UsageError
+from ringmaster_cli.people.beads import Beads, Body, Context, Name, Namespace
 
-MOST_NOTES = 20
-ENDED = ("Succeeded", "Failed", "Cancelled")
+if TYPE_CHECKING:
+    from ringmaster_operator.resources.bead import Bead
 
 
 def register(app: typer.Typer) -> None:
@@ -37,22 +37,17 @@ def steer(
     """Say something to the agent that works on a bead: it is told at its next turn or iteration."""
     if not text.strip():
         raise UsageError("there is nothing to say")
-    beads, note = Beads(namespace=namespace, context=context), uuid.uuid4().hex[:8]
+    from ringmaster_operator.resources import acts
 
-    def add(bead: Body) -> Body:
-        _alive(bead, "steered")
-        told = bead.get("status", {}).get("steeringDelivered", [])
-        notes = [*bead["spec"].get("steering", []), {"id": note, "text": text}]
-        while len(notes) > MOST_NOTES:
-            old = next((item for item in notes if item["id"] in told), None)
-            if old is None:
-                raise Refused(f"{MOST_NOTES} notes wait for bead {name} already, and no agent was told them")
-            notes.remove(old)
-        return {"steering": notes}
+    beads, note = Beads(namespace=namespace, context=context), acts.note_id()
 
-    before = beads.change(name, add)
-    session = before.get("status", {}).get("claim", {}).get("session")
-    where = f"{session} works on it and is told at its next turn" if session else "told when it is worked on"
+    def add(bead: Bead) -> Body:
+        return acts.steer(bead, note=note, text=text)
+
+    claim = beads.change(name, add).status.claim
+    where = (
+        f"{claim.session} works on it and is told at its next turn" if claim else "told when it is worked on"
+    )
     output.note(f"{name}: {where} (note {note})")
     if wait:
         beads.until(name, wait, lambda bead: note in bead.get("status", {}).get("steeringDelivered", []))
@@ -62,22 +57,20 @@ def steer(
 def hold(name: Name, namespace: Namespace = None, context: Context = None) -> None:
     """Do not start a bead; one that runs stops after its iteration."""
     before = _desire(name, "Hold", namespace, context)
-    words = "stops after its iteration" if phase(before) == "Running" else "is not started"
+    words = "stops after its iteration" if _runs(before) else "is not started"
     output.note(f"{name}: held; it {words} until: ringmaster resume {name}")
 
 
 def resume(name: Name, namespace: Namespace = None, context: Context = None) -> None:
     """Let a held bead go on where it was."""
-    before = _desire(name, "Run", namespace, context)
-    if phase(before) == "Cancelled":
-        raise Refused(f"{name} is cancelled; to run it again: ringmaster retry {name}")
+    _desire(name, "Run", namespace, context)
     output.note(f"{name}: goes on")
 
 
 def cancel(name: Name, namespace: Namespace = None, context: Context = None) -> None:
     """End a bead: a running agent is stopped and its work kept on its branch."""
     before = _desire(name, "Cancel", namespace, context)
-    words = "its agent is stopped, what it did is committed" if phase(before) == "Running" else "not started"
+    words = "its agent is stopped, what it did is committed" if _runs(before) else "not started"
     output.note(f"{name}: cancelled, {words}")
 
 
@@ -91,17 +84,12 @@ def retry(
 ) -> None:
     """Run a failed or cancelled bead again, with all its attempts."""
 
-    def again(bead: Body) -> Body:
-        if phase(bead) not in ("Failed", "Cancelled"):
-            raise Refused(_instead(name, bead))
-        return {
-            "retry": trigger(),
-            "desired": "Run",
-            "retryFrom": "Scratch" if from_scratch else "Work",
-        }
+    from ringmaster_operator.resources import acts
 
-    before = Beads(namespace=namespace, context=context).change(name, again)
-    branch = before.get("status", {}).get("branch")
+    def again(bead: Bead) -> Body:
+        return acts.retry(bead, trigger=acts.trigger(datetime.now(UTC)), from_scratch=from_scratch)
+
+    branch = Beads(namespace=namespace, context=context).change(name, again).status.branch
     if from_scratch:
         words = f"from scratch, on a new branch{f'; {branch} stays as it is' if branch else ''}"
     else:
@@ -112,41 +100,24 @@ def retry(
 def reopen(name: Name, namespace: Namespace = None, context: Context = None) -> None:
     """Work on a succeeded bead again, or ask an answered decision again."""
 
-    def open_again(bead: Body) -> Body:
-        if phase(bead) != "Succeeded":
-            raise Refused(_instead(name, bead))
-        spec: Body = {"reopen": trigger(), "desired": "Run"}
-        if "decision" in bead["spec"]:
-            spec["decision"] = {"answer": None, "answeredBy": None, "deadline": None, "default": None}
-        return spec
+    from ringmaster_operator.resources import acts
+
+    def open_again(bead: Bead) -> Body:
+        return acts.reopen(bead, trigger=acts.trigger(datetime.now(UTC)))
 
     before = Beads(namespace=namespace, context=context).change(name, open_again)
-    words = "waits for an answer again" if "decision" in before["spec"] else "is worked on again"
+    words = "waits for an answer again" if before.spec.decision else "is worked on again"
     output.note(f"{name}: {words}; beads that have begun on its result are left as they are")
 
 
-def _desire(name: str, wish: str, namespace: str | None, context: str | None) -> Body:
-    def change(bead: Body) -> Body:
-        if phase(bead) in ENDED and not (wish == "Run" and phase(bead) == "Cancelled"):
-            raise Refused(_instead(name, bead))
-        return {"desired": wish}
+def _desire(name: str, wish: str, namespace: str | None, context: str | None) -> Bead:
+    from ringmaster_operator.resources import acts
+    from ringmaster_operator.resources.bead import Desired
 
-    return Beads(namespace=namespace, context=context).change(name, change)
-
-
-def _alive(bead: Body, what: str) -> None:
-    if phase(bead) in ENDED:
-        raise Refused(f"{bead['metadata']['name']} has {phase(bead).lower()} and cannot be {what}")
-    if bead["spec"].get("type") in ("epic", "decision"):
-        raise Refused(f"no agent works on a bead of type {bead['spec']['type']}")
+    return Beads(namespace=namespace, context=context).change(
+        name, lambda bead: acts.desire(bead, Desired(wish))
+    )
 
 
-def _instead(name: str, bead: Body) -> str:
-    """What can be done with a bead in this phase."""
-    match phase(bead):
-        case "Succeeded":
-            return f"{name} has succeeded; to work on it again: ringmaster reopen {name}"
-        case "Failed" | "Cancelled":
-            return f"{name} has {phase(bead).lower()}; to run it again: ringmaster retry {name}"
-        case other:
-            return f"{name} is {other} and has not ended: there is nothing to run again"
+def _runs(bead: Bead) -> bool:
+    return bead.status.phase == "Running"

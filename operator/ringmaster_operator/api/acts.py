@@ -1,7 +1,6 @@
 """What people do to a bead while it lives: hold, resume, cancel, retry, reopen, steer, decide."""
 
 # No postponed annotations here: FastAPI reads them, and the callers of a route are known in a closure only.
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -61,7 +60,7 @@ class Acting:
 
     def trigger(self) -> str:
         """A text that no trigger had before."""
-        return f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ} {uuid.uuid4().hex[:8]}"
+        return acts.trigger(self._clock.now())
 
 
 def routes(objects: Objects, people: People, clock: Clock) -> APIRouter:
@@ -130,7 +129,7 @@ def _words(router: APIRouter, act: Acting) -> None:
         authorization: Authorization = None,
     ) -> Response:
         """Say something to the agent that works on a bead: it is told at its next turn or iteration."""
-        note = uuid.uuid4().hex[:8]
+        note = acts.note_id()
 
         def spec(bead: Bead, _: str) -> Body:
             return acts.steer(bead, note=note, text=request.text)

@@ -6,6 +6,8 @@ them as well. Each function gives a merge patch of the spec, or raises NotPossib
 
 from __future__ import annotations
 
+import uuid
+from datetime import datetime
 from typing import Any
 
 from ringmaster_operator.resources.bead import FINISHED, Bead, BeadType, Desired, Phase
@@ -17,6 +19,20 @@ MOST_NOTES = 20
 
 class NotPossible(ValueError):
     """The act makes no sense for this bead as it is; the text says why, and what would."""
+
+
+class NoOption(NotPossible):
+    """The answer is none of the decision's options; the text names them."""
+
+
+def trigger(now: datetime) -> str:
+    """A text that no spec.retry and no spec.reopen has had."""
+    return f"{now:%Y-%m-%dT%H:%M:%SZ} {uuid.uuid4().hex[:8]}"
+
+
+def note_id() -> str:
+    """A text that no other note has."""
+    return uuid.uuid4().hex[:8]
 
 
 def desire(bead: Bead, wish: Desired) -> Body:
@@ -47,7 +63,7 @@ def steer(bead: Bead, *, note: str, text: str) -> Body:
     """Say something to the agent that works on the bead; the oldest notes that were told make room."""
     name = bead.metadata.name
     if bead.status.phase in FINISHED:
-        raise NotPossible(f"{name} has {phase(bead).lower()} and cannot be steered")
+        raise NotPossible(f"{name} {_ended(bead)} and cannot be steered")
     if bead.spec.type in (BeadType.EPIC, BeadType.DECISION):
         raise NotPossible(f"no agent works on a bead of type {bead.spec.type}")
     notes = [item.body() for item in bead.spec.steering if item.id != note]
@@ -81,7 +97,7 @@ def _exact(bead: Bead, text: str) -> str:
     if not alike and number.isascii() and number.isdigit() and len(number) < 4:
         alike = options[int(number) - 1 : int(number)] if int(number) else []
     if not alike:
-        raise NotPossible(f"the answer must be one of: {', '.join(options)}")
+        raise NoOption(f"the answer must be one of: {', '.join(options)}")
     return alike[0]
 
 
@@ -95,10 +111,12 @@ def instead(bead: Bead) -> str:
     name = bead.metadata.name
     match bead.status.phase:
         case Phase.SUCCEEDED:
-            return f"{name} has succeeded; to work on it again: ringmaster reopen {name}"
-        case Phase.FAILED:
-            return f"{name} has failed; to run it again: ringmaster retry {name}"
-        case Phase.CANCELLED:
-            return f"{name} is cancelled; to run it again: ringmaster retry {name}"
+            return f"{name} {_ended(bead)}; to work on it again: ringmaster reopen {name}"
+        case Phase.FAILED | Phase.CANCELLED:
+            return f"{name} {_ended(bead)}; to run it again: ringmaster retry {name}"
         case _:
             return f"{name} is {phase(bead)} and has not ended: there is nothing to run again"
+
+
+def _ended(bead: Bead) -> str:
+    return "is cancelled" if bead.status.phase is Phase.CANCELLED else f"has {phase(bead).lower()}"

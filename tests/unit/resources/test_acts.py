@@ -51,8 +51,9 @@ def test_notes_that_were_told_make_room() -> None:
     assert steering[-1] == {"id": "new", "text": "y"}
     with pytest.raises(acts.NotPossible, match="epic"):
         acts.steer(bead(type="epic"), note="new", text="y")
-    with pytest.raises(acts.NotPossible, match="succeeded"):
-        acts.steer(bead("Succeeded"), note="new", text="y")
+    for phase, words in (("Succeeded", "has succeeded"), ("Cancelled", "is cancelled")):
+        with pytest.raises(acts.NotPossible, match=f"job {words} and cannot be steered"):
+            acts.steer(bead(phase), note="new", text="y")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_an_answer_names_an_option(text: str, option: str) -> None:
 
 @pytest.mark.parametrize("text", ["Straw", "0", "3", "99999999999999999999", "²", "-1"])
 def test_what_is_no_option_is_no_answer(text: str) -> None:
-    with pytest.raises(acts.NotPossible, match="Tiles, Slate"):
+    with pytest.raises(acts.NoOption, match="Tiles, Slate"):
         acts.answer(bead("NeedsDecision", type="decision", decision=DECISION), text=text, by="me")
 
 
