@@ -100,6 +100,14 @@ class Host:
                     found[name] = process.pid
         return found
 
+    def end_sessions(self) -> None:
+        """Kill all that runs, and the tmux servers."""
+        for process in (one for tree in self.processes().values() for one in tree):
+            process.kill()
+        for socket in socket_directory().glob(f"ringmaster-local-*-{self.namespace}"):
+            subprocess.run(["tmux", "-L", socket.name, "kill-server"], capture_output=True, check=False)
+            socket.unlink(missing_ok=True)
+
     def done(self, name: str) -> None:
         done = "--for=condition=Succeeded"
         self.cluster.kubectl("wait", "-n", self.namespace, f"bead/{name}", done, f"--timeout={SECONDS}s")
@@ -149,11 +157,7 @@ def host(own_cluster: Any, running: OperatorProcess, tmp_path: Path) -> Iterator
         yield made
         made.clean()
     finally:
-        for process in (one for tree in made.processes().values() for one in tree):
-            process.kill()
-        for socket in socket_directory().glob(f"ringmaster-local-*-{namespace}"):
-            subprocess.run(["tmux", "-L", socket.name, "kill-server"], capture_output=True, check=False)
-            socket.unlink(missing_ok=True)
+        made.end_sessions()
         print(running.log.read_bytes()[began:].decode(errors="replace"))
 
 
@@ -313,6 +317,22 @@ def test_a_killed_session_of_a_deleted_worker_leaves_nothing_behind(host: Host) 
     host.cluster.kubectl("wait", "worker/w", "-n", host.namespace, "--for=delete", "--timeout=60s")
     nothing_left(host)
     assert "claim" not in host.cluster.get("bead", "one", "-n", host.namespace)["status"]
+
+
+def test_an_operator_killed_between_a_stop_and_its_clean_up_leaves_nothing_behind(host: Host) -> None:
+    host.apply(host.worker(), host.bead("one", scenario(steps({"run": "sleep 300"}))))
+    state = host.operator.folder / "state"
+    session = state / "home" / "claims" / host.namespace / "w-0"
+    host.until((session / "worktree").exists, "the worktree is made")
+    host.operator.kill()
+    host.end_sessions()
+    (state / "sessions" / host.namespace / "w-0" / "session.json").unlink()
+    (session / "claim.json").unlink()  # its claim was over: the worktree alone is left of it
+    assert list((state / "home" / "worktrees").iterdir()) != []
+    host.cluster.kubectl("delete", "worker", "w", "-n", host.namespace, "--wait=false")
+    host.operator.start()
+    host.cluster.kubectl("wait", "worker/w", "-n", host.namespace, "--for=delete", "--timeout=60s")
+    nothing_left(host)
 
 
 def test_deleting_leaves_nothing_behind(host: Host) -> None:

@@ -97,6 +97,7 @@ class Iteration:
         if self._space is not None:
             with contextlib.suppress(WorkspaceError):
                 self._space.close()
+                self._context.state.worktree_gone()
 
     def draft(self, *, budget_tokens: int | None = None, without: Collection[str] = ()) -> Prompt | Round:
         """Only the prompt, or how the work ended before there was one.

@@ -114,6 +114,7 @@ class Loop:
             return
         try:
             said = space.close()
+            self._context.state.worktree_gone()
         except WorkspaceError as fault:
             said = f"worktree {space.path} not removed: {fault.message}"
         if said:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ringmaster_cli.workspace.errors import GitError, WorkspaceError, of_os
@@ -111,6 +111,10 @@ class Git:
     on_line: Callable[[str], None] = nothing
     holding: tuple[int, ...] = field(default=())
     """Lock files that a running git keeps locked even when this process is killed."""
+
+    def patient(self) -> Git:
+        """The same for cleaning up, which no wish to stop leaves half done."""
+        return replace(self, should_stop=never)
 
     def run(
         self, *args: str, cwd: Path, remote: bool = False, stdin: str = "", settings: tuple[str, ...] = ()

@@ -261,15 +261,16 @@ class Mirror:
 
     def remove_worktree(self, folder: Path) -> None:
         """Remove the folder; commits that only its HEAD has are kept under refs/ringmaster/kept."""
+        patient = replace(self, git=self.git.patient())
         with contextlib.suppress(GitError, WorkspaceError):
-            head = self.git.commit_of("HEAD", cwd=folder)
-            if head and not self.run("for-each-ref", "--count=1", f"--contains={head}").strip():
-                self.keep(head, folder.name)
+            head = patient.git.commit_of("HEAD", cwd=folder)
+            if head and not patient.run("for-each-ref", "--count=1", f"--contains={head}").strip():
+                patient.keep(head, folder.name)
         try:
-            self.run("worktree", "remove", "--force", "--force", "--", str(folder))
+            patient.run("worktree", "remove", "--force", "--force", "--", str(folder))
         except GitError:
             shutil.rmtree(folder, ignore_errors=True)
-            self.run("worktree", "prune")
+            patient.run("worktree", "prune")
 
     def keep(self, commit: str, name: str) -> str:
         """Hold a commit that no branch has; the ref that holds it."""

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ringmaster_cli.outcome import Changes
@@ -176,7 +177,8 @@ class Workspace:
         try:
             if keep:
                 return f"worktree kept at {self.path}"
-            with _translated(), self._mirror.lock() as locked:
+            mirror = replace(self._mirror, git=self._mirror.git.patient())
+            with _translated(), mirror.lock() as locked:
                 return self._finisher.remove(locked)
         finally:
             os.close(self._lock)

@@ -102,10 +102,11 @@ class TmuxLauncher:
     async def tidy(self, worker: Worker, name: str) -> str:
         """Clear up after a session that will not come back; what it says, if there was anything to do.
 
-        Most sessions have done so themselves: only one that was killed leaves a claim or reports behind.
+        Most sessions have done so themselves: only one that was killed leaves a claim, a worktree or reports.
         """
         claims = self.home(worker) / "claims" / worker.metadata.namespace / name
-        if not (claims / "claim.json").exists() and not any((claims / "spool").glob("*")):
+        left = any((claims / file).exists() for file in ("claim.json", "worktree"))
+        if not left and not any((claims / "spool").glob("*")):
             return ""
         inherited = {key: os.environ[key] for key in PASSED_ENV if key in os.environ}
         process = await asyncio.create_subprocess_exec(

@@ -219,6 +219,8 @@ class WorkerReconciler:
     async def _release(self, worker: Worker) -> None:
         """Nothing runs any more: clean up, and let the Worker go."""
         names = [item.name for item in worker.status.sessions]
+        for name in names:  # again, in case that an operator was killed after it had stopped them
+            await self._launcher.tidy(worker, name)
         await self._sessions.discard(worker.key, names)
         self._launcher.forget(worker.key)
         rest = [item for item in worker.metadata.finalizers if item != FINALIZER]

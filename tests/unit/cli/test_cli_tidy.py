@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable
 
+import pytest
+
 from support.desk import Desk
+from support.loops import said, started, until
 from support.station import Station, scenario, steps
 
 WRITE = {"write": {"path": "made.txt", "text": "yes\n"}}
@@ -68,3 +72,33 @@ def test_what_the_operator_cannot_take_now_stays(station: Station[Desk]) -> None
     station.desk.start()
     assert station.run("worker", "tidy").returncode == 0
     assert len(station.desk.reports) == 1
+
+
+def slow_git(station: Station[Desk], word: str) -> None:
+    """A git whose worktree commands last longer than a stop goes unnoticed; says when `word` is under way."""
+    programs = station.folder / "programs"
+    programs.mkdir()
+    begun = f'case " $* " in *" worktree {word} "*) touch {station.folder}/begun ;; esac'
+    git = f'{shutil.which("git")} "$@" || exit $?'
+    (programs / "git").write_text(
+        f'#!/bin/sh\ncase " $* " in\n*" worktree add "*) {git}; {begun}; sleep 1.5 ;;\n'
+        f'*" worktree remove "*) {begun}; sleep 1; {git} ;;\n*) {git} ;;\nesac\n'
+    )
+    (programs / "git").chmod(0o755)
+    station.extra["PATH"] = f"{programs}:{station.env['PATH']}"
+
+
+@pytest.mark.parametrize("word", ["add", "remove"])
+def test_a_stop_in_the_midst_of_making_or_removing_a_worktree_leaves_none(
+    station: Station[Desk], word: str
+) -> None:
+    slow_git(station, word)
+    station.add(description=scenario(steps(WRITE, {"done": "made it"})))
+    with started(station, "worker", "run") as process:
+        until((station.folder / "begun").exists)
+        assert list((station.home / "worktrees").iterdir()) != []
+        process.terminate()
+        words = said(process)
+        assert process.returncode == 0, words
+    assert list((station.home / "worktrees").iterdir()) == [], words
+    assert not (station.state / "worktree").exists() or word == "add"
