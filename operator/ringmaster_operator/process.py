@@ -118,14 +118,14 @@ class Operator:
             estimate=Amount(settings.estimate_usd, settings.estimate_tokens),
         )
         self.prices = Prices(board=self.board, history=self.history, funds=self.funds, clock=clock)
-        leases = Leases(settings.lease_seconds, ended=self.funds.free)
+        self.leases = Leases(settings.lease_seconds, ended=self.funds.free)
         shared: dict[str, Any] = {
             "store": self.store,
             "board": self.board,
             "kube": self.kube,
             "history": self.history,
             "statuses": self.statuses,
-            "leases": leases,
+            "leases": self.leases,
             "clock": clock,
             "funds": self.funds,
         }
@@ -213,6 +213,7 @@ class Operator:
             history=self.history,
             learning=self.learning,
             funds=self.funds,
+            leases=self.leases,
             prices=self.prices,
             changes=self.changes,
             clock=self.clock,

@@ -64,6 +64,10 @@ class Store:
     def workers(self) -> Iterator[Worker]:
         return (item for item in list(self._objects["Worker"].values()) if isinstance(item, Worker))
 
+    def backup_schedules(self) -> Iterator[BackupSchedule]:
+        found = list(self._objects["BackupSchedule"].values())
+        return (item for item in found if isinstance(item, BackupSchedule))
+
     def observe(self, body: dict[str, Any]) -> bool:
         """Take in an object; False when what is known is newer, or it is known to be deleted."""
         kind = body["kind"]

@@ -25,6 +25,7 @@ from ringmaster_operator.api import (
     costs,
     oidc,
     order,
+    overview,
     projects,
     undo,
     users,
@@ -45,7 +46,9 @@ from ringmaster_operator.auth.undoing import Undoing
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.claims.costs import Costs
 from ringmaster_operator.claims.funds import Funds
+from ringmaster_operator.claims.leases import Leases
 from ringmaster_operator.claims.lesson_book import LessonBook
+from ringmaster_operator.claims.overview import Overviews
 from ringmaster_operator.claims.prices import Prices
 from ringmaster_operator.claims.service import ClaimService
 from ringmaster_operator.clock import Clock
@@ -69,6 +72,7 @@ class Parts:
     history: History
     learning: Learning
     funds: Funds
+    leases: Leases
     prices: Prices
     changes: Changes
     clock: Clock
@@ -129,6 +133,7 @@ def routers(parts: Parts) -> list[APIRouter]:
             order.Ordering(store=parts.store, board=parts.board, refresh=parts.refresh), objects, parts.people
         ),
         workers.routes(parts.store, objects, parts.people),
+        overview.routes(_overviews(parts), parts.people),
         watching.routes(parts.changes, parts.people, parts.clock, _bounds(parts.settings)),
         capabilities.routes(_capabilities(parts), parts.people),
         budgets.routes(parts.funds, parts.people),
@@ -171,6 +176,20 @@ def _costs(parts: Parts) -> Costs:
         history=parts.history,
         funds=parts.funds,
         clock=parts.clock,
+    )
+
+
+def _overviews(parts: Parts) -> Overviews:
+    return Overviews(
+        store=parts.store,
+        board=parts.board,
+        history=parts.history,
+        funds=parts.funds,
+        costs=_costs(parts),
+        leases=parts.leases,
+        clock=parts.clock,
+        refresh=parts.refresh,
+        elected=parts.settings.leader_election,
     )
 
 

@@ -6,7 +6,7 @@ restart of the operator every claim gets one full lease of grace, because nobody
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -16,6 +16,8 @@ from ringmaster_operator.resources.protocol import Progress
 from ringmaster_operator.store import Key
 
 REMEMBERED = 50_000
+RATE_SECONDS = 120.0
+"""What tokens per minute are taken over."""
 
 
 @dataclass
@@ -34,6 +36,26 @@ class Lease:
     progress: Progress = field(default_factory=Progress)
     closing: bool = False
     """A report is being committed, or the bead is being given back: only one of the two may happen."""
+    heard: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=64))
+    """When heartbeats of this iteration came (monotonic seconds), and the tokens that they told."""
+
+    def hear(self, progress: Progress, now: float) -> None:
+        """A heartbeat of the running iteration."""
+        self.progress = progress
+        while self.heard and (self.heard[0][0] < now - RATE_SECONDS or self.heard[-1][1] > progress.tokens):
+            self.heard.popleft()
+        self.heard.append((now, progress.tokens))
+
+    def next_iteration(self, iteration: int) -> None:
+        """Another iteration begins; nothing was heard of it yet."""
+        self.iteration, self.progress = iteration, Progress()
+        self.heard.clear()
+
+    def tokens_per_minute(self) -> float | None:
+        """Of late; None until two heartbeats tell."""
+        if len(self.heard) < 2 or (passed := self.heard[-1][0] - self.heard[0][0]) <= 0:
+            return None
+        return round((self.heard[-1][1] - self.heard[0][1]) * 60 / passed, 1)
 
 
 class Leases:

@@ -29,7 +29,7 @@ from ringmaster_operator.history import History, HistoryUnavailable, Learned, Re
 from ringmaster_operator.kube import BEADS, Conflict, Kube, KubeError, NotFound
 from ringmaster_operator.learning import Learning
 from ringmaster_operator.resources.bead import Bead
-from ringmaster_operator.resources.protocol import Next, ProblemCode, Progress, ReportAnswer, ReportRequest
+from ringmaster_operator.resources.protocol import Next, ProblemCode, ReportAnswer, ReportRequest
 from ringmaster_operator.statuses import Statuses
 from ringmaster_operator.store import Store
 
@@ -207,7 +207,7 @@ class Reports:
 
     def _settle(self, lease: Lease, answer: ReportAnswer) -> None:
         if answer.next is Next.ITERATE:
-            lease.iteration, lease.progress = answer.iteration, Progress()
+            lease.next_iteration(answer.iteration)
             self._leases.renew(lease, self._clock.monotonic())
         else:
             self._leases.end(lease.claim_id)

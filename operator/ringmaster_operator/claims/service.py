@@ -109,7 +109,7 @@ class ClaimService:
         lease, request = await self._lease(caller, claim_id, request.fence), clean_heartbeat(request)
         self._leases.renew(lease, self._clock.monotonic())
         if request.iteration == lease.iteration:
-            lease.progress = request.progress
+            lease.hear(request.progress, self._clock.monotonic())
         await self._told(lease, request.steered)
         spent = await self._funds.heard(lease)
         order, reason = self._order(lease)

@@ -23,6 +23,7 @@ from ringmaster_operator.history import (
     booking,
     capabilities,
     cost_queries,
+    done,
     lesson_queries,
     lesson_uses,
     lessons,
@@ -168,6 +169,7 @@ class History:
     spent_today = _reads(spending.spent_today)
     spent_since = _reads(spending.spent_since)
     roll_up = _reads(cost_queries.roll_up)
+    finished_since = _reads(done.finished_since)
     price_gaps = _reads(repricing.price_gaps)
     unpriced_usage = _reads(repricing.unpriced_usage)
     session = _reads(queries.session)

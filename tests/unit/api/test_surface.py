@@ -61,6 +61,7 @@ OPERATIONS = {
     "listPrices": "GET /namespaces/{namespace}/costs/prices",
     "repriceCosts": "POST /namespaces/{namespace}/costs/reprice",
     "getOrder": "GET /namespaces/{namespace}/order",
+    "getOverview": "GET /namespaces/{namespace}/overview",
     "watchNamespace": "GET /namespaces/{namespace}/watch",
     "listWorkers": "GET /namespaces/{namespace}/workers",
     "getWorker": "GET /namespaces/{namespace}/workers/{name}",

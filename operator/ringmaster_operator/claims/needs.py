@@ -1,0 +1,181 @@
+"""What needs a person in a namespace, the most pressing first. Reads what is known and asks nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from ringmaster_operator.board.facts import Readiness
+from ringmaster_operator.board.room import Room
+from ringmaster_operator.resources.base import Condition, ConditionStatus
+from ringmaster_operator.resources.bead import FINISHED, Bead, BeadType, Phase
+from ringmaster_operator.resources.budget import Period
+from ringmaster_operator.resources.budget_api import BudgetState
+from ringmaster_operator.resources.overview_api import Activity, Need, NeedKind, SessionInfo
+from ringmaster_operator.resources.worker import Worker
+
+RECENT = timedelta(days=7)
+"""A failure that nothing waits for is told so long."""
+TRIES = 3
+"""Losses to infrastructure in a row from which on a person should look."""
+QUIET = frozenset({"Starting", "NoneWanted", "SessionsRun"})
+"""Why a Worker may have no session without anybody being needed."""
+ORDER = {kind: place for place, kind in enumerate(NeedKind)}
+
+
+def needs(
+    room: Room,
+    workers: Iterable[Worker],
+    sessions: Iterable[SessionInfo],
+    budgets: Iterable[BudgetState],
+    now: datetime,
+) -> list[Need]:
+    """All of them, in order: by kind, urgency, how much waits for it, and age."""
+    found = [need for bead in room.beads.values() if (need := _of_bead(room, bead, now)) is not None]
+    found += [need for worker in workers if (need := _of_worker(worker)) is not None]
+    found += _of_budgets(budgets)
+    found += [_stalled(room, session) for session in sessions if session.activity is Activity.STALLED]
+    return sorted(found, key=_place)
+
+
+def _place(need: Need) -> tuple[int, str, int, float, str]:
+    since = need.since.timestamp() if need.since is not None else 0.0
+    return ORDER[need.kind], str(need.priority or ""), -need.blocks, since, need.name
+
+
+def _of_bead(room: Room, bead: Bead, now: datetime) -> Need | None:
+    if bead.status.phase is Phase.FAILED:
+        return _failed(room, bead, now)
+    view = room.views.get(bead.metadata.name)
+    if bead.status.phase in FINISHED or view is None or view.readiness is Readiness.FINISHED:
+        return None
+    if bead.spec.type is BeadType.DECISION:
+        return _decision(room, bead) if view.readiness is Readiness.NEEDS_DECISION else None
+    why = _stuck(room, bead)
+    return _need(room, bead, NeedKind.STUCK, why=why, since=_since(bead)) if why else None
+
+
+def _decision(room: Room, bead: Bead) -> Need:
+    decision, parent = bead.spec.decision, room.beads.get(bead.spec.parent or "")
+    step = parent.status.escalation if parent is not None else None
+    escalated = step is not None and step.decision == bead.metadata.name
+    return _need(
+        room,
+        bead,
+        NeedKind.ESCALATION if escalated else NeedKind.DECISION,
+        why=decision.question if decision is not None else "",
+        since=bead.metadata.creation_timestamp,
+        options=[option.name for option in decision.options] if decision is not None else [],
+        deadline=decision.deadline if decision is not None else None,
+    )
+
+
+def _failed(room: Room, bead: Bead, now: datetime) -> Need | None:
+    since, outcome = bead.status.finished_at, bead.status.outcome
+    recent = since is not None and now - since <= RECENT
+    need = _need(
+        room,
+        bead,
+        NeedKind.FAILED,
+        why=(outcome.summary or str(outcome.reason or "")) if outcome is not None else "",
+        since=since,
+        blocks=blocked_by(room, bead.metadata.name),
+    )
+    return need if recent or need.blocks else None
+
+
+def _stuck(room: Room, bead: Bead) -> str:
+    """Why only a change lets it go on; empty where time or work does."""
+    view, status = room.views[bead.metadata.name], bead.status
+    if view.readiness in (Readiness.DEPENDENCY_MISSING, Readiness.DEPENDENCY_CYCLE):
+        return view.message
+    if view.readiness is Readiness.DEPENDENCY_FAILED and any(
+        _cancelled(room.beads.get(name)) for name in view.blocked_by
+    ):
+        return view.message  # a failed one is told by itself, a cancelled one is not
+    if view.readiness is Readiness.BACKOFF and status.interruptions >= TRIES:
+        return view.message
+    nobody = _condition(bead.status.conditions, "Assignable")
+    if view.ready and nobody is not None and nobody.status is ConditionStatus.FALSE:
+        return nobody.message
+    return ""
+
+
+def _cancelled(bead: Bead | None) -> bool:
+    return bead is not None and bead.status.phase is Phase.CANCELLED
+
+
+def _of_worker(worker: Worker) -> Need | None:
+    found = _condition(worker.status.conditions, "Available")
+    if found is None or found.reason in QUIET or worker.metadata.deletion_timestamp is not None:
+        return None
+    if found.status is ConditionStatus.TRUE and found.reason != "CrashLoop":
+        return None
+    return Need(
+        kind=NeedKind.WORKER,
+        name=worker.metadata.name,
+        why=f"{found.reason}: {found.message}" if found.message else found.reason,
+        since=found.last_transition_time,
+    )
+
+
+def _of_budgets(budgets: Iterable[BudgetState]) -> Iterator[Need]:
+    for budget in budgets:
+        if budget.reached:
+            limit = f"${budget.usd:.2f}" if budget.usd is not None else f"{budget.tokens} tokens"
+            span = "this month" if budget.per is Period.MONTH else "today"
+            why = f"{limit} {span} are spent: no bead is begun on it until the period ends or it is raised"
+            yield Need(kind=NeedKind.BUDGET, name=budget.name, why=why)
+
+
+def _stalled(room: Room, session: SessionInfo) -> Need:
+    bead = room.beads.get(session.bead or "")
+    why = f"no progress on {session.bead}"
+    return Need(
+        kind=NeedKind.STALLED,
+        name=session.name,
+        title=bead.spec.title if bead is not None else "",
+        why=why,
+        since=session.progress_at,
+    )
+
+
+def _need(room: Room, bead: Bead, kind: NeedKind, *, since: datetime | None, **more: object) -> Need:
+    name = bead.metadata.name
+    view = room.views.get(name)
+    more.setdefault("blocks", blocked_by(room, name))
+    return Need.model_validate(
+        {
+            "kind": kind,
+            "name": name,
+            "title": bead.spec.title,
+            "priority": view.effective_priority if view is not None else bead.spec.priority,
+            "since": since,
+            "parent": bead.spec.parent,
+            **more,
+        },
+        by_name=True,
+    )
+
+
+def blocked_by(room: Room, name: str) -> int:
+    """Unfinished beads that wait for it, directly or not."""
+    graph, found, queue = room.graph, {name}, [name]
+    while queue:
+        node = queue.pop()
+        waiting = {*graph.dependents(node), graph.facts[node].parent} if node in graph.facts else set()
+        for other in waiting - found:
+            facts = graph.facts.get(other or "")
+            if facts is not None and facts.standing is None:
+                found.add(facts.name)
+                queue.append(facts.name)
+    return len(found) - 1
+
+
+def _since(bead: Bead) -> datetime | None:
+    ready = _condition(bead.status.conditions, "Ready")
+    return ready.last_transition_time if ready is not None else bead.metadata.creation_timestamp
+
+
+def _condition(conditions: Iterable[Condition], kind: str) -> Condition | None:
+    return next((item for item in conditions if item.type == kind), None)
