@@ -83,7 +83,8 @@ def _packages(top: Path, scratch: Path) -> Path:
     shutil.move(next(built.glob("*.tar.gz")), top)
     locked = scratch / "operator.txt"
     options = ["--frozen", "--no-dev", "--no-emit-project", "--no-header", "--no-annotate"]
-    export = [uv, "export", "--quiet", *options, "--extra", "operator", "--output-file", str(locked)]
+    extras = ["--extra", "operator", "--extra", "continuous"]
+    export = [uv, "export", "--quiet", *options, *extras, "--output-file", str(locked)]
     run(export, title="locked packages", cwd=REPOSITORY)
     get = [_pip(scratch), "download", "--quiet", "--require-hashes", "--only-binary=:all:"]
     words = [*get, "--requirement", str(locked), "--dest", str(top / "wheels")]

@@ -14,7 +14,7 @@ from kubecluster.files import HERE, REPOSITORY, cache_dir
 
 DATA = HERE.parent / "image.d"
 AGENT = HERE.parent / "scripted-agent"
-EXTRAS = {"worker": (), "operator": ("--extra", "operator")}
+EXTRAS = {"worker": (), "operator": ("--extra", "operator", "--extra", "continuous")}
 SOURCES = (
     "pyproject.toml",
     "uv.lock",

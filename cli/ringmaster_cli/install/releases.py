@@ -52,7 +52,7 @@ def put(source: Path) -> Path:
     bundled = len(list(wheel.parent.glob("*.whl"))) > 1
     offline = ["--no-index", f"--find-links={wheel.parent}"] if bundled else []
     pip = [str(release / "bin" / "pip"), "--quiet", "--disable-pip-version-check", "install", *offline]
-    call(*pip, f"ringmaster[operator] @ {wheel.resolve().as_uri()}", seconds=INSTALL_SECONDS)
+    call(*pip, f"ringmaster[operator,continuous] @ {wheel.resolve().as_uri()}", seconds=INSTALL_SECONDS)
     (release / DONE).touch()
     return release
 

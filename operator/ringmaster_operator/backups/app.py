@@ -152,6 +152,28 @@ def rehearse(
     work.rehearse(target, name, database=database, identity=identity, result=result)
 
 
+@backup.command("follow")
+def follow(
+    copy: given.Copy = "",
+    keep: given.KeepCopy = "7d",
+    target: given.Target = given.DEFAULT_TARGET,
+    database: given.Database = given.DEFAULT_DATABASE,
+    encrypt_to: given.EncryptTo = None,
+    plain: Annotated[
+        bool,
+        typer.Option(
+            "--plain",
+            envvar="RINGMASTER_BACKUP_COPY_PLAIN",
+            help="Also where backups are encrypted: the copy is not.",
+        ),
+    ] = False,
+) -> None:
+    """Copy every commit of a history in SQLite as it comes, until ended: restore --at takes any second."""
+    from ringmaster_operator.backups import work
+
+    work.follow(copy, keep, target=target, database=database, recipients=encrypt_to or (), plain=plain)
+
+
 @backup.command("diff")
 def diff(
     name: given.Name,
@@ -187,8 +209,13 @@ def restore(
     name: Annotated[str, typer.Argument(help="Name of the backup, or latest.")] = "",
     at: Annotated[
         str,
-        typer.Option("--at", help="The newest verified one of that time or before: 2026-05-04T13:00 (UTC)."),
+        typer.Option(
+            "--at",
+            help="What was there at that time (UTC), 2026-05-04T13:00 or now: from the continuous copy where"
+            " it reaches it, else the newest verified backup before it.",
+        ),
     ] = "",
+    copy: given.Copy = "",
     target: given.Target = given.DEFAULT_TARGET,
     database: given.Database = given.DEFAULT_DATABASE,
     deployment: Annotated[
@@ -217,6 +244,7 @@ def restore(
     asked = restore_command.Asked(
         name=name,
         at=at,
+        copy=copy,
         target=target,
         database=database,
         deployment=deployment,

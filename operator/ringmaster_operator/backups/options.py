@@ -81,6 +81,21 @@ Identity = Annotated[
         help="File with the age private key of encrypted backups.",
     ),
 ]
+Copy = Annotated[
+    str,
+    typer.Option(
+        "--copy",
+        envvar="RINGMASTER_BACKUP_COPY",
+        help="Where the continuous copy is: a folder or s3://BUCKET/PREFIX;"
+        " the folder continuous of the target when unset.",
+    ),
+]
+KeepCopy = Annotated[
+    str,
+    typer.Option(
+        "--keep", envvar="RINGMASTER_BACKUP_KEEP_COPY", help="How far back it reaches: 36h, 7d, 4w."
+    ),
+]
 Result = Annotated[
     Path | None,
     typer.Option("--result", help="File for the result as JSON, also of a failure: /dev/termination-log."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,3 +22,9 @@ def target(where: str) -> Target:
     if "://" in where or not where.strip():
         raise UsageError(f"--target {where}: give a folder or s3://BUCKET/PREFIX")
     return FolderTarget(Path(where))
+
+
+def s3_place() -> tuple[str | None, str]:
+    """Endpoint, None for AWS's own, and region of the bucket, as the usual variables say."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
+    return endpoint, os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"

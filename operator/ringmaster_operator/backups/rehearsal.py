@@ -40,11 +40,11 @@ def rehearse(target: Target, manifest: Manifest, *, database: str, identity: Pat
         if manifest.engine == "sqlite":
             placed = scratch / "ringmaster.db"
             unpacked.rename(placed)
-            used = use(f"sqlite:///{placed}", manifest)
+            used = use(f"sqlite:///{placed}", f"backup {manifest.name}")
             after = sqlite_source.facts(placed)
         else:
             with _scratch_database(database, unpacked) as restored:
-                used = use(restored.url.render_as_string(hide_password=False), manifest)
+                used = use(restored.url.render_as_string(hide_password=False), f"backup {manifest.name}")
                 after = restored.facts()
         not_fewer(manifest, after.tables)
     rows = sum(manifest.tables.values())
@@ -62,10 +62,10 @@ def openable(manifest: Manifest) -> None:
         )
 
 
-def use(url: str, manifest: Manifest) -> str:
+def use(url: str, name: str) -> str:
     """Open, upgrade and read a restored database with the operator's own code; what was read.
 
-    Raises BackupError.
+    name is what to call it. Raises BackupError.
     """
 
     async def work() -> str:
@@ -87,7 +87,7 @@ def use(url: str, manifest: Manifest) -> str:
     try:
         return asyncio.run(work())
     except HistoryError as error:
-        raise BackupError(f"backup {manifest.name} unpacks, but cannot be used: {error}") from error
+        raise BackupError(f"{name} unpacks, but cannot be used: {error}") from error
 
 
 def not_fewer(manifest: Manifest, tables: dict[str, int]) -> None:

@@ -103,7 +103,7 @@ class Restore:
         unpacked.rename(fresh)
         passed("unpacked")
         self.say("opening it with this version")
-        rehearsal.use(f"sqlite:///{fresh}", self.manifest)
+        rehearsal.use(f"sqlite:///{fresh}", f"backup {self.manifest.name}")
         rehearsal.not_fewer(self.manifest, sqlite_source.facts(fresh).tables)
         if not swap.settle(fresh):
             raise BackupError(
@@ -196,7 +196,9 @@ class Restore:
                     safety = running.locked_run(source, self.target, self._wish()).name
                 self.say("putting it in place")
                 source.restore(dump)
-                rehearsal.use(source.url.render_as_string(hide_password=False), self.manifest)
+                rehearsal.use(
+                    source.url.render_as_string(hide_password=False), f"backup {self.manifest.name}"
+                )
                 rehearsal.not_fewer(self.manifest, source.facts().tables)
             except BaseException:
                 if safety:

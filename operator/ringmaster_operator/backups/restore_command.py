@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from ringmaster_cli.exits import Exit, Refused, UsageError
 from ringmaster_operator.backups import catalog, listing, rehearsal, resources_source, sources
 from ringmaster_operator.backups import verify as verifying
+from ringmaster_operator.backups.choice import SECOND, Choice, at_time
 from ringmaster_operator.backups.manifest import Manifest
 from ringmaster_operator.backups.places import target as place
+from ringmaster_operator.backups.postgres_source import PostgresSource
 from ringmaster_operator.backups.recreate import recreate
 from ringmaster_operator.backups.restore import Restore
+from ringmaster_operator.backups.run import Wish
 from ringmaster_operator.backups.services import Deployment, Nobody, Service, Unit
+from ringmaster_operator.backups.sqlite_source import SqliteSource
 from ringmaster_operator.backups.target import Target
 from ringmaster_operator.clock import Clock
+from ringmaster_operator.resources.backup import BackupMode, Compression
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +30,7 @@ class Asked:
 
     name: str
     at: str
+    copy: str
     target: str
     database: str
     deployment: str
@@ -41,36 +48,64 @@ class Asked:
 def restore(asked: Asked) -> None:
     """Choose, show, ask, do. Raises BackupError, UsageError, Refused."""
     target, source, clock = place(asked.target), sources.source(asked.database), Clock()
-    known = catalog.load(target)
-    manifest = _chosen(known, asked)
-    rehearsal.openable(manifest)
+    choice = _chosen(catalog.load(target), source, asked, clock)
+    if choice.moment is None:
+        rehearsal.openable(choice.known())
     service = _service(asked)
-    listing.say(_plan(manifest, source.place, service, target.place, resources=asked.resources))
-    if asked.resources and manifest.part("resources") is None:
-        raise UsageError(f"backup {manifest.name} was made without resources")
+    if asked.resources and choice.known().part("resources") is None:
+        raise UsageError(f"backup {choice.known().name} was made without resources")
+    listing.say(_plan(choice, source.place, service, target.place, resources=asked.resources))
     if asked.dry_run:
         return
     if not asked.force:
-        _ask(manifest)
+        _ask(choice)
     with target.locked():
         work = Restore(
-            manifest=manifest,
+            manifest=_manifest(choice, target, asked, clock),
             target=target,
             source=source,
             service=service,
             identity=asked.identity,
             recipients=asked.encrypt_to,
-            then=(lambda: _recreate(manifest, target, asked)) if asked.resources else (lambda: None),
+            then=(lambda: _recreate(choice.known(), target, asked)) if asked.resources else (lambda: None),
             now=clock.now,
-            say=lambda text: print(text, file=sys.stderr, flush=True),
+            say=_progress,
         )
         listing.say(work.run())
 
 
-def _chosen(known: catalog.Catalog, asked: Asked) -> Manifest:
+def _progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _chosen(
+    known: catalog.Catalog, source: SqliteSource | PostgresSource, asked: Asked, clock: Clock
+) -> Choice:
     if bool(asked.name) == bool(asked.at):
         raise UsageError("name a backup (ringmaster backup list), give latest, or --at TIME")
-    return known.latest(catalog.moment(asked.at)) if asked.at else known.find(asked.name)
+    if asked.name:
+        return Choice(known.find(asked.name))
+    at = clock.now() + timedelta(seconds=1) if asked.at == "now" else catalog.moment(asked.at)
+    found = at_time(known, source, at, place=asked.copy, target=asked.target, say=_progress)
+    if found.moment and asked.encrypt_to and asked.identity is None:
+        raise UsageError("backups are encrypted: give the private key's file with --identity")
+    return found
+
+
+def _manifest(choice: Choice, target: Target, asked: Asked, clock: Clock) -> Manifest:
+    """The backup that is restored: of a moment of the copy one is made first."""
+    if choice.moment is None:
+        return choice.known()
+    wish = Wish(
+        mode=BackupMode.MANUAL,
+        now=clock.now,
+        shows=choice.moment.shows,
+        note=f"made of {choice.name}, to restore it",
+        compression=Compression.ZSTD,
+        recipients=asked.encrypt_to,
+        say=_progress,
+    )
+    return choice.moment.adopt(target, wish)
 
 
 def _service(asked: Asked) -> Service:
@@ -95,31 +130,32 @@ def _recreate(manifest: Manifest, target: Target, asked: Asked) -> None:
     listing.say(f"made again: {new}; {there} were there")
 
 
-def _plan(manifest: Manifest, database: str, service: Service, target: str, *, resources: bool) -> str:
-    rows = sum(manifest.tables.values())
-    verified = (
-        "never verified" if manifest.verified is None else f"verified {manifest.verified:%Y-%m-%d %H:%M}Z"
-    )
-    steps = [
-        f"restore {manifest.name} ({rows} rows, {verified}) over {database}:",
+def _plan(choice: Choice, database: str, service: Service, target: str, *, resources: bool) -> str:
+    if choice.moment is None:
+        manifest = choice.known()
+        proof = f"verified {manifest.verified:%Y-%m-%d %H:%M}Z" if manifest.verified else "never verified"
+        steps = [f"restore {manifest.name} ({sum(manifest.tables.values())} rows, {proof}) over {database}:"]
+    else:
+        steps = [f"restore {choice.name} over {database}:", f"  0. make a backup of it, in {target}"]
+    steps += [
         "  1. verify it, and open and upgrade a copy of it",
         f"  2. {service.stops}",
         f"  3. back up what is there, to {target}",
-        f"  4. put it in place; what came after {manifest.time:%Y-%m-%d %H:%M:%S}Z is only in that backup",
-        f"  5. {service.starts}",
+        f"  4. put it in place; what came after {choice.shows:{SECOND}} is only in that backup",
     ]
     if resources:
-        steps.insert(
-            5, "     and make the beads, Workers, BackupSchedules and settings that the cluster lacks"
+        of = f", as in {choice.known().name}" if choice.moment else ""
+        steps.append(
+            f"     and make the beads, Workers, BackupSchedules and settings that the cluster lacks{of}"
         )
-    return "\n".join(steps)
+    return "\n".join([*steps, f"  5. {service.starts}"])
 
 
-def _ask(manifest: Manifest) -> None:
+def _ask(choice: Choice) -> None:
     if not sys.stdin.isatty():
         raise Refused(
             "nothing was changed: there is no terminal to confirm on; --force restores without asking"
         )
-    answer = input(f"restore {manifest.name}? [y/N] ")
+    answer = input(f"restore {choice.name}? [y/N] ")
     if answer.strip().lower() not in ("y", "yes"):
         raise Refused("nothing was changed", exit=Exit.NOTHING)

@@ -34,6 +34,8 @@ class Wish:
     resources: Callable[[Path], dict[str, int]] | None = None
     """Writes the resources into a file, and counts them; None: without them."""
     note: str = ""
+    shows: datetime | None = None
+    """The moment that the source shows, where that is not the present."""
     now: Callable[[], datetime]
     say: Callable[[str], None] = field(default=lambda _: None)
     """Told of each step."""
@@ -94,7 +96,7 @@ def _first(name: str, source: Source, facts: Facts, moment: datetime, wish: Wish
         mode=wish.mode,
         note=wish.note,
         started=moment,
-        time=moment,
+        time=wish.shows or moment,
         seconds=0.0,
         engine=source.engine,
         schema_revision=facts.revision,

@@ -19,6 +19,7 @@ from obstore import exceptions
 from obstore.store import S3Store
 
 from ringmaster_cli.exits import UsageError
+from ringmaster_operator.backups import places
 from ringmaster_operator.backups.errors import Busy, NotThere, TargetFault
 from ringmaster_operator.backups.points import passed
 from ringmaster_operator.backups.target import LOCK, SCRATCH
@@ -39,8 +40,7 @@ class S3Target:
             raise UsageError("--target: give s3://BUCKET/PREFIX")
         prefix = prefix.strip("/")
         self.place = f"s3://{bucket}/{prefix}".rstrip("/")
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+        endpoint, region = places.s3_place()
         options: dict[str, Any] = {"endpoint": endpoint} if endpoint else {}
         try:
             self._store = S3Store(
@@ -56,13 +56,8 @@ class S3Target:
 
     def files(self) -> dict[str, int]:
         with self._faults("listed"):
-            found = {}
-            for page in obstore.list(self._store):
-                for item in page:
-                    name = item["path"]
-                    if "/" not in name and not name.startswith("."):
-                        found[name] = item["size"]
-            return found
+            listed = obstore.list_with_delimiter(self._store)["objects"]
+            return {item["path"]: item["size"] for item in listed if not item["path"].startswith(".")}
 
     def put(self, local: Path, name: str) -> None:
         passed("before upload")

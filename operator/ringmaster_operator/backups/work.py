@@ -6,13 +6,14 @@ import contextlib
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ringmaster_cli.exits import CliError, UsageError
-from ringmaster_operator.backups import catalog, listing, resources_source, retention, sources
+from ringmaster_operator.backups import catalog, continuous, listing, resources_source, retention, sources
 from ringmaster_operator.backups import prune as pruning
 from ringmaster_operator.backups import run as running
 from ringmaster_operator.backups import verify as verifying
@@ -20,6 +21,7 @@ from ringmaster_operator.backups.errors import Damaged, NoResources
 from ringmaster_operator.backups.manifest import Manifest
 from ringmaster_operator.backups.places import target as place
 from ringmaster_operator.backups.run import Wish
+from ringmaster_operator.backups.sqlite_source import SqliteSource
 from ringmaster_operator.backups.target import Target
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.resources.backup import BackupMode, Compression
@@ -121,6 +123,21 @@ def rehearse(where: str, name: str, *, database: str, identity: Path | None, res
             told["message"] = said
             _counts(told, target)
         print(f"{manifest.name}: {said}")
+
+
+def follow(
+    where: str, keep: str, *, target: str, database: str, recipients: Sequence[str], plain: bool
+) -> None:
+    """Become the program that copies. Raises BackupError, UsageError."""
+    span, source = retention.span(keep, "--keep"), sources.source(database)
+    continuous.plain(recipients, accepted=plain)
+    if not isinstance(source, SqliteSource):
+        raise UsageError(
+            f"{source.place} is PostgreSQL, which ships its log itself: docs/backups.md#postgresql says how"
+        )
+    copy = continuous.copy(where, target, source)
+    _progress(f"following {source.place} to {copy.place}, kept for {retention.shown(span)}")
+    copy.follow(span)
 
 
 def prune(where: str, keep_hourly: str, keep_daily: str, *, dry_run: bool, names: list[str]) -> None:

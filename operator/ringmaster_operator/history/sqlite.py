@@ -26,6 +26,8 @@ READERS = 4
 """Connections, and threads, that read at the same time."""
 BUSY_MILLISECONDS = 5000
 """How long a statement waits for a lock: a backup or a person with a SQL shell."""
+SETTLE_MILLISECONDS = 500
+"""The same at the end: a continuous copy always reads, and the WAL is as good as the database."""
 CHECK_SECONDS = 10.0
 """Longest look at a database when it is opened; a very large one is then taken as sound so far."""
 _CHECK_STEPS = 100_000
@@ -60,8 +62,10 @@ class SqliteBackend:
             raise
 
     def settle(self, connection: Connection) -> None:
-        """Empty the WAL into the database before the last connection goes."""
-        connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Empty the WAL into the database before the last connection goes; not while another one reads."""
+        cursor = connection.connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={SETTLE_MILLISECONDS}")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Give the file up."""
