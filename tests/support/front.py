@@ -15,15 +15,17 @@ from typing import Any, cast
 
 import httpx2
 
-from ringmaster_operator.api import audit, auth, oidc, undo, users
+from ringmaster_operator.api import audit, auth, lessons, oidc, undo, users
 from ringmaster_operator.api.app import build
 from ringmaster_operator.api.auditing import Audit
 from ringmaster_operator.api.document import document, quiet
 from ringmaster_operator.api.people import People
 from ringmaster_operator.api.tokens import Tokens
-from ringmaster_operator.api.undoers import AccountUndoer
+from ringmaster_operator.api.undoers import AccountUndoer, LessonUndoer
 from ringmaster_operator.auth import setup
 from ringmaster_operator.auth.undoing import Undoing
+from ringmaster_operator.board.board import Board
+from ringmaster_operator.claims.lesson_book import LessonBook
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kind
@@ -193,7 +195,9 @@ async def front(
     people = People(kube=kube, clock=clock, cache_seconds=60, accounts=known.accounts, web_url=settings.web)
     doors = auth.Doors(people=people, auth=known, web_url=settings.web)
     undoing = AccountUndoer(Undoing(history=history, clock=clock, accounts=known.accounts))
-    undone: dict[str, undo.Undoer] = {"Role": undoing, "User": undoing}
+    learned = LessonUndoer(history=history, clock=clock)
+    undone: dict[str, undo.Undoer] = {"Role": undoing, "User": undoing, "Lesson": learned}
+    book = LessonBook(board=Board(), history=history, clock=clock)
     noted = Audit(history=history, clock=clock)
     with quiet():
         app = build(
@@ -205,6 +209,7 @@ async def front(
                 users.routes(known.management, people),
                 audit.routes(history, people),
                 oidc.routes(doors, clock),
+                lessons.routes(book, people, noted),
                 undo.routes(undo.Undo(history=history, people=people, undoers=undone), people, noted.note),
             ],
             trusted=networks(settings.trusted_proxies),

@@ -124,7 +124,9 @@ def _changes(router: APIRouter, book: LessonBook, people: People, audit: Audit) 
     async def asked(namespace: str, authorization: str | None) -> Person:
         return await people.allowed(authorization, verb="update", kind=BEADS, namespace=namespace)
 
-    async def told(person: Person, what: str, namespace: str, found: Lesson, before: Lesson | None) -> Lesson:
+    async def told(
+        person: Person, what: str, namespace: str, found: Lesson, before: dict[str, Any] | None
+    ) -> Lesson:
         """The lesson, once the audit log has the change."""
         await audit.note(
             person,
@@ -132,7 +134,7 @@ def _changes(router: APIRouter, book: LessonBook, people: People, audit: Audit) 
             kind="Lesson",
             namespace=namespace,
             name=str(found.id),
-            before=_state(before) if before is not None else None,
+            before=before,
             after=_state(found) | ({} if before is not None else {"lesson": found.lesson}),
         )
         return found
@@ -141,7 +143,7 @@ def _changes(router: APIRouter, book: LessonBook, people: People, audit: Audit) 
     async def add(namespace: Name, draft: LessonDraft, authorization: Authorization = None) -> Lesson:
         """A lesson by a person. Where it is known already, the person endorses that one."""
         person = await asked(namespace, authorization)
-        return await told(person, "add", namespace, await book.add(namespace, draft, person.name), None)
+        return await told(person, "add", namespace, *await book.add(namespace, draft, person.name))
 
     @router.post("/import", operation_id="importLessons", response_model_exclude_none=True)
     async def take_in(
@@ -149,8 +151,8 @@ def _changes(router: APIRouter, book: LessonBook, people: People, audit: Audit) 
     ) -> LessonImported:
         """Lessons of another namespace; importing them again changes nothing."""
         person = await asked(namespace, authorization)
-        done = await book.take_in(namespace, bundle, person.name)
-        after = {"from": bundle.namespace, **done.body()}
+        done, added = await book.take_in(namespace, bundle, person.name)
+        after = {"from": bundle.namespace, **done.body(), "lessons": added}
         await audit.note(
             person, "lesson.import", kind="Lesson", namespace=namespace, name="import", after=after
         )
@@ -160,7 +162,7 @@ def _changes(router: APIRouter, book: LessonBook, people: People, audit: Audit) 
     async def endorse(namespace: Name, lesson: LessonNumber, authorization: Authorization = None) -> Lesson:
         """Vouch for it: it counts more, is not retired by failures, and a retired one is active again."""
         person = await asked(namespace, authorization)
-        before = await book.one(namespace, lesson)
+        before = _state(await book.one(namespace, lesson))
         found = await book.endorse(namespace, lesson, person.name)
         return await told(person, "endorse", namespace, found, before)
 
@@ -170,11 +172,15 @@ def _changes(router: APIRouter, book: LessonBook, people: People, audit: Audit) 
     ) -> Lesson:
         """Tell nobody any more."""
         person = await asked(namespace, authorization)
-        before = await book.one(namespace, lesson)
+        before = _state(await book.one(namespace, lesson))
         found = await book.retire(namespace, lesson, person.name, request.reason)
         return await told(person, "retire", namespace, found, before)
 
 
 def _state(lesson: Lesson) -> dict[str, Any]:
     """What changes of it, for the audit log."""
-    return {"state": lesson.state.value, "endorsedBy": list(lesson.endorsed_by)}
+    return {
+        "state": lesson.state.value,
+        "endorsedBy": list(lesson.endorsed_by),
+        "retiredReason": lesson.retired_reason,
+    }

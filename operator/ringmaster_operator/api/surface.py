@@ -148,6 +148,7 @@ def _undo(parts: Parts) -> undo.Undo:
         store=parts.store,
         history=parts.history,
         capabilities=_capabilities(parts),
+        clock=parts.clock,
         undoing=Undoing(history=parts.history, clock=parts.clock, accounts=parts.auth.accounts),
     )
     return undo.Undo(history=parts.history, people=parts.people, undoers=known)

@@ -8,7 +8,8 @@ from ringmaster_operator.api.capabilities import Capabilities
 from ringmaster_operator.api.people import Person
 from ringmaster_operator.api.undo import Body, Undoer, conflict
 from ringmaster_operator.auth.undoing import Undoing
-from ringmaster_operator.history import AuditEntry, Change, History
+from ringmaster_operator.clock import Clock
+from ringmaster_operator.history import LESSON_IMPORT, AuditEntry, Change, History
 from ringmaster_operator.kube import BEADS, USERS, WORKERS, Conflict, Kind, Kube, NotFound
 from ringmaster_operator.resources.bead import FINISHED, Bead
 from ringmaster_operator.resources.worker import Worker
@@ -120,6 +121,30 @@ class AccountUndoer:
         return await self._undoing.undo(entry, person.actor)
 
 
+class LessonUndoer:
+    """Lessons: looked at, changed and told in one transaction."""
+
+    kind = BEADS
+    verb = "update"
+
+    def __init__(self, *, history: History, clock: Clock) -> None:
+        self._history = history
+        self._clock = clock
+
+    async def present(self, change: Change) -> Body | None:
+        if change.action == LESSON_IMPORT and not ((change.after or change.before) or {}).get("lessons"):
+            raise conflict(
+                f"change to lessons of {change.namespace} added none: there is nothing to take back"
+            )
+        return await self._history.lesson_present(change=change)
+
+    async def restore(self, entry: AuditEntry, person: Person) -> int | None:
+        made = await self._history.undo_lesson(entry=entry, actor=person.actor, now=self._clock.now())
+        if made is None:
+            raise conflict(f"Lesson {entry.change.name} has just been changed: look again")
+        return made
+
+
 def picked(body: Any, form: Any) -> Any:
     """The part of a body that a merge patch speaks of, in its form: None where there is nothing."""
     if not isinstance(form, dict):
@@ -145,12 +170,13 @@ def _check_bead(bead: Bead, change: Change) -> None:
 
 
 def undoers(
-    *, kube: Kube, store: Store, history: History, capabilities: Capabilities, undoing: Undoing
+    *, kube: Kube, store: Store, history: History, capabilities: Capabilities, undoing: Undoing, clock: Clock
 ) -> dict[str, Undoer]:
     """By the kind that the audit log names."""
     return {
         "Bead": ObjectUndoer(BEADS, kube=kube, store=store),
         "Worker": WorkerUndoer(kube=kube, store=store, history=history, capabilities=capabilities),
+        "Lesson": LessonUndoer(history=history, clock=clock),
         "Role": AccountUndoer(undoing),
         "User": AccountUndoer(undoing),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -75,8 +76,12 @@ class LessonBook:
         evidence = await self._history.lesson_evidence(lesson=lesson)
         return self._shown(found, base).model_copy(update={"evidence": evidence})
 
-    async def add(self, namespace: str, draft: LessonDraft, person: str) -> Lesson:
-        """A person's lesson; one that is known already the person endorses. Raises Refused (INVALID)."""
+    async def add(
+        self, namespace: str, draft: LessonDraft, person: str
+    ) -> tuple[Lesson, dict[str, Any] | None]:
+        """A person's lesson, and None; or one that is known already and that the person endorses, and what
+        changes of it as it was before. Raises Refused (INVALID).
+        """
         teaching = Teaching(
             namespace=namespace,
             text=_SHAPES.text(draft.lesson),
@@ -87,10 +92,10 @@ class LessonBook:
             confidence=1.0,
             person=person,
         )
-        told = await self._history.teach(teaching=teaching, now=self._clock.now())
+        told = await self._history.add_lesson(teaching=teaching, now=self._clock.now())
         if told is None:
             raise Refused(ProblemCode.INVALID, "a lesson needs at least three words that say something")
-        return await self.one(namespace, told[0])
+        return await self.one(namespace, told.id), told.before
 
     async def endorse(self, namespace: str, lesson: int, person: str) -> Lesson:
         """A person vouches for it; a retired one is active again."""
@@ -117,8 +122,13 @@ class LessonBook:
         items = [_record(item) for item in found[:limit]]
         return LessonBundle(namespace=namespace, items=items, next=following)
 
-    async def take_in(self, namespace: str, bundle: LessonBundle, person: str) -> LessonImported:
-        """Lessons of another namespace. They are not trusted as a person's own until they are endorsed."""
+    async def take_in(
+        self, namespace: str, bundle: LessonBundle, person: str
+    ) -> tuple[LessonImported, list[int]]:
+        """Lessons of another namespace, and the ids of those that were added.
+
+        They are not trusted as a person's own until they are endorsed.
+        """
         source = bundle.namespace or "elsewhere"
         teachings = [
             Teaching(
@@ -134,7 +144,7 @@ class LessonBook:
             for item in bundle.items[:MAX_LESSONS]
         ]
         added, known = await self._history.teach_all(teachings=teachings, now=self._clock.now())
-        return LessonImported(added=added, strengthened=known)
+        return LessonImported(added=len(added), strengthened=known), added
 
     async def report(self, namespace: str, since: datetime | None) -> LessonReport:
         """What lessons do, as far as attempts tell."""

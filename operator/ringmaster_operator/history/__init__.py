@@ -18,6 +18,7 @@ from ringmaster_operator.history.errors import (
 )
 from ringmaster_operator.history.history import History
 from ringmaster_operator.history.lesson_queries import StoredLesson, Tried, Use
+from ringmaster_operator.history.lesson_undo import IMPORT as LESSON_IMPORT
 from ringmaster_operator.history.lesson_uses import Learned
 from ringmaster_operator.history.lessons import Teaching
 from ringmaster_operator.history.records import (
@@ -37,6 +38,7 @@ __all__ = [
     "FILTERS",
     "GROUPINGS",
     "LABEL",
+    "LESSON_IMPORT",
     "TIMES",
     "Account",
     "Actor",

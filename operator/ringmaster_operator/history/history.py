@@ -25,6 +25,7 @@ from ringmaster_operator.history import (
     cost_queries,
     done,
     lesson_queries,
+    lesson_undo,
     lesson_uses,
     lessons,
     queries,
@@ -154,6 +155,8 @@ class History:
 
     teach = _writes(lessons.teach)
     teach_all = _writes(lessons.teach_all)
+    add_lesson = _writes(lesson_undo.add_lesson)
+    undo_lesson = _writes(lesson_undo.undo_lesson)
     note_uses = _writes(lesson_uses.note_uses)
     endorse_lesson = _writes(lessons.endorse)
     retire_lesson = _writes(lessons.retire_lesson)
@@ -187,6 +190,7 @@ class History:
     audit_entries = _reads(audit.audit_entries)
     matching_lessons = _reads(lesson_queries.matching_lessons)
     lesson_uses = _reads(lesson_queries.lesson_uses)
+    lesson_present = _reads(lesson_undo.lesson_present)
     lessons_in = _reads(lesson_queries.lessons_in)
     lesson = _reads(lesson_queries.lesson)
     lesson_evidence = _reads(lesson_queries.lesson_evidence)

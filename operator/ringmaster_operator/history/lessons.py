@@ -57,32 +57,37 @@ def teach(db: Session, *, teaching: Teaching, now: datetime) -> tuple[int, bool]
     words = terms(teaching.text)
     if len(set(words)) < LEAST_TERMS:
         return None
-    key = key_of(teaching.text, teaching.where)
-    row = db.exec(
-        select(LessonRow).where(LessonRow.namespace == teaching.namespace, LessonRow.key == key)
-    ).first()
-    for near in _near(db, teaching, words) if row is None else []:
-        if negative(near.text) == negative(teaching.text):
-            row = row or near
-        else:
-            _doubt(db, near, teaching, now=now)
+    row, opposed = alike(db, teaching)
+    for near in opposed:
+        _doubt(db, near, teaching, now=now)
     if row is not None:
         _strengthen(db, row, teaching, now=now)
         return row.id, False
-    row = _new(teaching, key, len(words), now)
+    row = _new(teaching, key_of(teaching.text, teaching.where), len(words), now)
     db.add(row)
     db.flush()
-    _index(db, row, words)
+    index(db, row, words)
     kind = {LessonOrigin.AGENT: "learned", LessonOrigin.PERSON: "added", LessonOrigin.IMPORT: "imported"}
     db.add(_evidence(row, kind[teaching.origin], teaching, now))
     _bound(db, teaching.namespace)
     return row.id, True
 
 
-def teach_all(db: Session, *, teachings: Sequence[Teaching], now: datetime) -> tuple[int, int]:
-    """As teach, for each; how many were added and how many strengthened."""
+def teach_all(db: Session, *, teachings: Sequence[Teaching], now: datetime) -> tuple[list[int], int]:
+    """As teach, for each; the ids of those that were added, and how many were strengthened."""
     told = [done for item in teachings if (done := teach(db, teaching=item, now=now)) is not None]
-    return sum(new for _, new in told), sum(not new for _, new in told)
+    return [lesson for lesson, new in told if new], sum(not new for _, new in told)
+
+
+def alike(db: Session, teaching: Teaching) -> tuple[LessonRow | None, list[LessonRow]]:
+    """The lesson that says the same, and those that say the opposite."""
+    key = key_of(teaching.text, teaching.where)
+    row = db.exec(
+        select(LessonRow).where(LessonRow.namespace == teaching.namespace, LessonRow.key == key)
+    ).first()
+    near = _near(db, teaching, terms(teaching.text)) if row is None else []
+    same = [item for item in near if negative(item.text) == negative(teaching.text)]
+    return row or next(iter(same), None), [item for item in near if item not in same]
 
 
 def contradict(db: Session, *, lessons: Iterable[int], teaching: Teaching, fence: int, now: datetime) -> None:
@@ -113,7 +118,7 @@ def endorse(db: Session, *, namespace: str, lesson: int, person: str, now: datet
     if row.state == RETIRED:
         row.state, row.retired_reason = ACTIVE, ""
         row.updated_at = now
-        _index(db, row, terms(row.text))
+        index(db, row, terms(row.text))
     return True
 
 
@@ -226,7 +231,7 @@ def _new(teaching: Teaching, key: str, length: int, now: datetime) -> LessonRow:
     )
 
 
-def _index(db: Session, row: LessonRow, words: Sequence[str]) -> None:
+def index(db: Session, row: LessonRow, words: Sequence[str]) -> None:
     """Of the lesson and, counted once, of its cause and its paths."""
     counts: dict[str, int] = {}
     for word in words:

@@ -63,7 +63,7 @@ class LessonEvidence(Model):
     """Something that speaks for or against a lesson."""
 
     at: Time
-    kind: Literal["learned", "contradicted", "endorsed", "retired", "added", "imported"]
+    kind: Literal["learned", "contradicted", "endorsed", "withdrawn", "retired", "added", "imported"]
     bead: ShortText | None = None
     attempt: int | None = None
     iteration: int | None = None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from ringmaster_operator.history import History, Learned, StoredLesson, Teaching
+from ringmaster_operator.history import Actor, AuditEntry, Change, History, Learned, StoredLesson, Teaching
 from ringmaster_operator.recall import Match, Situation
 from ringmaster_operator.resources.bead import Outcome, OutcomeKind, Reason
 from ringmaster_operator.resources.lesson import LessonOrigin, LessonState
@@ -245,3 +245,32 @@ async def test_pages_of_a_list(history: History) -> None:
     first = await history.lessons_in(namespace="team", limit=3)
     second = await history.lessons_in(namespace="team", after=first[-1].known.id, limit=3)
     assert [item.known.text.split()[1] for item in (*first, *second)] == list(words)
+
+
+async def test_people_take_back_what_they_did(history: History) -> None:
+    ada = Actor(person="user:ada")
+
+    async def noted(action: str, name: str, before: Any, after: Any) -> AuditEntry:
+        told = Change(action=action, kind="Lesson", namespace="team", name=name, before=before, after=after)
+        entry = await history.audit_entry(id=await history.record_audit(actor=ada, change=told, now=NOON))
+        assert entry is not None
+        return entry
+
+    own = teaching(origin=LessonOrigin.PERSON, author="ada", person="ada", bead_uid=None, bead=None)
+    added = await history.add_lesson(teaching=own, now=NOON)
+    assert added is not None
+    assert added.before is None
+    after = {"state": "active", "endorsedBy": [], "retiredReason": "", "lesson": TEXT}
+    entry = await noted("lesson.add", str(added.id), None, after)
+    assert await history.lesson_present(change=entry.change) == after
+    undone = await history.undo_lesson(entry=entry, actor=ada, now=NOON)
+    assert undone is not None
+    assert await history.undo_lesson(entry=entry, actor=ada, now=NOON) is None, "it is not so any more"
+    assert await found(history, "scheduler alembic") == []
+    line = await history.audit_entry(id=undone)
+    assert line is not None
+    assert await history.undo_lesson(entry=line, actor=ada, now=NOON) is not None
+    assert len(await found(history, "scheduler alembic")) == 1
+    again = await history.add_lesson(teaching=teaching(bead_uid="uid-7"), now=NOON)
+    assert again is not None
+    assert again.before == {"state": "active", "endorsedBy": [], "retiredReason": ""}
