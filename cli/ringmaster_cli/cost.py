@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ringmaster_operator.resources.price_table import table_price, table_version
-from ringmaster_operator.resources.protocol import ModelUsage, Usage
+from ringmaster_operator.resources.protocol import MAX_USD, ModelUsage, Usage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,17 +81,17 @@ def price_usage(spent: Iterable[Spent], *, reported_usd: float | None, at: datet
     """The usage of one iteration, each request priced at its time; reported_usd is the agent's own total."""
     rows = [row for row in spent if not row.empty or row.reported_usd]
     if not rows:
-        return Usage(reported_usd=reported_usd)
+        return Usage(reported_usd=bounded(reported_usd))
     return Usage(
         requests=[_priced(row, at=at) for row in rows],
-        reported_usd=reported_usd,
+        reported_usd=bounded(reported_usd),
         price_version=table_version(),
     )
 
 
 def _priced(row: Spent, *, at: datetime) -> ModelUsage:
     usage = _row(row)
-    return usage.model_copy(update={"computed_usd": table_price(usage, at=at)})
+    return usage.model_copy(update={"computed_usd": bounded(table_price(usage, at=at))})
 
 
 def _row(row: Spent) -> ModelUsage:
@@ -106,8 +106,13 @@ def _row(row: Spent) -> ModelUsage:
         output_tokens=row.output,
         reasoning_tokens=row.reasoning,
         requests=row.requests,
-        reported_usd=row.reported_usd,
+        reported_usd=bounded(row.reported_usd),
     )
+
+
+def bounded(usd: float | None) -> float | None:
+    """As much as a report takes: sums of what agents tell may be any number."""
+    return None if usd is None else min(usd, MAX_USD)
 
 
 def price(row: Spent, *, at: datetime) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from ringmaster_cli.agents.facts import Facts
-from ringmaster_cli.cost import Spent, price
+from ringmaster_cli.cost import Spent, bounded, price
 
 
 class Meter:
@@ -21,7 +21,7 @@ class Meter:
         tokens = sum(row.input + row.output for row in facts.spent.values())
         known = [usd for usd in self._prices(facts.spent) if usd is not None]
         usd = max(sum(known), facts.reported_usd or 0.0)
-        return tokens, usd if known or facts.reported_usd is not None else None
+        return tokens, bounded(usd) if known or facts.reported_usd is not None else None
 
     def _prices(self, spent: Mapping[str, Spent]) -> list[float | None]:
         found: list[float | None] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ringmaster_cli.agents.run import AgentResult
+from ringmaster_cli.cost import bounded
 from ringmaster_operator.resources.protocol import ModelUsage, Progress, Usage
 
 
@@ -32,7 +33,7 @@ def _usage(first: Usage, last: Usage) -> Usage:
     totals = [usd for usd in (first.reported_usd, last.reported_usd) if usd is not None]
     return Usage(
         requests=rows[:5000],
-        reported_usd=sum(totals) if totals else None,
+        reported_usd=bounded(sum(totals)) if totals else None,
         price_version=last.price_version or first.price_version,
     )
 
@@ -46,6 +47,6 @@ def added(first: Progress, last: Progress) -> Progress:
             "tool_calls": first.tool_calls + last.tool_calls,
             "output_tokens": first.output_tokens + last.output_tokens,
             "tokens": first.tokens + last.tokens,
-            "usd": sum(usd) if usd else None,
+            "usd": bounded(sum(usd)) if usd else None,
         }
     )

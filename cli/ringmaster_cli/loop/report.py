@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from ringmaster_cli.agents.reflexion import read_reflexion
 from ringmaster_cli.agents.run import AgentResult
 from ringmaster_cli.client import Body
+from ringmaster_cli.cost import bounded
 from ringmaster_cli.loop.tools import environment
 from ringmaster_cli.state import Held
 from ringmaster_operator.resources.bead import Outcome, OutcomeKind
@@ -152,8 +153,8 @@ def _sum(rows: Sequence[ModelUsage]) -> ModelUsage:
         output_tokens=sum(row.output_tokens for row in rows),
         reasoning_tokens=sum(row.reasoning_tokens for row in rows),
         requests=sum(row.requests for row in rows),
-        computed_usd=sum(computed) if computed else None,
-        reported_usd=sum(reported) if reported else None,
+        computed_usd=bounded(sum(computed)) if computed else None,
+        reported_usd=bounded(sum(reported)) if reported else None,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from ringmaster_operator.resources.base import Model
-from ringmaster_operator.resources.protocol import ModelUsage, Usage
+from ringmaster_operator.resources.protocol import MAX_USD, ModelUsage, Usage
 from ringmaster_operator.resources.scalars import line
 
 MILLION = 1_000_000
@@ -73,7 +73,10 @@ def _weight(price: Price) -> tuple[bool, int, bool]:
 
 
 def own_price(price: Price, row: ModelUsage) -> float:
-    """US dollars of one row. Figures that contradict each other (more cached than sent) are evened out."""
+    """US dollars of one row. Figures that contradict each other (more cached than sent) are evened out.
+
+    At most MAX_USD: no request costs more.
+    """
     read = min(row.cache_read_tokens, row.input_tokens)
     written = min(row.cache_write_tokens, row.input_tokens - read)
     hour = min(row.cache_write_hour_tokens, written)
@@ -87,7 +90,8 @@ def own_price(price: Price, row: ModelUsage) -> float:
         (row.output_tokens - thought, price.output),
         (thought, price.output if price.reasoning is None else price.reasoning),
     )
-    return sum(tokens * rate for tokens, rate in parts) / MILLION + row.requests * price.request
+    usd = sum(tokens * rate for tokens, rate in parts) / MILLION + row.requests * price.request
+    return min(usd, MAX_USD)
 
 
 def version_of(price: Price) -> str:

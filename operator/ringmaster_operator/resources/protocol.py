@@ -98,6 +98,11 @@ class NoWork(Model):
     reason: Message = ""
 
 
+MAX_USD = 1_000_000.0
+Dollars = Annotated[float, Field(ge=0, le=MAX_USD, allow_inf_nan=False)]
+"""US dollars of one iteration or less: nobody spends a million on one, so a larger figure is no cost."""
+
+
 class ModelUsage(Model):
     """Usage of one request (or of one stretch that the agent reports as a whole).
 
@@ -116,9 +121,9 @@ class ModelUsage(Model):
     output_tokens: Count = 0
     reasoning_tokens: Count = 0
     requests: Count = 1
-    computed_usd: Annotated[float, Field(ge=0)] | None = None
+    computed_usd: Dollars | None = None
     """From the price table; None when the model has no known price."""
-    reported_usd: Annotated[float, Field(ge=0)] | None = None
+    reported_usd: Dollars | None = None
     """The agent's own figure, where it gives one for this stretch."""
     price_version: ShortText = ""
     """Of the list that computed_usd is from, where it is not the usage's."""
@@ -128,7 +133,7 @@ class Usage(Model):
     """Everything one iteration used."""
 
     requests: Annotated[list[ModelUsage], Field(max_length=5000)] = Field(default_factory=list)
-    reported_usd: Annotated[float, Field(ge=0)] | None = None
+    reported_usd: Dollars | None = None
     """The agent's own total of the iteration."""
     price_version: ShortText = ""
     """Version of the price table."""
@@ -143,7 +148,7 @@ class Progress(Model):
     output_tokens: Count = 0
     tokens: Count = 0
     """Input and output tokens."""
-    usd: Annotated[float, Field(ge=0)] | None = None
+    usd: Dollars | None = None
     """US dollars, where the agent or the price table tells."""
     last_progress_at: Time | None = None
     note: Annotated[str, StringConstraints(max_length=512), cut(512)] = ""

@@ -8,7 +8,10 @@ import sys
 
 import pytest
 
+from ringmaster_cli.agents.readers.base import dollars
 from ringmaster_cli.cost import Spent, price, price_usage
+from ringmaster_cli.loop.report import merge
+from ringmaster_operator.resources.protocol import MAX_USD
 from support.agents import WHEN
 
 SONNET = "claude-sonnet-4-5"
@@ -87,3 +90,12 @@ def test_the_table_is_loaded_only_when_there_is_something_to_price() -> None:
         "sys.exit('genai_prices' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_sums_beyond_any_sense_are_cut_to_what_a_report_takes() -> None:
+    rows = [Spent(position=str(n), model="mine", input=1, reported_usd=9e5) for n in range(3)]
+    first = price_usage([*rows, rows[0].plus(rows[1]).named("4")], reported_usd=1e300, at=WHEN)
+    assert (first.reported_usd, first.requests[3].reported_usd) == (MAX_USD, MAX_USD)
+    [merged] = merge(first.requests)
+    assert merged.reported_usd == MAX_USD
+    assert dollars(MAX_USD * 2) is None, "no amount: what it really cost is not known"

@@ -175,7 +175,14 @@ async def test_no_text_of_an_agent_loses_a_report(history: History, work: Make, 
 
 @pytest.mark.parametrize(
     "field",
-    ['"iteration": 1e30', '"fence": 99999999999999999999', '"usage": {"reportedUsd": 1e999}'],
+    [
+        '"iteration": 1e30',
+        '"fence": 99999999999999999999',
+        '"usage": {"reportedUsd": 1e999}',
+        '"usage": {"reportedUsd": 1000001}',
+        '"usage": {"requests": [{"position": "1", "computedUsd": 1000001}]}',
+        '"usage": {"requests": [{"position": "1", "reportedUsd": 1000001}]}',
+    ],
 )
 def test_numbers_that_no_database_keeps_are_refused_before(field: str) -> None:
     body = {"reportId": "r" * 8, "fence": 1, "iteration": 1, "outcome": {"kind": "success"}}

@@ -17,6 +17,7 @@ from typing import Any
 from ringmaster_cli.agents.facts import Facts, clip
 from ringmaster_cli.agents.faults import classify
 from ringmaster_cli.agents.terminal import one_line, plain
+from ringmaster_operator.resources.protocol import MAX_USD
 
 PANE_LINE = 400
 EPOCH = datetime.fromtimestamp(0, UTC)
@@ -133,8 +134,8 @@ def count(value: object) -> int:
 
 
 def dollars(value: object) -> float | None:
-    """An amount of money, None for what is missing or no amount."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 10**9:
+    """An amount of money, None for what is missing or no amount: a million dollars at most."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_USD:
         return None
     return float(value)
 
