@@ -1,28 +1,35 @@
-"""hack/docs: write the generated pages, or say whether they differ."""
+"""hack/docs: write the generated pages, say whether they differ, or build the site of all pages."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from docslib import api, settings
-
-PAGES: dict[str, Callable[[Path], str]] = {"settings.md": lambda _: settings.render(), "api.md": api.render}
-"""How each page is made from the one that is there."""
+from docslib import site
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write or check the pages; 0, or 1 when a checked page differs."""
+    """Write or check the pages, or build the site; 0, or 1 when a page differs or the site has faults."""
     parser = argparse.ArgumentParser(
-        prog="hack/docs", description="Write docs/settings.md and docs/api.md from models and routes."
+        prog="hack/docs",
+        description="Write the generated pages of docs/ from models, routes, programs and definitions; "
+        "with site, build all pages as a site into build/site.",
     )
     parser.add_argument("folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "what", nargs="?", choices=["pages", "site"], default="pages", help="pages when not given"
+    )
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a page differs")
     options = parser.parse_args(arguments)
+    if options.what == "site":
+        return site.build(options.folder)
+    from docslib.pages import PAGES  # brings the whole operator, which the site does not need
+
     worst = 0
     for name, render in PAGES.items():
-        page, text = options.folder / name, render(options.folder / name)
+        page = options.folder / name
+        text = render(page)
         if not options.check:
             page.write_text(text, encoding="utf-8")
             continue

@@ -19,7 +19,7 @@ reconcile_seconds = Histogram(
 api_writes = Counter("ringmaster_api_writes", "Writes to the API server", ["kind"], registry=registry)
 
 beads = Gauge("ringmaster_beads", "Beads by phase", ["namespace", "phase"], registry=registry)
-claims = Counter("ringmaster_claims", "Claims by result", ["result"], registry=registry)
+claims = Counter("ringmaster_claims", "Claims: granted, conflict", ["result"], registry=registry)
 claim_seconds = Histogram(
     "ringmaster_claim_seconds",
     "Seconds from choosing a bead to the granted claim",
@@ -27,7 +27,7 @@ claim_seconds = Histogram(
     buckets=(0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1, 5),
 )
 score_seconds = Histogram(
-    "ringmaster_score_seconds", "Seconds of scoring the beads that have changed", registry=registry
+    "ringmaster_score_seconds", "Seconds from outlining what has changed to its new scores", registry=registry
 )
 leases = Gauge("ringmaster_leases", "Claims that are held", registry=registry)
 leases_lost = Counter("ringmaster_leases_lost", "Claims whose session fell silent", registry=registry)
@@ -37,9 +37,21 @@ outbox = Gauge(
     "ringmaster_outbox", "Committed reports whose status patch is still to come", registry=registry
 )
 waiting = Gauge("ringmaster_waiting_sessions", "Sessions that wait for a bead", registry=registry)
-tokens = Counter("ringmaster_tokens", "Tokens used", ["provider", "model", "kind"], registry=registry)
-cost = Counter("ringmaster_cost_usd", "US dollars spent", ["provider", "model", "source"], registry=registry)
-sign_ins = Counter("ringmaster_sign_ins", "People signing in, by result", ["result"], registry=registry)
+tokens = Counter(
+    "ringmaster_tokens",
+    "Tokens used: input (cache_read and cache_write are part of it), output (reasoning is part of it)",
+    ["provider", "model", "kind"],
+    registry=registry,
+)
+cost = Counter(
+    "ringmaster_cost_usd",
+    "Dollars spent, by the project's prices, computed from the public list or as reported by the agent",
+    ["provider", "model", "source"],
+    registry=registry,
+)
+sign_ins = Counter(
+    "ringmaster_sign_ins", "People signing in: accepted, refused", ["result"], registry=registry
+)
 genai_tokens = Histogram(
     "gen_ai_client_token_usage",
     "Tokens of a request (OpenTelemetry's gen_ai.client.token.usage)",
@@ -52,7 +64,7 @@ watch_restarts = Counter("ringmaster_watch_restarts", "Restarts of the watch", r
 _BACKUP = ["namespace", "schedule"]
 backup_runs = Counter(
     "ringmaster_backup_runs",
-    "Backups and rehearsals by result",
+    "Backups (hourly, daily, manual) and rehearsals",
     [*_BACKUP, "run", "result"],
     registry=registry,
 )

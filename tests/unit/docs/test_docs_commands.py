@@ -43,6 +43,7 @@ SHOWN = [(str(block), words) for block in blocks("sh") for words in commands(blo
 INLINE = [
     (page.name, shlex.split(match))
     for page in PAGES
+    if page.name != "cli.md"  # made of the programs themselves
     for match in re.findall(r"`((?:ringmaster(?:-operator)?|hack/[a-z]+) [^`]+)`", prose(page))
 ]
 OURS = [(where, words) for where, words in SHOWN + INLINE if words[0] in APPS]
