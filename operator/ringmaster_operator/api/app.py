@@ -16,6 +16,7 @@ from ringmaster_operator.api.caller import Callers, Networks
 from ringmaster_operator.api.document import document
 from ringmaster_operator.api.tokens import Tokens
 from ringmaster_operator.claims.service import Caller, ClaimService
+from ringmaster_operator.dashboard import serving as dashboard
 from ringmaster_operator.resources.protocol import (
     Asked,
     AskRequest,
@@ -78,6 +79,7 @@ def waiting(waits: Callable[[], str]) -> FastAPI:
     """What answers before there is anything to serve: probes, and for all else what is waited for."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(_probes(waits))
+    app.include_router(dashboard.routes())
 
     @app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     async def later(path: str) -> Response:

@@ -52,6 +52,7 @@ from ringmaster_operator.claims.overview import Overviews
 from ringmaster_operator.claims.prices import Prices
 from ringmaster_operator.claims.service import ClaimService
 from ringmaster_operator.clock import Clock
+from ringmaster_operator.dashboard import serving as dashboard
 from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kube
 from ringmaster_operator.learning import Learning
@@ -108,7 +109,7 @@ def application(parts: Parts, *, service: ClaimService, tokens: Tokens, ready: C
         service=service,
         tokens=tokens,
         ready=ready,
-        people=routers(parts),
+        people=[*routers(parts), dashboard.routes()],
         trusted=networks(parts.settings.trusted_proxies),
         web_url=parts.settings.web,
         once=parts.once,

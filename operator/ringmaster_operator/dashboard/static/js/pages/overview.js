@@ -1,0 +1,181 @@
+/** What needs a person first, then what moves, then what is done. */
+
+import { call, path } from "../core/api.js";
+import { h, s } from "../core/dom.js";
+import { ago, between, compact, count, usd } from "../core/format.js";
+import { refetch } from "../core/refetch.js";
+import { link } from "../core/router.js";
+import { beadLink, card, chip, heading, priority, table, workerLink } from "../parts/bits.js";
+import { bars } from "../parts/charts.js";
+import { empty, live } from "../parts/states.js";
+import { answers } from "./answering.js";
+
+/**
+ * @typedef {{kind: string, name: string, title: string, why: string, priority?: string, since?: string, blocks: number,
+ *   parent?: string, options: string[], deadline?: string}} Need
+ * @typedef {{name: string, title: string, priority: string, worker: string, session: string, activity: string,
+ *   since: string, attempt: number, iteration: number, maxIterations: number, progressAt?: string, note: string,
+ *   toolCalls: number, tokens: number, tokensPerMinute?: number, usd: number}} Run
+ * @typedef {{usd: number, tokens: number}} Sums
+ * @typedef {{name: string, per: string, usd?: number, tokens?: number, spent: Sums, reached: boolean}} Budget
+ * @typedef {{at: string, phases: Record<string, number>, needs: Need[], needed: Record<string, number>, running: Run[],
+ *   ready: number, sessions: {activity: string}[], done: {day: string, succeeded: number, failed: number}[],
+ *   spend: {today: Sums, running: Sums, month: {spent: number, expected?: number}, budgets: Budget[]},
+ *   backup: {schedules: number, last?: string, verified: boolean, failing: boolean, next?: string}}} Overview
+ */
+
+const KINDS = new Map(Object.entries({
+  escalation: "Asks how to go on", decision: "Waits for an answer", worker: "Worker is down", budget: "Budget reached",
+  failed: "Failed", stuck: "Stuck", stalled: "No progress",
+}));
+const SHOWN = 12;
+
+/** @param {import("../core/router.js").Context} context */
+export function overviewPage(context) {
+  const { namespace, title } = context;
+  const fetcher = (/** @type {AbortSignal} */ signal) => call(`${path("namespaces", namespace)}/overview`, { signal });
+  const again = () => page.load();
+  const page = live(context, "the overview", fetcher, (/** @type {Overview} */ found) => {
+    const waiting = sum(found.needed);
+    title(`${waiting ? `(${waiting}) ` : ""}Overview`);
+    return [heading("Overview"), figures(namespace, found, waiting), content(namespace, found, waiting, again)];
+  });
+  refetch(context, again, { every: 10000 });
+}
+
+/** @param {Record<string, number>} counts */
+const sum = (counts) => Object.values(counts).reduce((all, one) => all + one, 0);
+
+/**
+ * @param {string} namespace
+ * @param {Overview} found
+ * @param {number} waiting
+ */
+function figures(namespace, found, waiting) {
+  const today = found.done.at(-1);
+  const figure = (/** @type {string} */ text, /** @type {string} */ value, /** @type {string} */ href) =>
+    h("a", { class: "figure", href }, h("strong", null, value), h("span", null, text));
+  return h(
+    "div",
+    { class: "figures" },
+    figure("need you", count(waiting), link(namespace, "decisions")),
+    figure("running", count(found.running.length), `${link(namespace, "board")}?phase=Running`),
+    figure("ready", count(found.ready), `${link(namespace, "board")}?phase=Ready`),
+    figure("done today (UTC)", count(today?.succeeded), `${link(namespace, "board")}?phase=Succeeded`),
+    figure("spent today (UTC)", usd(found.spend.today.usd + found.spend.running.usd), link(namespace, "costs")),
+  );
+}
+
+/**
+ * @param {string} namespace
+ * @param {Overview} found
+ * @param {number} waiting
+ * @param {() => void} again
+ */
+function content(namespace, found, waiting, again) {
+  if (!sum(found.phases) && !found.sessions.length) {
+    return empty("Nothing here yet", "Make a bead, say what is to be done, and a Worker that fits takes it.", h("a", { class: "button", href: link(namespace, "new") }, "New bead"));
+  }
+  const more = waiting - Math.min(found.needs.length, SHOWN);
+  return h(
+    "div",
+    { class: "overview" },
+    h("div", null,
+      card("Needs you", found.needs.length
+        ? [h("ul", { class: "plain mail" }, found.needs.slice(0, SHOWN).map((need) => needed(namespace, need, again))), more > 0 && h("p", { class: "hint" }, `and ${count(more)} more`)]
+        : h("p", { class: "muted" }, "Nothing waits for a person.")),
+      card(`Running`, found.running.length ? h("ul", { class: "plain mail" }, found.running.map((run) => running(namespace, run))) : h("p", { class: "muted" }, "Nothing runs."))),
+    h("div", null,
+      card("Done", bars({ title: "Beads a day (UTC)", labels: found.done.map(({ day }) => day.slice(5)), format: count, series: [
+        { name: "Succeeded", values: found.done.map(({ succeeded }) => succeeded) }, { name: "Failed", values: found.done.map(({ failed }) => failed) }] })),
+      card("Spend", spend(found), h("a", { class: "small", href: link(namespace, "costs") }, "Costs")),
+      card("Beads", table("Beads by phase", ["Phase", "#Beads"], Object.entries(found.phases).map(([phase, number]) =>
+        [h("a", { href: `${link(namespace, "board")}?phase=${phase}` }, chip(phase)), count(number)]))),
+      card("Fleet", fleet(namespace, found), h("a", { class: "small", href: link(namespace, "workers") }, "Workers")),
+      found.backup.schedules > 0 && card("Backup", backup(found))),
+  );
+}
+
+/**
+ * @param {string} namespace
+ * @param {Need} need
+ * @param {() => void} again
+ */
+function needed(namespace, need, again) {
+  const asks = need.kind === "decision" || need.kind === "escalation";
+  const about = need.kind === "worker" ? workerLink(namespace, need.name)
+    : need.kind === "budget" ? h("a", { href: link(namespace, "costs") }, need.name)
+    : need.kind === "stalled" ? need.name : beadLink(namespace, need.name, need.title || need.name);
+  return h(
+    "li",
+    { "data-key": `${need.kind} ${need.name}` },
+    h("div", { class: "spread" }, h("strong", null, about), h("span", { class: `chip ${need.kind === "failed" || need.kind === "worker" ? "is-bad" : "is-warning"}` }, KINDS.get(need.kind) ?? need.kind)),
+    need.why && h("p", { class: "why" }, need.why),
+    h("p", { class: "meta" }, need.priority && priority(need.priority), need.parent && h("span", null, "asked by ", beadLink(namespace, need.parent)), need.since && h("span", null, "since ", ago(need.since)), need.blocks > 0 && h("span", null, `${count(need.blocks)} wait for it`), need.deadline && h("span", null, "decides itself ", ago(need.deadline))),
+    asks && answers(namespace, need.name, need.options, again),
+  );
+}
+
+/**
+ * @param {string} namespace
+ * @param {Run} run
+ */
+function running(namespace, run) {
+  return h(
+    "li",
+    { "data-key": run.name },
+    h("div", { class: "spread" }, h("strong", null, beadLink(namespace, run.name, run.title)), chip(run.activity[0]?.toUpperCase() + run.activity.slice(1))),
+    run.note && h("p", { class: "why" }, run.note),
+    h("p", { class: "meta" }, priority(run.priority), workerLink(namespace, run.worker), h("span", null, `iteration ${run.iteration} of ${run.maxIterations}`), h("span", null, `for ${between(run.since)}`), h("span", null, `${count(run.toolCalls)} tool calls`), run.tokensPerMinute !== undefined && h("span", null, `${compact(run.tokensPerMinute)} tokens/min`), h("span", null, usd(run.usd))),
+  );
+}
+
+/** @param {Overview} found */
+function spend({ spend: { today, running: now, month, budgets } }) {
+  return h(
+    "div",
+    { class: "stack" },
+    h("p", null, `${usd(today.usd)} and ${compact(today.tokens)} tokens today`, now.usd > 0 && `, ${usd(now.usd)} under way`),
+    month.expected !== undefined && h("p", { class: "muted" }, `This month ${usd(month.spent)}, ${usd(month.expected)} expected by its end`),
+    budgets.map((budget) => h("div", { "data-key": `${budget.name} ${budget.per}` }, h("div", { class: "spread small" }, h("span", null, `${budget.name}, per ${budget.per.toLowerCase()}`), h("span", null, limit(budget))), meter(share(budget), `${budget.name}: ${limit(budget)}`))),
+  );
+}
+
+/** @param {Budget} budget */
+function limit(budget) {
+  return budget.usd !== undefined ? `${usd(budget.spent.usd)} of ${usd(budget.usd)}` : `${compact(budget.spent.tokens)} of ${compact(budget.tokens)} tokens`;
+}
+
+/** @param {Budget} budget */
+function share(budget) {
+  const money = budget.usd ? budget.spent.usd / budget.usd : 0;
+  const tokens = budget.tokens ? budget.spent.tokens / budget.tokens : 0;
+  return Math.min(1, Math.max(money, tokens, budget.reached ? 1 : 0));
+}
+
+/**
+ * @param {number} part 0 to 1.
+ * @param {string} words
+ */
+export function meter(part, words) {
+  return s("svg", { class: `meter ${part >= 1 ? "is-bad" : part >= 0.8 ? "is-warn" : ""}`, viewBox: "0 0 100 8", preserveAspectRatio: "none", role: "img", "aria-label": words },
+    s("rect", { class: "track", width: 100, height: 8, rx: 2 }), s("rect", { class: "full", width: part * 100, height: 8, rx: 2 }));
+}
+
+/**
+ * @param {string} namespace
+ * @param {Overview} found
+ */
+function fleet(namespace, { sessions }) {
+  if (!sessions.length) return h("p", { class: "muted" }, "No sessions. ", h("a", { href: link(namespace, "workers") }, "Scale a Worker up"), " to have some.");
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const { activity } of sessions) counts.set(activity, (counts.get(activity) ?? 0) + 1);
+  return h("p", { class: "line-up" }, [...counts].map(([activity, number]) => h("span", null, chip(activity[0]?.toUpperCase() + activity.slice(1)), ` ${count(number)}`)));
+}
+
+/** @param {Overview} found */
+function backup({ backup: state }) {
+  const words = state.failing ? h("span", { class: "chip is-bad" }, "The last run failed") : state.verified ? h("span", { class: "chip is-good" }, "Verified") : h("span", { class: "chip is-warning" }, "Not verified");
+  return h("p", { class: "line-up" }, words, state.last ? ["last good one ", ago(state.last)] : "There is no good one yet.");
+}
