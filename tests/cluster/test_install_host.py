@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support import account
+from support.hosts import RINGMASTER, Site, changed, make_bundle, stated_exposure
 from support.machine import Machine
-from support.operators import free_port
-from support.renders import ROOT
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 LONG = bool(os.environ.get("RINGMASTER_LONG"))
-RINGMASTER = str(ROOT / ".venv" / "bin" / "ringmaster")
-MOST_EXPOSED = {"ringmaster-operator.service": 2.0, "ringmaster-tmux-host.service": 5.5}
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    command = [str(ROOT / "hack" / "bundle"), "--folder", "--out", str(tmp_path_factory.mktemp("dist"))]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=600)
-    return Path(done.stdout.strip())
+    return make_bundle(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture
@@ -38,51 +29,6 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     place.mkdir()
     with Machine(place) as made:
         yield made
-
-
-class Site:
-    """The machine with an API server that it reaches, and a port of its own."""
-
-    def __init__(self, machine: Machine, cluster: Any, folder: Path) -> None:
-        account.install(cluster, "tmux-host", kinds=(*account.RIGHTS, "CustomResourceDefinition"))
-        self.machine = machine
-        self.kubeconfig = account.kubeconfig(cluster, folder / "operator.kubeconfig")
-        self.port = free_port()
-        settings = f"RINGMASTER_API_PORT={self.port}\nKUBECONFIG=/etc/ringmaster/kubeconfig\n"
-        settings += "RINGMASTER_DATABASE_URL=sqlite:////var/lib/ringmaster/ringmaster.db\n"
-        settings += "RINGMASTER_STATE_DIRECTORY=/var/lib/ringmaster\n"
-        settings += "RINGMASTER_BACKUP_TARGET=/var/backups/ringmaster\n"
-        machine.said("mkdir", "-p", "/etc/ringmaster")
-        machine.said("sh", "-c", f"printf '{settings}' > /etc/ringmaster/ringmaster.env")
-
-    def install(self, source: Path, *more: str) -> subprocess.CompletedProcess[str]:
-        where = ("--from", str(source), "--kubeconfig", str(self.kubeconfig), "--yes", *more)
-        return self.machine.run(RINGMASTER, "install", "host", *where, PIP_NO_INDEX="1")
-
-    def works(self) -> None:
-        ready = f"http://127.0.0.1:{self.port}/readyz"
-        assert self.machine.run("curl", "-fsS", ready).returncode == 0
-        self.machine.said("systemctl", "is-active", "ringmaster-operator.service")
-
-
-def changed(bundle: Path, folder: Path, text: str) -> Path:
-    """The same bundle with another operator in its wheel."""
-    other = folder / "bundle"
-    shutil.copytree(bundle, other, copy_function=os.link)
-    (wheel,) = (other / "wheels").glob("ringmaster-*.whl")
-    old = zipfile.ZipFile(wheel)
-    wheel.unlink()
-    with old, zipfile.ZipFile(wheel, "w") as fresh:
-        for item in old.infolist():
-            data = old.read(item)
-            if item.filename == "ringmaster_operator/main.py":
-                data = text.encode() + b"\n" + data.replace(b"from __future__ import annotations", b"")
-            if not item.filename.endswith("RECORD"):
-                fresh.writestr(item, data)
-            else:
-                lines = [line for line in data.decode().splitlines() if "operator/main.py" not in line]
-                fresh.writestr(item, "\n".join([*lines, "ringmaster_operator/main.py,,"]) + "\n")
-    return other
 
 
 def test_a_host_is_installed_upgraded_and_cleared(
@@ -98,6 +44,7 @@ def test_a_host_is_installed_upgraded_and_cleared(
     _is_guarded(machine)
     machine.said("systemctl", "start", "ringmaster-backup@hourly.service")
     assert "ringmaster-hourly-" in machine.said("ls", "/var/backups/ringmaster")
+    _is_restored(site)
     assert "ringmaster-backup-daily.timer" in machine.said("systemctl", "list-timers", "--no-pager")
     if LONG:
         _is_upgraded(site, bundle, tmp_path)
@@ -117,7 +64,9 @@ def _is_guarded(machine: Machine) -> None:
     """A user of its own, a sandbox as tight as stated, its log in the journal, its files for itself."""
     user = machine.said("systemctl", "show", "-P", "MainPID", "ringmaster-operator.service").strip()
     assert machine.said("stat", "-c", "%U", f"/proc/{user}").strip() == "ringmaster"
-    for unit, most in MOST_EXPOSED.items():
+    stated = stated_exposure()
+    assert len(stated) == 4
+    for unit, most in stated.items():
         verdict = machine.said("systemd-analyze", "security", "--no-pager", unit)
         (figure,) = re.findall(r"Overall exposure level for \S+: ([0-9.]+)", verdict)
         assert float(figure) <= most, unit
@@ -126,6 +75,17 @@ def _is_guarded(machine: Machine) -> None:
     for path, mode in (("kubeconfig", "640"), ("ringmaster.env", "640")):
         said = machine.said("stat", "-c", "%a %U", f"/etc/ringmaster/{path}")
         assert path == "ringmaster.env" or said.split() == [mode, "root"]
+
+
+def _is_restored(site: Site) -> None:
+    """By root, who names the unit and nothing else; all files stay the operator's own."""
+    done = site.ringmaster("restore", "latest", "--unit", "ringmaster-operator", "--force")
+    assert done.returncode == 0, done
+    assert "restored ringmaster-hourly-" in done.stdout
+    site.works()
+    assert site.owners() == {"ringmaster"}
+    done = site.ringmaster("restore", "latest", "--unit", "ringmaster-other", "--force")
+    assert (done.returncode, "there is no unit ringmaster-other" in done.stderr) == (1, True), done
 
 
 def _is_upgraded(site: Site, bundle: Path, folder: Path) -> None:

@@ -221,13 +221,15 @@ def restore(
     deployment: Annotated[
         str, typer.Option("--deployment", help="Stop and start this Deployment: NAMESPACE/NAME.")
     ] = "",
-    unit: Annotated[str, typer.Option("--unit", help="Stop and start this systemd unit.")] = "",
+    unit: given.Unit = "",
     offline: Annotated[
         bool, typer.Option("--offline", help="Stop nothing, only make sure that nobody has the database.")
     ] = False,
     ready_url: Annotated[
-        str, typer.Option("--ready-url", help="Where the unit's operator answers.")
-    ] = "http://127.0.0.1:8420",
+        str,
+        typer.Option("--ready-url", help="Where the unit's operator answers; from its settings when unset."),
+    ] = "",
+    timeout: given.Timeout = 180.0,
     encrypt_to: given.EncryptTo = None,
     identity: given.Identity = None,
     kubeconfig: given.Kubeconfig = None,
@@ -251,6 +253,7 @@ def restore(
         unit=unit,
         offline=offline,
         ready_url=ready_url,
+        timeout=timeout,
         encrypt_to=tuple(encrypt_to or ()),
         identity=identity,
         kubeconfig=kubeconfig,

@@ -125,5 +125,27 @@ Verify = Annotated[bool, typer.Option("--verify/--no-verify", help="Read it back
 Prune = Annotated[bool, typer.Option("--prune/--no-prune", help="Then delete what is too old.")]
 Name = Annotated[str, typer.Argument(help="Name of the backup, or latest.")]
 
+
+def _adopted(unit: str) -> str:
+    if unit:
+        from ringmaster_operator.backups import host_unit
+
+        host_unit.adopt(unit)
+    return unit
+
+
+Unit = Annotated[
+    str,
+    typer.Option(
+        "--unit",
+        is_eager=True,  # the variables of the other options are looked at after it
+        callback=_adopted,
+        help="Stop and start this systemd unit, whose settings and user count.",
+    ),
+]
+Timeout = Annotated[
+    float, typer.Option("--timeout", min=5, max=86400, help="Seconds that the operator may take to be ready.")
+]
+
 DEFAULT_TARGET = f"{STATE}/backups"
 DEFAULT_DATABASE = f"sqlite:///{STATE}/ringmaster.db"

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from ringmaster_cli.exits import Exit, Refused, UsageError
-from ringmaster_operator.backups import catalog, listing, rehearsal, resources_source, sources
+from ringmaster_operator.backups import catalog, host_unit, listing, rehearsal, resources_source, sources
 from ringmaster_operator.backups import verify as verifying
 from ringmaster_operator.backups.choice import SECOND, Choice, at_time
 from ringmaster_operator.backups.manifest import Manifest
@@ -37,6 +37,8 @@ class Asked:
     unit: str
     offline: bool
     ready_url: str
+    timeout: float
+    """Seconds that the operator may take to be ready."""
     encrypt_to: tuple[str, ...]
     identity: Path | None
     kubeconfig: str | None
@@ -47,6 +49,14 @@ class Asked:
 
 def restore(asked: Asked) -> None:
     """Choose, show, ask, do. Raises BackupError, UsageError, Refused."""
+    if asked.unit:
+        with host_unit.as_its_user(asked.unit):
+            _restore(asked)
+    else:
+        _restore(asked)
+
+
+def _restore(asked: Asked) -> None:
     target, source, clock = place(asked.target), sources.source(asked.database), Clock()
     choice = _chosen(catalog.load(target), source, asked, clock)
     if choice.moment is None:
@@ -112,9 +122,9 @@ def _service(asked: Asked) -> Service:
     if sum(map(bool, (asked.deployment, asked.unit, asked.offline))) > 1:
         raise UsageError("give one of --deployment, --unit and --offline")
     if asked.deployment:
-        return Deployment(asked.deployment, asked.kubeconfig)
+        return Deployment(asked.deployment, asked.kubeconfig, ready_seconds=asked.timeout)
     if asked.unit:
-        return Unit(asked.unit, asked.ready_url)
+        return Unit(asked.unit, asked.ready_url or host_unit.address(), ready_seconds=asked.timeout)
     return Nobody()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -11,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from ringmaster_cli.exits import UsageError
+from ringmaster_operator.backups import host_unit
 from ringmaster_operator.backups.errors import BackupError
 from ringmaster_operator.kube import PODS, Kind, Kube, KubeError
 
@@ -132,10 +132,11 @@ async def _no_pods(kube: Kube, namespace: str, labels: str) -> bool:
 
 
 async def _is_ready(kube: Kube, key: tuple[str, str]) -> bool:
+    """One that is ready is enough: of several operators only the leader is."""
     body = await kube.get(DEPLOYMENTS, *key)
     status = body.get("status", {})
     current = status.get("observedGeneration", 0) >= body["metadata"]["generation"]
-    return bool(current and status.get("readyReplicas", 0) >= body["spec"]["replicas"])
+    return bool(current and status.get("readyReplicas", 0) >= 1)
 
 
 async def _until(holds: Callable[[], Coroutine[Any, Any, bool]], seconds: float, otherwise: str) -> None:
@@ -158,13 +159,13 @@ class Unit:
         self.starts = f"start {self.name} and wait until it is ready; else put back what was there"
 
     def check(self) -> None:
-        self._systemctl("cat")
+        host_unit.systemctl("cat", self._unit)
 
     def stop(self) -> None:
-        self._systemctl("stop")
+        host_unit.systemctl("stop", self._unit)
 
     def start(self) -> None:
-        self._systemctl("start")
+        host_unit.systemctl("start", self._unit)
         deadline = time.monotonic() + self._ready_seconds
         while not self._answers():
             if time.monotonic() > deadline:
@@ -180,15 +181,3 @@ class Unit:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
-
-    def _systemctl(self, verb: str) -> None:
-        try:
-            done = subprocess.run(
-                ["systemctl", verb, self._unit], capture_output=True, text=True, check=False
-            )
-        except OSError as error:
-            raise BackupError(
-                f"systemctl cannot be run: {error.strerror}; stop the operator by hand"
-            ) from error
-        if done.returncode:
-            raise BackupError(f"systemctl {verb} {self._unit}: {' '.join(done.stderr.split())[:300]}")
