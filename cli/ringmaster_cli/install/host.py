@@ -22,6 +22,8 @@ UNITS = Path("/etc/systemd/system")
 OPERATOR, TMUX_HOST = "ringmaster-operator.service", "ringmaster-tmux-host.service"
 TIMERS = ("ringmaster-backup-hourly.timer", "ringmaster-backup-daily.timer")
 LOOK_SECONDS = 0.5
+HOPELESS = 2
+"""Restarts by systemd after which the former version is not waited for."""
 ENVIRONMENT = """\
 # Settings of Ringmaster on this host; docs/settings.md has them all. Kept by upgrades.
 KUBECONFIG={settings}/kubeconfig
@@ -68,31 +70,53 @@ class Host:
         output.note("backing up before the upgrade ...")
         try:
             call("systemctl", "start", "ringmaster-backup@manual.service", seconds=6 * 3600)
+            backup = self._newest_backup()
         except CliError:
             self._start()
             raise CliError(
                 "the backup before the upgrade failed, so nothing is changed:"
                 " journalctl -u ringmaster-backup@manual tells why"
             ) from None
-        releases.switch(release)
-        self._units()
-        self._start()
+        output.note(f"backed up as {backup}")
+        self._go_on_with(release)
         if self._ready():
             return
         why = self._why()
         self._stop()
-        releases.switch(former)
-        self._units()
-        self._start()
-        if not self._ready():
-            self._stop()
-            self._as_user(
-                str(releases.CURRENT / "bin/ringmaster"), "restore", "latest", "--offline", "--force"
-            )
-            self._start()
+        self._go_on_with(former)
+        was = "the former version is back"
+        if not self._ready(restarts=HOPELESS):
+            self._put_back(backup, why)
+            was += f", and the history as it was (backup {backup})"
         if not self._ready():
             raise CliError(f"neither the new nor the former version gets ready: {why}")
-        raise CliError(f"the former version is back, since the new one did not get ready: {why}")
+        raise CliError(f"{was}, since the new one did not get ready: {why}")
+
+    def _go_on_with(self, release: Path) -> None:
+        releases.switch(release)
+        self._units()
+        self._start()
+
+    def _newest_backup(self) -> str:
+        """Of those that people ask for. Raises CliError."""
+        names = self._as_user("backup", "list", "-o", "name").split()
+        made = [name for name in names if "-manual-" in name]
+        if not made:
+            raise CliError("there is no backup")
+        return made[0]
+
+    def _put_back(self, backup: str, why: str) -> None:
+        """The former version can't use what the new one made of the history. Raises CliError."""
+        self._stop()
+        try:
+            self._as_user("restore", backup, "--offline", "--force")
+        except CliError as fault:
+            raise CliError(
+                f"the new version did not get ready: {why}; the former one is back and stopped, since its"
+                f" history could not be put back: {fault}; mend that, then run"
+                f" `ringmaster restore {backup} --unit {self.unit()}`"
+            ) from None
+        self._start()
 
     @staticmethod
     def _account() -> None:
@@ -150,22 +174,31 @@ class Host:
     def _active(self) -> bool:
         return tried(["systemctl", "is-active", "--quiet", self.unit()]).returncode == 0
 
-    def _ready(self) -> bool:
+    def _ready(self, *, restarts: int | None = None) -> bool:
+        """Whether it answers in time; or before it was started anew so many times, where that tells."""
         end = time.monotonic() + self._timeout
         while time.monotonic() < end:
             if self._active() and _answers(_port()):
                 return True
+            if restarts is not None and self._restarts() >= restarts:
+                return False
             time.sleep(LOOK_SECONDS)
         return False
+
+    def _restarts(self) -> int:
+        said = tried(["systemctl", "show", "-P", "NRestarts", self.unit()]).stdout.strip()
+        return int(said) if said.isdigit() else 0
 
     def _why(self) -> str:
         said = tried(["journalctl", "-u", self.unit(), "-n", "1", "-o", "cat", "--no-pager"]).stdout.strip()
         return said or f"journalctl -u {self.unit()} may tell"
 
     @staticmethod
-    def _as_user(*words: str) -> None:
+    def _as_user(*words: str) -> str:
+        """What the current release says, run as the operator with its settings. Raises CliError."""
         run = ["systemd-run", "--quiet", "--wait", "--pipe", f"--uid={USER}", f"--gid={USER}"]
-        call(*run, f"--property=EnvironmentFile={SETTINGS}/ringmaster.env", *words, seconds=3600)
+        settings = f"--property=EnvironmentFile={SETTINGS}/ringmaster.env"
+        return call(*run, settings, str(releases.CURRENT / "bin" / "ringmaster"), *words, seconds=3600)
 
 
 def uninstall(*, purge: bool) -> None:
