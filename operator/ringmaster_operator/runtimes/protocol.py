@@ -22,6 +22,17 @@ SOCKET = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_]{0,79}", re.ASCII)
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
+KEYS = frozenset(
+    {
+        *("Enter", "Escape", "Tab", "BTab", "Space", "BSpace", "Delete", "Insert", "Home", "End"),
+        *("PageUp", "PageDown", "Up", "Down", "Left", "Right"),
+        *(f"F{number}" for number in range(1, 13)),
+        *(f"C-{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"),
+    }
+)
+"""Special keys, in tmux's words."""
+
+
 class SessionFault(Exception):
     """The session cannot be started or stopped as asked; the text says why and what to do.
 
@@ -105,8 +116,24 @@ class StopResult:
     forced: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What a session shows at this moment.
+
+    lines may hold sequences of colour; `above` of them have scrolled off. cursor is (line, column) where it
+    can be seen. Columns and rows are 0 where there is no terminal.
+    """
+
+    state: SessionState
+    lines: tuple[str, ...]
+    above: int = 0
+    columns: int = 0
+    rows: int = 0
+    cursor: tuple[int, int] | None = None
+
+
 class Runtime(Protocol):
-    """All calls are safe to repeat, and touch only sessions that this runtime's owner started."""
+    """All calls but type() are safe to repeat, and touch only sessions that this runtime's owner started."""
 
     async def wait(self, seconds: float) -> None:
         """Until something may have changed, or for so long at most."""
@@ -133,6 +160,22 @@ class Runtime(Protocol):
 
     async def screen(self, key: Key, *, lines: int = 200) -> str:
         """The last lines of the screen; of an ended session the one that was saved."""
+        ...
+
+    async def view(self, key: Key, *, lines: int = 200) -> View:
+        """What it shows now, at most so many lines. Raises SessionFault when there is no such session."""
+        ...
+
+    async def type(self, key: Key, *, text: str = "", special: str = "") -> None:
+        """Type a text, and then a special key (KEYS), as a person at its terminal does.
+
+        Raises SessionFault where the session does not run or takes no input.
+        """
+        ...
+
+    @property
+    def no_typing(self) -> str:
+        """Why nobody can type into sessions here; empty where people can."""
         ...
 
     async def logs(self, key: Key, *, lines: int = 200) -> str:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import pytest
 
+from ringmaster_operator.runtimes import ansi
 from ringmaster_operator.runtimes.protocol import (
     Runtime,
     SessionFault,
@@ -138,6 +139,38 @@ class RuntimeConformance:
         assert replace(listed, last_output_at=None) == replace(info, last_output_at=None)
         assert (await runtime.stop(info.key, grace_seconds=2)).existed
         assert await runtime.sessions() == []
+
+    async def test_what_it_shows_is_seen_in_colour(self, place: Place) -> None:
+        runtime = place.runtime()
+        words = "printf 'plain \\033[1;31mred\\033[0m \\344\\270\\226 over\\n'; sleep 600"
+        await runtime.start(spec("w-0", "/bin/sh", "-c", words))
+        await logged(runtime, "w-0", "over")
+        view = await runtime.view((NAMESPACE, "w-0"), lines=50)
+        [line] = [line for line in ansi.parsed(view.lines) if line]
+        assert line == (
+            {"text": "plain "},
+            {"text": "red", "bold": True, "color": "red"},
+            {"text": " 世 over"},
+        )
+        assert view.state is SessionState.RUNNING
+        with pytest.raises(SessionFault, match="never-0"):
+            await runtime.view((NAMESPACE, "never-0"))
+
+    async def test_it_is_typed_into_or_says_why_not(self, place: Place) -> None:
+        runtime = place.runtime()
+        await runtime.start(spec("w-0", "/bin/sh", "-c", 'read -r it; echo "got <$it>"; sleep 600'))
+        if why := runtime.no_typing:
+            with pytest.raises(SessionFault, match=why):
+                await runtime.type((NAMESPACE, "w-0"), text="x")
+            return
+        for text in ("-l 'a' $(id) #{pid} ; ", "世;"):
+            await runtime.type((NAMESPACE, "w-0"), text=text)
+        await runtime.type((NAMESPACE, "w-0"), special="Enter")
+        await logged(runtime, "w-0", "got <-l 'a' $(id) #{pid} ; 世;>")
+        with pytest.raises(SessionFault, match="no key"):
+            await runtime.type((NAMESPACE, "w-0"), special="-X")
+        with pytest.raises(SessionFault, match="does not run"):
+            await runtime.type((NAMESPACE, "never-0"), text="x")
 
     async def test_start_is_idempotent(self, place: Place) -> None:
         runtime = place.runtime()

@@ -23,6 +23,7 @@ from ringmaster_operator.runtimes.protocol import (
     SessionSpec,
     SessionState,
     StopResult,
+    View,
     check_key,
     check_spec,
 )
@@ -112,6 +113,22 @@ class PodRuntime:
 
     async def screen(self, key: Key, *, lines: int = 200) -> str:
         return await self.logs(key, lines=lines)
+
+    async def view(self, key: Key, *, lines: int = 200) -> View:
+        text = await self.logs(key, lines=lines)
+        pod, lost = self._pods.get(key), self._lost.get(key)
+        if pod is None and lost is None and not text:
+            raise SessionFault(f"there is no pod {key[1]}")
+        info = self._info(pod, self._clock.now()) if pod is not None else lost
+        state = info.state if info is not None else SessionState.EXITED
+        return View(state=state, lines=tuple(text.split("\n")) if text else ())
+
+    async def type(self, key: Key, *, text: str = "", special: str = "") -> None:
+        raise SessionFault(self.no_typing)
+
+    @property
+    def no_typing(self) -> str:
+        return "a session in a pod has no terminal: it takes no input"
 
     async def logs(self, key: Key, *, lines: int = 200) -> str:
         check_key(key)

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from ringmaster_operator.runtimes.protocol import (
+    KEYS,
     SOCKET,
     WORD,
     Key,
@@ -25,6 +26,7 @@ from ringmaster_operator.runtimes.protocol import (
     SessionSpec,
     SessionState,
     StopResult,
+    View,
     check_key,
     check_spec,
 )
@@ -85,6 +87,20 @@ class TmuxRuntime:
     async def screen(self, key: Key, *, lines: int = 200) -> str:
         check_key(key)
         return await asyncio.to_thread(self._capture, key, lines)
+
+    async def view(self, key: Key, *, lines: int = 200) -> View:
+        check_key(key)
+        return await asyncio.to_thread(self._view, key, lines)
+
+    async def type(self, key: Key, *, text: str = "", special: str = "") -> None:
+        check_key(key)
+        if special and special not in KEYS:
+            raise SessionFault(f"there is no key {special!r}")
+        await asyncio.to_thread(self._type, key, text, special)
+
+    @property
+    def no_typing(self) -> str:
+        return ""
 
     async def logs(self, key: Key, *, lines: int = 200) -> str:
         check_key(key)
@@ -236,6 +252,22 @@ class TmuxRuntime:
             await asyncio.to_thread(server.kill, key[1])
         await asyncio.to_thread(files.end)
         return StopResult(existed=row is not None or marked or forced > 0, screen=screen, forced=forced)
+
+    def _view(self, key: Key, lines: int) -> View:
+        server, row = self._row(key)
+        if row is not None and (screen := server.screen(row.pane, lines)) is not None:
+            return View(state=self._info(row).state, **vars(screen))
+        info, saved = self._lost(key), self.files(key).saved_screen()
+        if info is None and not saved:
+            raise SessionFault(f"there is no session {key[1]}")
+        state = info.state if info is not None else SessionState.EXITED
+        return View(state=state, lines=tuple(saved.split("\n")[-lines:]) if saved else ())
+
+    def _type(self, key: Key, text: str, special: str) -> None:
+        server, row = self._row(key)
+        if row is None or row.dead:
+            raise SessionFault(f"session {key[1]} does not run")
+        server.type(row.pane, text, special)
 
     def _capture(self, key: Key, lines: int) -> str:
         server, row = self._row(key)

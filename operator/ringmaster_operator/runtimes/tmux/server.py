@@ -44,6 +44,10 @@ FIELDS = (
     "#{@ringmaster_pane}",
     *(f"#{{@ringmaster_{option}}}" for option in OPTIONS),
 )
+SHOWN = (
+    *("#{pane_width}", "#{pane_height}", "#{history_size}"),
+    *("#{cursor_x}", "#{cursor_y}", "#{cursor_flag}", "#{alternate_on}"),
+)
 SERVER_ENV = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMUX_TMPDIR")
 """All that a tmux server of ours inherits: a shell that a person opens in it sees no operator's secret."""
 
@@ -64,6 +68,17 @@ class Row:
     worker: str
     fingerprint: str
     run: str
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A pane as it is drawn."""
+
+    lines: tuple[str, ...]
+    above: int
+    columns: int
+    rows: int
+    cursor: tuple[int, int] | None
 
 
 def socket_directory() -> Path:
@@ -116,6 +131,31 @@ class TmuxServer:
         while answer and not answer[-1].strip():
             answer.pop()
         return "\n".join(answer[-lines:])
+
+    def screen(self, pane: str, lines: int) -> Screen | None:
+        """The pane as it is drawn, with its colours, and of what scrolled off as much as lines leaves."""
+        found = self._run("display-message", "-p", "-t", pane, "|".join(SHOWN))
+        if len(found) != 1 or not (words := found[0].split("|"))[-1]:
+            return None
+        columns, rows, history, column, row, visible, alternate = (int(word or 0) for word in words)
+        above = 0 if alternate else max(0, min(lines - rows, history))
+        shown = self._run("capture-pane", "-p", "-e", "-t", pane, "-S", str(-above))
+        shown += [""] * (above + rows - len(shown))
+        return Screen(
+            lines=tuple(shown[: above + rows]),
+            above=above,
+            columns=columns,
+            rows=rows,
+            cursor=(above + row, column) if visible else None,
+        )
+
+    def type(self, pane: str, text: str, special: str) -> None:
+        """As if a person pressed these keys. A semicolon at the end would end tmux's command."""
+        if text:
+            literal = text.removesuffix(";") + "\\;" if text.endswith(";") else text
+            self._run("send-keys", "-t", pane, "-l", "--", literal)
+        if special:
+            self._run("send-keys", "-t", pane, special)
 
     def kill(self, name: str) -> None:
         self._run("kill-session", "-t", f"={name}")
