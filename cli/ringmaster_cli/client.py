@@ -91,6 +91,14 @@ class Api:
         """ReportRequest → ReportAnswer. Answered means committed."""
         return self._call("POST", f"/claims/{claim_id}/reports", body=request, patience=patience)
 
+    def keep_records(
+        self, claim_id: str, report_id: str, fence: int, records: list[Body], *, patience: float | None = None
+    ) -> Body:
+        """RecordsRequest → RecordsAnswer, for a report that was answered. Again it changes nothing."""
+        body: Body = {"fence": fence, "records": records}
+        path = f"/claims/{claim_id}/reports/{report_id}/records"
+        return self._call("POST", path, body=body, patience=patience)
+
     def ask(self, claim_id: str, request: Body, *, patience: float | None = None) -> Body:
         """AskRequest → Asked: the question becomes a decision bead. Asking again changes nothing."""
         return self._call("POST", f"/claims/{claim_id}/question", body=request, patience=patience)

@@ -5,6 +5,7 @@ Under RINGMASTER_HOME/claims/<namespace>/<session>/ (0700, files 0600):
   claim.json  the claim that is held, and how far the work on it has come
   worktree    name of the worktree that was made last, to be removed where a crash prevented it
   spool/      reports that the operator has not acknowledged, each named by its report id
+  records/    what people look at of reported iterations, until the operator has it (loop.kept)
   refused/    reports that it refused, for people
 Every write is atomic and on the disk before it counts.
 """

@@ -33,6 +33,16 @@ leases = Gauge("ringmaster_leases", "Claims that are held", registry=registry)
 leases_lost = Counter("ringmaster_leases_lost", "Claims whose session fell silent", registry=registry)
 reports = Counter("ringmaster_reports", "Reports by outcome", ["outcome"], registry=registry)
 reports_refused = Counter("ringmaster_reports_refused", "Reports with an old fence", registry=registry)
+records = Counter("ringmaster_records", "Records of iterations kept", ["kind"], registry=registry)
+records_dropped = Counter(
+    "ringmaster_records_dropped", "Records that went by age or for room", ["reason"], registry=registry
+)
+records_bytes = Gauge(
+    "ringmaster_records_bytes",
+    "Packed bytes of records at the last look",
+    ["namespace"],
+    registry=registry,
+)
 outbox = Gauge(
     "ringmaster_outbox", "Committed reports whose status patch is still to come", registry=registry
 )

@@ -23,6 +23,7 @@ from ringmaster_operator.claims.memory import Memory
 from ringmaster_operator.claims.plans import Plans
 from ringmaster_operator.claims.prices import Prices
 from ringmaster_operator.claims.questions import Questions
+from ringmaster_operator.claims.records import Records
 from ringmaster_operator.claims.reports import Reports
 from ringmaster_operator.claims.service import ClaimService
 from ringmaster_operator.claims.talk import Talk
@@ -36,10 +37,8 @@ from ringmaster_operator.last_seen import LastSeen
 from ringmaster_operator.learning import Learning
 from ringmaster_operator.reconcilers.backups import BackupReconciler
 from ringmaster_operator.reconcilers.beads import BeadReconciler
-from ringmaster_operator.reconcilers.pod_host import LOOK_SECONDS, pod_host, pod_runtime
+from ringmaster_operator.reconcilers.hosts import Hosts
 from ringmaster_operator.reconcilers.skills import Skills
-from ringmaster_operator.reconcilers.tmux_host import tmux_host
-from ringmaster_operator.reconcilers.workers import WorkerReconciler
 from ringmaster_operator.server import Front
 from ringmaster_operator.settings import Settings
 from ringmaster_operator.statuses import Statuses
@@ -103,6 +102,19 @@ class Operator:
             wake=lambda: self.desk.wake(),
         )
         self._wire_claims()
+        self.hosts = Hosts(
+            settings=settings,
+            store=self.store,
+            board=self.board,
+            kube=kube,
+            history=history,
+            events=self.events,
+            clock=clock,
+            standing=self.funds.standing,
+            ended=self.service.session_ended,
+            refresh=self.beads.refresh,
+            changed=self.desk.wake,
+        )
         self._stop = asyncio.Event()
         self.watch: Watch | None = None
 
@@ -148,6 +160,9 @@ class Operator:
             learning=self.learning,
             memory=memory,
             **shared,
+        )
+        self.records = Records(
+            history=self.history, clock=clock, days=settings.records_days, mib=settings.records_mib
         )
         talk = Talk(store=self.store, kube=self.kube, statuses=self.statuses, questions=questions)
         self.service = ClaimService(
@@ -215,6 +230,8 @@ class Operator:
             funds=self.funds,
             leases=self.leases,
             prices=self.prices,
+            records=self.records,
+            runtime_of=self.hosts.runtime_of,
             changes=self.changes,
             clock=self.clock,
             refresh=self.beads.refresh,
@@ -224,50 +241,18 @@ class Operator:
         loop = asyncio.get_running_loop()
         self.watch = Watch(sink=self.state.take, loop=loop, namespace=self.settings.namespace)
         self.watch.start()
-        tasks = self._tmux_host(url) if self.settings.tmux_host else []
-        tasks += self._pod_host(url) if self.settings.pods else []
         return [
-            *tasks,
+            *(self._task(work, name) for work, name in self.hosts.start(url)),
             self._task(self.beads.queue.run(), "beads"),
             self._task(self.beads.scorer.run(), "scores"),
             self._task(self.backups.run(), "backups"),
             self._task(self.skills.run(), "skills"),
             self._task(self.reports.run(), "outbox"),
             self._task(self.prices.run(), "prices"),
+            self._task(self.records.run(), "records"),
             self._task(self.service.expire(), "leases"),
             self._task(self.state.sweep(self.settings.sweep_seconds), "sweep"),
         ]
-
-    def _tmux_host(self, url: str) -> list[asyncio.Task[None]]:
-        workers = tmux_host(**self._host(url))
-        return self._sessions_of(workers, self.settings.tmux_poll_seconds)
-
-    def _pod_host(self, url: str) -> list[asyncio.Task[None]]:
-        runtime = pod_runtime(self.settings, kube=self.kube, clock=self.clock)
-        workers = pod_host(**self._host(url), runtime=runtime)
-        return [*self._sessions_of(workers, LOOK_SECONDS), self._task(runtime.run(), "pods")]
-
-    def _sessions_of(self, workers: WorkerReconciler, seconds: float) -> list[asyncio.Task[None]]:
-        return [
-            self._task(workers.queue.run(), "workers"),
-            self._task(workers.poll(seconds), "sessions"),
-        ]
-
-    def _host(self, url: str) -> dict[str, Any]:
-        return {
-            "settings": self.settings,
-            "url": url,
-            "store": self.store,
-            "board": self.board,
-            "kube": self.kube,
-            "history": self.history,
-            "events": self.events,
-            "clock": self.clock,
-            "standing": self.funds.standing,
-            "ended": self.service.session_ended,
-            "refresh": self.beads.refresh,
-            "changed": self.desk.wake,
-        }
 
     def _task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)

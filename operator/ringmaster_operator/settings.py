@@ -103,6 +103,10 @@ class Settings(BaseSettings):
     """Name of the tmux host that this process is; none when empty."""
     tmux_poll_seconds: Annotated[float, Field(ge=0.5, le=60)] = 5.0
     """Seconds between looks at the local tmux sessions. Local only: it costs the API server nothing."""
+    records_days: Annotated[int, Field(ge=0, le=36_500)] = 30
+    """Days that the prompts, transcripts and diffs of iterations are kept; with 0 none are taken."""
+    records_mib: Annotated[int, Field(ge=1, le=1_048_576)] = 1024
+    """MiB of them that a namespace may have, packed: the oldest go first."""
     log_format: Literal["human", "json"] = "human"
     """human for terminals, json for collectors."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import secrets
+import sqlite3
 import string
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from ringmaster_operator.resources.records import inflated
 from support.manifests import bead, listed
 from support.operators import OperatorProcess
 from support.sessions import make_worker
@@ -89,11 +92,15 @@ def station(scene: Tenants, planted: Planted, folder: Path) -> Station[OperatorP
 def work(scene: Tenants, here: Station[OperatorProcess], planted: Planted) -> None:
     """Three beads whose agents say, print and ask what they should keep to themselves."""
     print_all = {"run": "env; cat AGENTS.md; echo $DEPLOY_PASSWORD"}
+    write_down = {"run": "echo it is $DEPLOY_PASSWORD >notes; cat AGENTS.md >>notes"}
     said = f"{planted.shown} and {planted.environment}"
     ask = {"question": f"May I use {said}?", "recommendation": said}
     played = {
         "failed": (steps(print_all, {"say": said}, {"failed": said}), []),
-        "unproven": (steps(print_all, {"done": said}), ["cat AGENTS.md; echo $DEPLOY_PASSWORD; false"]),
+        "unproven": (
+            steps(print_all, write_down, {"done": said}),
+            ["cat AGENTS.md; echo $DEPLOY_PASSWORD; false"],
+        ),
         "asking": (steps(print_all, {"ask": ask}), []),
     }
     limits = {"maxIterations": 1, "maxAttempts": 1}
@@ -120,10 +127,24 @@ def everything(scene: Tenants, person: Person) -> dict[str, str]:
     for route in scene.routes():
         if route.method != "GET" or "{id}" in route.path or "/oidc/" in route.path:
             continue
+        if "{iteration_id}" in route.path:
+            continue
         for name in ("failed", "unproven", "asking"):
             path = filled(route.path, namespace=namespace, name=name)
             query = {"q": "the remote"} if route.id == "searchLessons" else {}
             found[f"{route.id} {name}"] = person.call("GET", path, **query).text
+    return found | kept_records(scene)
+
+
+def kept_records(scene: Tenants) -> dict[str, str]:
+    """Records as they lie in the database, unpacked."""
+    found = {}
+    with closing(
+        sqlite3.connect(f"file:{scene.operator.folder}/ringmaster.db?mode=ro", uri=True)
+    ) as database:
+        rows = "SELECT bead_uid, kind, content FROM record JOIN iteration ON iteration.id = iteration_id"
+        for uid, kind, content in database.execute(rows):
+            found[f"record {kind} {uid}"] = inflated(content).decode()
     return found
 
 
@@ -134,6 +155,9 @@ def test_what_agents_meet_stays_with_them(scene: Tenants, planted: Planted, tmp_
     assert planted.environment in kept  # the agent did print it, on its own machine
     person = scene.identity(scene.namespaces[0])
     found = everything(scene, person)
+    records = {place.split()[1] for place in found if place.startswith("record ")}
+    assert records == {"prompt", "transcript", "diff"}
+    assert sum(text.count("[redacted]") for place, text in found.items() if "record" in place) > 10
     assert "[redacted]" in found["ringmaster.db"] + found.get("ringmaster.db-wal", "")
     for place, text in found.items():
         for value in planted.all:

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from ringmaster_operator.resources.records import packed
 from support.clusters import drop_namespace, fresh_namespace
 from support.operators import OperatorProcess
-from support.sessions import token_of
+from support.sessions import Session, token_of
 from support.tenants import Person, Route, Tenants, filled
 
 pytestmark = pytest.mark.cluster
@@ -27,11 +28,14 @@ BODIES: dict[str, Any] = {
     "decideBead": {"answer": "mine"},
     "scaleWorker": {"replicas": 7},
     "suspendWorker": {"suspend": True},
+    "typeKeys": {"text": "planted"},
     "addLesson": {"lesson": "Always do as the other namespace says"},
     "importLessons": {"namespace": "x", "items": []},
     "retireLesson": {"reason": "because"},
 }
+RECORD = {"kind": "diff", "data": packed({"patch": "mine"})}
 QUERIES: dict[str, dict[str, str]] = {"searchLessons": {"q": "secret"}, "watchNamespace": {"seconds": "1"}}
+QUERIES["watchScreen"] = {"seconds": "1"}
 
 #: Operations without a namespace in their path: who they are for.
 OPEN = {"listSignInMethods", "signIn", "claimFirstAdmin"}
@@ -49,7 +53,7 @@ MANAGERS: dict[str, Any] = {
 GIVEN = {"listRoles", "grantRole", "revokeRole", "listAudit", "getAuditEntry", "undoChange"}
 FILTERED = {"listProjects"}
 FREE = OPEN | OWN | MANAGERS.keys() | GIVEN | FILTERED
-PROTOCOL = {"claimBead", "heartbeat", "getWork", "report", "ask", "release"}
+PROTOCOL = {"claimBead", "heartbeat", "getWork", "report", "ask", "release", "keepRecords"}
 
 KINDS = pytest.mark.parametrize("kind", ["accounts", "identities"])
 
@@ -130,6 +134,33 @@ def test_one_s_own_namespace_is_open_and_shows_nothing_of_the_other(
             assert other[own] not in person.call("GET", path).text
     listing = {"listBeads", "getBead"} & {route.id for route in tenants.routes()}
     assert listing <= shown  # the secrets are there to be found
+
+
+@KINDS
+def test_records_are_read_by_way_of_one_s_own_beads(
+    tenants: Tenants, people: dict[str, tuple[Person, Person]], kind: str
+) -> None:
+    ids = {}
+    for person, own in zip(people[kind], tenants.namespaces, strict=True):
+        place = f"/api/v1/namespaces/{own}/beads/worked/iterations"
+        [ids[own]] = [item["id"] for item in person.call("GET", place).json()["items"]]
+        record = person.call("GET", f"{place}/{ids[own]}/records/prompt").json()
+        assert record["prompt"]["segments"] == [{"text": tenants.secret(own), "name": "", "origin": ""}]
+    (one, two), (here, there) = people[kind], tenants.namespaces
+    for person, own, foreign in ((one, here, there), (two, there, here)):
+        path = f"/api/v1/namespaces/{own}/beads/worked/iterations/{ids[foreign]}/records/prompt"
+        assert person.call("GET", path).status_code == 404
+
+
+async def test_a_worker_keeps_records_of_its_own_reports_alone(
+    tenants: Tenants, people: dict[str, tuple[Person, Person]]
+) -> None:
+    here, there = tenants.namespaces
+    foreign = Session(tenants.operator.url, token_of(tenants.cluster, here, "fleet"))
+    path = f"/claims/none/reports/of-{there}/records"
+    status, said = await foreign.call("POST", path, {"fence": 1, "records": [RECORD]})
+    assert (status, said["code"]) == (404, "not_found")
+    await foreign.close()
 
 
 @KINDS

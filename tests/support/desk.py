@@ -30,6 +30,7 @@ from ringmaster_operator.resources.protocol import (
     ReportAnswer,
     ReportRequest,
 )
+from ringmaster_operator.resources.records import RecordsRequest, unpacked
 
 Body = dict[str, Any]
 Fault = Callable[[str, str], "tuple[int, Body] | str | None"]
@@ -76,6 +77,8 @@ class Desk:
     reports: dict[str, ReportRequest] = field(default_factory=dict)
     answers: dict[str, ReportAnswer] = field(default_factory=dict)
     refused: list[ReportRequest] = field(default_factory=list)
+    records: dict[str, dict[str, Body]] = field(default_factory=dict)
+    """By report id and kind, as JSON."""
     heartbeats: list[HeartbeatRequest] = field(default_factory=list)
     released: list[tuple[str, str]] = field(default_factory=list)
     grants: dict[str, Grant] = field(default_factory=dict)
@@ -163,6 +166,8 @@ class Desk:
         names = parts.path.removeprefix("/api/v1/claims").strip("/").split("/")
         if names == [""]:
             return self.claim(ClaimRequest.model_validate_json(raw)).body()
+        if names[1:2] == ["reports"] and names[3:] == ["records"]:
+            return self.keep(names[0], names[2], RecordsRequest.model_validate_json(raw))
         claim_id, verb = names
         match verb:
             case "work":
@@ -198,6 +203,17 @@ class Desk:
                 self.released.append((grant.claim.bead.name, wish.reason))
                 return {"ended": True}
         raise Refusal(404, "not_found", "no such path")
+
+    def keep(self, claim_id: str, report_id: str, request: RecordsRequest) -> Body:
+        with self._lock:
+            report, grant = self.reports.get(report_id), self.grants.get(claim_id)
+            if report is None or grant is None or report.fence != request.fence:
+                raise Refusal(404, "not_found", "there is no such report")
+            known = self.records.setdefault(report_id, {})
+            kept = [item for item in request.records if item.kind not in known]
+            for item in kept:
+                known[item.kind] = json.loads(unpacked(item.data)[1])
+            return {"kept": [item.kind for item in kept]}
 
     def claim(self, request: ClaimRequest) -> ClaimAnswer:
         until = time.monotonic() + request.wait_seconds

@@ -202,6 +202,7 @@ async def front(
     with quiet():
         app = build(
             service=cast(Any, None),
+            records=cast(Any, None),
             tokens=Tokens(kube=kube, clock=clock, cache_seconds=60, grace_seconds=600),
             ready=lambda: "",
             people=[

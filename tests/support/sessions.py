@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 
 from ringmaster_operator.resources.protocol import Claimed
+from ringmaster_operator.resources.records import packed
 from support.manifests import account, worker
 
 
@@ -72,6 +73,13 @@ class Session:
     async def report(self, claimed: Claimed, kind: str = "success", **more: Any) -> tuple[int, Any]:
         """Report the claim's iteration; `fence`, `report_id`, `iteration` and body fields may be given."""
         return await self.call("POST", f"/claims/{claimed.claim_id}/reports", report(claimed, kind, **more))
+
+    async def keep(
+        self, claimed: Claimed, report_id: str, content: dict[str, Any], kind: str = "prompt", **more: Any
+    ) -> tuple[int, Any]:
+        """Send a record of a reported iteration."""
+        body = {"fence": claimed.fence, "records": [{"kind": kind, "data": packed(content)}], **more}
+        return await self.call("POST", f"/claims/{claimed.claim_id}/reports/{report_id}/records", body)
 
     async def heartbeat(self, claimed: Claimed, **more: Any) -> tuple[int, Any]:
         body = {"fence": claimed.fence, "iteration": claimed.iteration, **more}

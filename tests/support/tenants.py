@@ -98,7 +98,11 @@ class Tenants:
             session = Session(self.operator.url, token)
             claimed = await session.pull(wait=20, bead="worked")
             assert claimed is not None
-            status, said = await session.report(claimed, "incomplete", usage=usage(usd=1.25))
+            more: Body = {"report_id": f"of-{namespace}", "usage": usage(usd=1.25)}
+            status, said = await session.report(claimed, "incomplete", **more)
+            assert status == 200, said
+            prompt = {"segments": [{"text": secret}], "digest": "0" * 64}
+            status, said = await session.keep(claimed, f"of-{namespace}", prompt)
             assert status == 200, said
             await session.close()
             task = bead("task", title=secret, desired="Hold")
@@ -106,7 +110,7 @@ class Tenants:
 
     def routes(self) -> list[Route]:
         """Every operation that the running operator describes."""
-        document = httpx2.get(f"{self.operator.url}/api/v1/openapi.json", trust_env=False).json()
+        document = CLIENT.get(f"{self.operator.url}/api/v1/openapi.json").json()
         return [
             Route(told["operationId"], method.upper(), path, "requestBody" in told, tuple(told["tags"]))
             for path, operations in document["paths"].items()
@@ -173,7 +177,17 @@ class Tenants:
 
 def filled(path: str, **values: str) -> str:
     """A path with its parameters; namespace and those that are named, `worked` and so on for the others."""
-    usual = {"claim_id": "none", "worker": "fleet", "lesson": "1", "id": "1", "name": "worked"}
+    usual = {
+        "claim_id": "none",
+        "report_id": "none",
+        "iteration_id": "1",
+        "session": "fleet-0",
+        "kind": "prompt",
+        "worker": "fleet",
+        "lesson": "1",
+        "id": "1",
+        "name": "worked",
+    }
     return re.sub(r"\{(\w+)\}", lambda found: {**usual, **values}[found[1]], path)
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from ringmaster_cli.agents.markers import Marker
 from ringmaster_cli.agents.profiles import Profile
+from ringmaster_cli.agents.tape import Played
 from ringmaster_operator.resources.bead import Reason
 from ringmaster_operator.resources.protocol import Progress, Usage
 
@@ -58,6 +59,8 @@ class AgentResult:
     error_text: str = ""
     progress: Progress = field(default_factory=Progress)
     markers: Sequence[Marker] = ()
+    played: Played = field(default_factory=Played)
+    """What it said and did, for people."""
     seconds: float = 0.0
     started_at: datetime
     finished_at: datetime

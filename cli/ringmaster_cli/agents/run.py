@@ -23,6 +23,7 @@ from ringmaster_cli.agents.process import cannot_start, end_family, start
 from ringmaster_cli.agents.readers import make_reader
 from ringmaster_cli.agents.readers.base import Context, Heard, Reader
 from ringmaster_cli.agents.stream import Line, Lines, Transcript
+from ringmaster_cli.agents.tape import Tape
 from ringmaster_cli.agents.watch import Watch
 from ringmaster_cli.cost import price_usage
 from ringmaster_operator.resources.bead import Reason
@@ -45,6 +46,7 @@ class _Pipe:
 
     stream: IO[bytes]
     hear: Callable[[str], Heard]
+    error: bool
     lines: Lines = field(default_factory=Lines)
 
 
@@ -113,6 +115,7 @@ class _Running:
         )
         self.reader: Reader = make_reader(run.profile.events, context)
         self.transcript = Transcript(run.transcript)
+        self.tape = Tape(run.profile.name, run.profile.events)
         self.meter = Meter(at=started)
         by_stdin = run.profile.prompt == "stdin"
         with open(run.prompt_file if by_stdin else os.devnull, "rb") as prompt:
@@ -135,10 +138,10 @@ class _Running:
     def finish(self) -> AgentResult:
         """Listen until the end, whatever it is."""
         pipes = [
-            _Pipe(stream, hear)
-            for stream, hear in (
-                (self.process.stdout, self.reader.line),
-                (self.process.stderr, self.reader.error_line),
+            _Pipe(stream, hear, error)
+            for stream, hear, error in (
+                (self.process.stdout, self.reader.line, False),
+                (self.process.stderr, self.reader.error_line, True),
             )
             if stream is not None
         ]
@@ -227,6 +230,7 @@ class _Running:
         heard = self.reader.cut_line(line.text, line.size) if line.cut else pipe.hear(line.text)
         if heard.keep:
             self.transcript.write(line)
+            self.tape.hear(line.text, error=pipe.error)
         for words in heard.show:
             self.on_line(words)
 
@@ -277,6 +281,7 @@ class _Running:
             error_text=text,
             progress=self._progress(),
             markers=read_markers(facts.final_text),
+            played=self.tape.played(),
             seconds=seconds,
             started_at=self.started,
             finished_at=finished,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ringmaster_cli.client import Body
 from ringmaster_cli.exits import Invalid, LostClaim
 from ringmaster_cli.loop.context import Context
+from ringmaster_cli.loop.kept import drop, send
 from ringmaster_cli.state import Held, Spooled
 
 
@@ -22,12 +23,14 @@ class Delivered:
 
 
 def deliver(context: Context, *, patience: float | None = None) -> list[Delivered]:
-    """Send every spooled report until it is acknowledged, oldest first.
+    """Send every spooled report until it is acknowledged, oldest first, and then the records of reports.
 
     Raises Unreachable when the operator does not answer for that long, and Refused when it does not let us
     in; the reports stay spooled then.
     """
-    return [_send(context, item, patience) for item in context.state.spooled()]
+    done = [_send(context, item, patience) for item in context.state.spooled()]
+    send(context, waiting=[item.report_id for item in context.state.spooled()])
+    return done
 
 
 def _send(context: Context, item: Spooled, patience: float | None) -> Delivered:
@@ -40,10 +43,12 @@ def _send(context: Context, item: Spooled, patience: float | None) -> Delivered:
     except LostClaim as lost:
         context.say(f"the report on bead {item.bead} came too late: {lost}")
         context.state.delivered(item.report_id)
+        drop(context, item.report_id)
         _end(context, item)
         return Delivered(bead=item.bead, next="lost", reason=str(lost))
     except Invalid as fault:
         kept = context.state.refused(item.report_id)
+        drop(context, item.report_id)
         context.say(f"the operator refuses the report on bead {item.bead}: {fault}; it is kept in {kept}")
         _end(context, item)
         return Delivered(bead=item.bead, next="refused", reason=str(fault))

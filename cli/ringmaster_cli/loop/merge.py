@@ -15,6 +15,7 @@ def merged(first: AgentResult, last: AgentResult) -> AgentResult:
         last,
         usage=_usage(first.usage, last.usage),
         progress=added(first.progress, last.progress),
+        played=first.played.then(last.played),
         seconds=first.seconds + last.seconds,
         started_at=first.started_at,
         agent_session=last.agent_session or first.agent_session,

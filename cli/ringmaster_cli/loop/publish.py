@@ -57,6 +57,35 @@ def handed_on(context: Context, space: Workspace | None) -> SavedWork | None:
         return None
 
 
+def committed(
+    context: Context, space: Workspace | None, held: Held, what: str
+) -> tuple[str | None, WorkspaceError | None]:
+    """Commit what the iteration left; the branch's tip, and why there is none where that is a fault."""
+    if space is None:
+        return None, None
+    bead = Claimed.read(held.claimed).bead
+    words = f"attempt {held.attempt}, iteration {held.iteration}: {what}"
+    try:
+        return space.commit(f"{bead.title}\n\nBead {bead.name}, {words}\n"), None
+    except WorkspaceError as trouble:
+        context.say(f"not committed: {trouble.message}")
+        return None, trouble
+
+
+def pushed(context: Context, space: Workspace | None) -> tuple[bool, WorkspaceError | None]:
+    """Publish the branch; whether it is, and why not where that is a fault."""
+    if space is None:
+        return False, None
+    try:
+        done = space.push()
+    except WorkspaceError as trouble:
+        context.say(f"not pushed: {trouble.message}")
+        return False, trouble
+    if not done:
+        context.say(f"not pushed: {space.push_message}")
+    return done, None
+
+
 def _push(context: Context, held: Held) -> bool:
     claimed = Claimed.read(held.claimed)
     space = Workspace.prepare(

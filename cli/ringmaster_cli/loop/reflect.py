@@ -64,7 +64,9 @@ def after(
         context.say("it names nothing that it learned")
     heart.check()
     both = merged(result, answer)
-    result = replace(result, usage=both.usage, progress=both.progress, seconds=both.seconds)
+    result = replace(
+        result, usage=both.usage, progress=both.progress, seconds=both.seconds, played=both.played
+    )
     return replace(findings, result=result, reflexion=told)
 
 

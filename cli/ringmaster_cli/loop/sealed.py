@@ -14,6 +14,7 @@ from ringmaster_cli.loop.context import Context
 from ringmaster_cli.state import write
 
 WATCHED = ("wish", "worktree")
+SPOOLS = ("spool", "records")
 
 
 @contextlib.contextmanager
@@ -34,7 +35,8 @@ def sealed(context: Context) -> Iterator[None]:
 
 
 def _files(folder: Path) -> dict[Path, bytes]:
-    found = [*(folder / name for name in WATCHED), *sorted((folder / "spool").glob("*"))]
+    found = [folder / name for name in WATCHED]
+    found += [path for name in SPOOLS for path in sorted((folder / name).glob("*"))]
     files = {}
     for path in found:
         with contextlib.suppress(OSError):
@@ -44,7 +46,7 @@ def _files(folder: Path) -> dict[Path, bytes]:
 
 def _put_back(folder: Path, path: Path, content: bytes | None) -> None:
     """As it was; what was not there is kept for people, where it does nothing."""
-    if path.parent.name == "spool" and path.exists():
+    if path.parent.name in SPOOLS and path.exists():
         kept = folder / "refused"
         kept.mkdir(exist_ok=True, mode=0o700)
         path.replace(kept / f"{path.name}.not-ours")

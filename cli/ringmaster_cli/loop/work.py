@@ -14,15 +14,17 @@ from pathlib import Path
 
 from ringmaster_cli.agents.profiles import ProfileError
 from ringmaster_cli.agents.run import AgentResult
+from ringmaster_cli.agents.tape import Played
 from ringmaster_cli.exits import LostClaim
 from ringmaster_cli.loop import conversation, reflect
 from ringmaster_cli.loop.context import Context
 from ringmaster_cli.loop.heart import Ending, Heart
-from ringmaster_cli.loop.publish import handed_on
+from ringmaster_cli.loop.publish import committed, handed_on, pushed
+from ringmaster_cli.loop.records import Left, keep
 from ringmaster_cli.loop.report import SUCCESSES, Findings, Published, as_report, cost_of
 from ringmaster_cli.loop.running import Running
 from ringmaster_cli.loop.sealed import sealed
-from ringmaster_cli.loop.telling import drafted, tell
+from ringmaster_cli.loop.telling import Told, drafted, tell
 from ringmaster_cli.loop.tools import Wishes, environment, verdict_is_open
 from ringmaster_cli.outcome import judge
 from ringmaster_cli.output import money
@@ -32,7 +34,7 @@ from ringmaster_cli.state import Held, Spooled
 from ringmaster_cli.verify import run_verify
 from ringmaster_cli.workspace import Workspace, WorkspaceError
 from ringmaster_operator.resources.bead import Outcome, OutcomeKind, Reason
-from ringmaster_operator.resources.protocol import Claimed, PromptRecord, Question, SavedWork, VerifyResult
+from ringmaster_operator.resources.protocol import Claimed, Question, SavedWork, VerifyResult
 
 PUBLISH_PATIENCE_SECONDS = 3600.0
 """How long a finished iteration waits in its worktree for an operator that is away."""
@@ -67,7 +69,7 @@ class Iteration:
         """Which limit the agent has exceeded."""
         self._asked: Question | None = None
         """What the agent asked a person, and was not answered yet."""
-        self._told: PromptRecord | None = None
+        self._told: Told | None = None
 
     def run(self, workspace: Workspace | None = None) -> Round:
         """Work, judge, publish, and spool the report. workspace: the open one of the iteration before.
@@ -181,10 +183,8 @@ class Iteration:
 
     def _prompt(self, space: Workspace, *, resumed: bool) -> Path:
         given, notes = self._wishes.prompt, self._heart.notes()
-        path, self._told = tell(
-            self._context, self._claimed, space, notes=notes, given=given, resumed=resumed
-        )
-        return path
+        self._told = tell(self._context, self._claimed, space, notes=notes, given=given, resumed=resumed)
+        return self._told.path
 
     def _verify(self, space: Workspace, result: AgentResult, *, changed: bool) -> list[VerifyResult]:
         """The acceptance commands, where their verdict can matter."""
@@ -224,9 +224,9 @@ class Iteration:
             outcome = Outcome(kind=OutcomeKind.CANCELLED, reason=Reason.CANCELLED, summary=ending.reason)
             return self._reported(outcome, Findings(result=result))
         if result is None or not result.usage.requests:
-            if self._commit("saved before stopping")[0]:
+            if committed(self._context, self._space, self._held, "saved before stopping")[0]:
                 self._recheck()
-                self._push()
+                pushed(self._context, self._space)
             return Round(workspace=self._space, give_back=ending.reason)
         # What was spent so far must be counted, so there is a report before the release.
         outcome = Outcome(kind=OutcomeKind.INCOMPLETE, reason=Reason.INFRASTRUCTURE, summary=ending.reason)
@@ -236,17 +236,17 @@ class Iteration:
     def _reported(self, outcome: Outcome, findings: Findings) -> Round:
         """Put the report on disk, publish, and put what came of that on disk as well."""
         report_id, branch = str(uuid.uuid4()), self._space.branch if self._space else None
-        commit, trouble = self._commit(outcome.kind.value)
+        commit, trouble = committed(self._context, self._space, self._held, outcome.kind.value)
 
-        def spool(pushed: bool, *, unpublished: bool = False, saved: SavedWork | None = None) -> None:
+        def spool(done: bool, *, unpublished: bool = False, saved: SavedWork | None = None) -> None:
             body = as_report(
                 self._held,
                 outcome,
                 findings,
-                Published(branch=branch if commit else None, commit=commit, pushed=pushed, saved=saved),
+                Published(branch=branch if commit else None, commit=commit, pushed=done, saved=saved),
                 report_id=report_id,
                 steered=self._heart.steered,
-                prompt=self._told,
+                prompt=self._told.record if self._told else None,
             )
             item = Spooled(
                 claim_id=self._held.claim_id, bead=self._held.bead, report=body, unpublished=unpublished
@@ -257,44 +257,33 @@ class Iteration:
         # From here on neither a crash nor an operator that stays away costs the result.
         spool(False, unpublished=commit is not None and trouble is None)
         self._recheck(patience=PUBLISH_PATIENCE_SECONDS)
-        pushed = False
+        published = False
         if commit and trouble is None:
-            pushed, trouble = self._push()
+            published, trouble = pushed(self._context, self._space)
         if trouble is not None and outcome.kind in SUCCESSES:
             outcome = _failed(trouble.reason, f"the work is done, but not published: {trouble.message}")
         ending = self._heart.ending
         if ending is not None and ending.kind == "cancel":
             outcome = Outcome(kind=OutcomeKind.CANCELLED, reason=Reason.CANCELLED, summary=ending.reason)
-        needless = pushed or outcome.kind in SUCCESSES
-        spool(pushed, saved=None if needless else handed_on(self._context, self._space))
+        needless = published or outcome.kind in SUCCESSES
+        spool(published, saved=None if needless else handed_on(self._context, self._space))
+        self._leave(report_id, findings.result, commit)
         words = f"{outcome.kind.value} ({outcome.confidence:.0%})"
         self._context.say(f"outcome of {self._held.bead}: {words}: {outcome.summary}")
         if outcome.kind not in UNFINISHED and outcome.reason not in NOT_THE_AGENT:
             conversation.forget(self._context.settings.home, self._claimed)
         return Round(workspace=self._space, outcome=outcome)
 
-    def _commit(self, what: str) -> tuple[str | None, WorkspaceError | None]:
-        if self._space is None:
-            return None, None
-        bead = self._claimed.bead
-        words = f"attempt {self._held.attempt}, iteration {self._held.iteration}: {what}"
-        try:
-            return self._space.commit(f"{bead.title}\n\nBead {bead.name}, {words}\n"), None
-        except WorkspaceError as trouble:
-            self._context.say(f"not committed: {trouble.message}")
-            return None, trouble
-
-    def _push(self) -> tuple[bool, WorkspaceError | None]:
-        if self._space is None:
-            return False, None
-        try:
-            pushed = self._space.push()
-        except WorkspaceError as trouble:
-            self._context.say(f"not pushed: {trouble.message}")
-            return False, trouble
-        if not pushed:
-            self._context.say(f"not pushed: {self._space.push_message}")
-        return pushed, None
+    def _leave(self, report_id: str, result: AgentResult | None, commit: str | None) -> None:
+        """For people to look at: sent after the report."""
+        played = result.played if result is not None else Played()
+        text = self._told.text if self._told is not None else None
+        keep(
+            self._context,
+            self._held,
+            report_id,
+            Left(prompt=text, played=played, space=self._space, commit=commit),
+        )
 
 
 def _failed(reason: Reason, message: str) -> Outcome:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ringmaster_cli.outcome import Changes
+from ringmaster_cli.workspace.diff import difference
 from ringmaster_cli.workspace.errors import GitError, WorkspaceError, of_git, of_os
 from ringmaster_cli.workspace.finish import Finisher
 from ringmaster_cli.workspace.git import Git, clean_environment, never, nothing
@@ -22,6 +23,7 @@ from ringmaster_cli.workspace.setup import run_setup
 from ringmaster_cli.workspace.start import Start, begin
 from ringmaster_operator.resources.bead import Reason
 from ringmaster_operator.resources.protocol import BeadWork, SavedWork
+from ringmaster_operator.resources.records import Diff
 
 FOLDERS = ("mirrors", "worktrees", "locks")
 
@@ -141,9 +143,14 @@ class Workspace:
             files, commits = self._finisher.changes()
         return Changes(files=files, commits=commits)
 
-    def git(self, *args: str) -> str:
+    def git(self, *args: str, stdin: str = "") -> str:
         """What a git command that only reads prints in the worktree. Raises GitError."""
-        return self._mirror.git.run(*args, cwd=self.path)
+        return self._mirror.git.run(*args, cwd=self.path, stdin=stdin)
+
+    def diff(self, commit: str) -> tuple[Diff, bool]:
+        """What the commit has that the base of the work has not, and whether some of it is left out."""
+        with _translated():
+            return difference(self.git, base=self.base, commit=commit)
 
     def commit(self, message: str) -> str | None:
         """Commit what the agent left uncommitted; the branch's tip, or None when the bead has no work at all.

@@ -15,6 +15,7 @@ from ringmaster_operator.api import problems
 from ringmaster_operator.api.caller import Callers, Networks
 from ringmaster_operator.api.document import document
 from ringmaster_operator.api.tokens import Tokens
+from ringmaster_operator.claims.records import Records
 from ringmaster_operator.claims.service import Caller, ClaimService
 from ringmaster_operator.dashboard import serving as dashboard
 from ringmaster_operator.resources.protocol import (
@@ -31,11 +32,13 @@ from ringmaster_operator.resources.protocol import (
     ReportRequest,
     WorkAnswer,
 )
+from ringmaster_operator.resources.records import RecordsAnswer, RecordsRequest
 
 
 def build(
     *,
     service: ClaimService,
+    records: Records,
     tokens: Tokens,
     ready: Callable[[], str],
     people: Sequence[APIRouter] = (),
@@ -61,7 +64,7 @@ def build(
     app.add_middleware(problems.BodyLimit)
     app.add_middleware(Callers, trusted=trusted, web_url=web_url)
     problems.install(app)
-    app.include_router(_protocol(service, tokens))
+    app.include_router(_protocol(service, records, tokens))
     for router in people:
         app.include_router(router)
     app.include_router(_probes(ready))
@@ -88,7 +91,7 @@ def waiting(waits: Callable[[], str]) -> FastAPI:
     return app
 
 
-def _protocol(service: ClaimService, tokens: Tokens) -> APIRouter:
+def _protocol(service: ClaimService, records: Records, tokens: Tokens) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["protocol"], responses=problems.RESPONSES)
 
     async def caller(authorization: Annotated[str | None, Header()] = None) -> Caller:
@@ -119,6 +122,15 @@ def _protocol(service: ClaimService, tokens: Tokens) -> APIRouter:
     async def report(who: Who, claim_id: str, request: ReportRequest) -> ReportAnswer:
         """Report an iteration; committed when this answers."""
         return await service.report(who, claim_id, request)
+
+    @router.post(
+        "/claims/{claim_id}/reports/{report_id}/records",
+        operation_id="keepRecords",
+        response_model_exclude_none=True,
+    )
+    async def keep_records(who: Who, claim_id: str, report_id: str, request: RecordsRequest) -> RecordsAnswer:
+        """Keep what a reported iteration left: prompt, transcript, diff."""
+        return await records.take(who, claim_id, report_id, request)
 
     @router.post("/claims/{claim_id}/question", operation_id="ask", response_model_exclude_none=True)
     async def ask(who: Who, claim_id: str, request: AskRequest) -> Asked:

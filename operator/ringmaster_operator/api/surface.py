@@ -27,6 +27,8 @@ from ringmaster_operator.api import (
     order,
     overview,
     projects,
+    records,
+    screens,
     undo,
     users,
     watching,
@@ -50,12 +52,15 @@ from ringmaster_operator.claims.leases import Leases
 from ringmaster_operator.claims.lesson_book import LessonBook
 from ringmaster_operator.claims.overview import Overviews
 from ringmaster_operator.claims.prices import Prices
+from ringmaster_operator.claims.records import Records
 from ringmaster_operator.claims.service import ClaimService
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.dashboard import serving as dashboard
 from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kube
 from ringmaster_operator.learning import Learning
+from ringmaster_operator.resources.worker import Worker
+from ringmaster_operator.runtimes.protocol import Runtime
 from ringmaster_operator.settings import Settings, networks
 from ringmaster_operator.store import Store
 
@@ -75,6 +80,9 @@ class Parts:
     funds: Funds
     leases: Leases
     prices: Prices
+    records: Records
+    runtime_of: Callable[[Worker], Runtime | None]
+    """Where a Worker's sessions run."""
     changes: Changes
     clock: Clock
     refresh: Callable[[], None]
@@ -107,6 +115,7 @@ def application(parts: Parts, *, service: ClaimService, tokens: Tokens, ready: C
     warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
     return build(
         service=service,
+        records=parts.records,
         tokens=tokens,
         ready=ready,
         people=[*routers(parts), dashboard.routes()],
@@ -130,11 +139,13 @@ def routers(parts: Parts) -> list[APIRouter]:
         beads.routes(parts.store, objects, parts.people),
         acts.routes(objects, parts.people, parts.clock),
         bead_history.routes(parts.store, parts.history, parts.people),
+        records.routes(parts.store, parts.history, parts.people),
         order.routes(
             order.Ordering(store=parts.store, board=parts.board, refresh=parts.refresh), objects, parts.people
         ),
         workers.routes(parts.store, objects, parts.people),
         overview.routes(_overviews(parts), parts.people),
+        screens.routes(_screens(parts)),
         watching.routes(parts.changes, parts.people, parts.clock, _bounds(parts.settings)),
         capabilities.routes(_capabilities(parts), parts.people),
         budgets.routes(parts.funds, parts.people),
@@ -153,6 +164,18 @@ def _undo(parts: Parts) -> undo.Undo:
         undoing=Undoing(history=parts.history, clock=parts.clock, accounts=parts.auth.accounts),
     )
     return undo.Undo(history=parts.history, people=parts.people, undoers=known)
+
+
+def _screens(parts: Parts) -> screens.Screens:
+    return screens.Screens(
+        store=parts.store,
+        people=parts.people,
+        audit=parts.audit,
+        clock=parts.clock,
+        changes=parts.changes,
+        bounds=_bounds(parts.settings),
+        runtime_of=parts.runtime_of,
+    )
 
 
 def _bounds(settings: Settings) -> watching.Bounds:

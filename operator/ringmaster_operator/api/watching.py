@@ -120,11 +120,11 @@ async def pieces(
         place = changes.number(last)
         if place is None or place > ring.newest or ring.after(place) is None:
             place = ring.newest
-            yield _event("reset" if last else "ready", changes.identifier(place), {"retry": 2000})
-        right, said = _Right(check, bounds, clock), clock.monotonic()
+            yield event("reset" if last else "ready", changes.identifier(place), {"retry": 2000})
+        right, said = Right(check, bounds, clock), clock.monotonic()
         while not changes.closed and (now := clock.monotonic()) < until:
             if (refused := await right.refused()) is not None:
-                yield _event("end", None, {"code": str(refused.code), "detail": str(refused)})
+                yield event("end", None, {"code": str(refused.code), "detail": str(refused)})
                 return
             text, place = _next(changes, ring, kinds, place)
             if text or now - said >= bounds.heartbeat:
@@ -140,7 +140,7 @@ def _next(changes: Changes, ring: Ring, kinds: frozenset[str], place: int) -> tu
     """What comes after a place, not too much at once, and the place after it."""
     found = ring.after(place)
     if found is None:
-        return _event("reset", changes.identifier(ring.newest), {}), ring.newest
+        return event("reset", changes.identifier(ring.newest), {}), ring.newest
     texts, size = [], 0
     for change in found:
         if size > PIECE:
@@ -156,13 +156,14 @@ def _change(changes: Changes, change: Change) -> str:
     return f"event: {change.kind}\nid: {changes.identifier(change.number)}\ndata: {change.data}\n\n"
 
 
-def _event(name: str, identifier: str | None, data: dict[str, Any]) -> str:
+def event(name: str, identifier: str | None, data: dict[str, Any]) -> str:
+    """One event as it is sent; data may have a `retry`, milliseconds until a client comes again."""
     retry = data.pop("retry", None)
     lines = [f"event: {name}", *([f"id: {identifier}"] if identifier else []), f"data: {json.dumps(data)}"]
     return "\n".join([*lines, *([f"retry: {retry}"] if retry else []), "", ""])
 
 
-class _Right:
+class Right:
     """Whether the watcher still may, looked at every so often."""
 
     def __init__(self, check: Check, bounds: Bounds, clock: Clock) -> None:

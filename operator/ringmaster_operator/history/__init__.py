@@ -17,6 +17,7 @@ from ringmaster_operator.history.errors import (
     ReportConflict,
 )
 from ringmaster_operator.history.history import History
+from ringmaster_operator.history.iteration_records import NewRecord, ReportPlace, StoredRecord
 from ringmaster_operator.history.lesson_queries import StoredLesson, Tried, Use
 from ringmaster_operator.history.lesson_undo import IMPORT as LESSON_IMPORT
 from ringmaster_operator.history.lesson_uses import Learned
@@ -59,13 +60,16 @@ __all__ = [
     "LastAdministrator",
     "Learned",
     "NameTaken",
+    "NewRecord",
     "Question",
     "ReportConflict",
+    "ReportPlace",
     "RolledUp",
     "StoredAttempt",
     "StoredEvent",
     "StoredIteration",
     "StoredLesson",
+    "StoredRecord",
     "StoredReport",
     "StoredSession",
     "StoredSpending",

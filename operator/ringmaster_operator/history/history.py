@@ -24,6 +24,7 @@ from ringmaster_operator.history import (
     capabilities,
     cost_queries,
     done,
+    iteration_records,
     lesson_queries,
     lesson_undo,
     lesson_uses,
@@ -152,6 +153,9 @@ class History:
     reset_capability = _writes(capabilities.reset_capability)
     note_override = _writes(capabilities.note_override)
     record_audit = _writes(audit.record_audit)
+    keep_records = _writes(iteration_records.keep_records)
+    forget_old_records = _writes(iteration_records.forget_old_records)
+    forget_first_records = _writes(iteration_records.forget_first_records)
 
     teach = _writes(lessons.teach)
     teach_all = _writes(lessons.teach_all)
@@ -184,6 +188,11 @@ class History:
     attempts_before = _reads(timeline.attempts_before)
     iterations_before = _reads(timeline.iterations_before)
     events_before = _reads(timeline.events_before)
+    report_place = _reads(iteration_records.report_place)
+    iteration_of = _reads(iteration_records.iteration_of)
+    records_of = _reads(iteration_records.records_of)
+    record_content = _reads(iteration_records.record_content)
+    record_sizes = _reads(iteration_records.record_sizes)
     evidence_of = _reads(capabilities.evidence_of)
     capability_changes = _reads(capabilities.capability_changes)
     audit_entry = _reads(audit.audit_entry)

@@ -26,6 +26,7 @@ def tmux_host(
     *,
     settings: Settings,
     url: str,
+    runtime: TmuxRuntime,
     store: Store,
     board: Board,
     kube: Kube,
@@ -39,8 +40,7 @@ def tmux_host(
 ) -> WorkerReconciler:
     """The reconciler of the Workers of host settings.tmux_host; url is what their sessions call.
 
-    Run its `queue.run()` and `poll(settings.tmux_poll_seconds)`. Raises SessionFault when the host's name
-    cannot be used.
+    Run its `queue.run()` and `poll(settings.tmux_poll_seconds)`.
     """
     return WorkerReconciler(
         store=store,
@@ -49,9 +49,9 @@ def tmux_host(
         history=history,
         events=events,
         clock=clock,
-        runtime=tmux_runtime(settings),
+        runtime=runtime,
         launcher=TmuxLauncher(kube=kube, clock=clock, state_directory=settings.state_directory, url=url),
-        mine=lambda worker: _on_host(worker, settings.tmux_host),
+        mine=lambda worker: on_host(worker, settings.tmux_host),
         name="worker",
         namespace=settings.namespace,
         workers=settings.reconcile_workers,
@@ -62,13 +62,14 @@ def tmux_host(
     )
 
 
-def _on_host(worker: Worker, host: str) -> bool:
+def on_host(worker: Worker, host: str) -> bool:
+    """Whether the Worker's sessions are tmux sessions of that host."""
     named = worker.spec.tmux.host if worker.spec.tmux else "local"
     return worker.spec.runtime is RuntimeKind.TMUX and named == host
 
 
 def tmux_runtime(settings: Settings) -> TmuxRuntime:
-    """The tmux sessions of host settings.tmux_host on this machine."""
+    """The tmux sessions of host settings.tmux_host on this machine. Raises SessionFault for a bad name."""
     folder = settings.state_directory.expanduser().resolve()
     mark = "" if folder == STATE.expanduser().resolve() else hashlib.sha256(bytes(folder)).hexdigest()[:6]
     name = "-".join(filter(None, (settings.tmux_host, mark)))
