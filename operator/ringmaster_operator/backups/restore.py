@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ringmaster_operator.backups import catalog, packing, rehearsal, sqlite_source, swap
+from sqlalchemy import URL
+
+from ringmaster_operator.backups import catalog, packing, rehearsal, revoked, sqlite_source, swap
 from ringmaster_operator.backups import run as running
 from ringmaster_operator.backups import verify as verifying
 from ringmaster_operator.backups.errors import BackupError, NoSpace
@@ -30,6 +32,8 @@ from ringmaster_operator.history.sqlite import companions
 from ringmaster_operator.resources.backup import BackupMode
 
 SCRATCH = ".restoring-"
+MAY_SHRINK = ("alembic_version", "role_grant")
+"""Tables that may have fewer rows than the backup: a role that was revoked since is taken away again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +80,8 @@ class Restore:
                     if left := swap.clear(path):
                         self.say(left)
                     safety = self._safety(path)
+                    if safety:
+                        digest = self._take_away(path, fresh)
                     self.say("putting it in place")
                     self._place(path, fresh, digest)
                 self.then()
@@ -115,6 +121,29 @@ class Restore:
         passed("prepared")
         return fresh, packing.hashed(fresh)[1]
 
+    def _take_away(self, path: Path, fresh: Path) -> str:
+        """Revoke in the prepared history what the one that goes knows as revoked; its hash then."""
+        self._carry(self._taken(revoked.place(path)), revoked.place(fresh))
+        if not swap.settle(fresh):
+            raise BackupError(f"backup {self.manifest.name} is not whole once it was changed")
+        for file in companions(fresh):
+            file.unlink(missing_ok=True)
+        packing.sync(fresh)
+        passed("taken away")
+        return packing.hashed(fresh)[1]
+
+    def _taken(self, url: URL) -> revoked.Revoked:
+        """What is there may be anything: that it cannot be read is no reason to keep it."""
+        try:
+            return revoked.known(url)
+        except BackupError as fault:
+            self.say(f"{fault}: revoke and disable again what was revoked and disabled since the backup")
+            return revoked.Revoked()
+
+    def _carry(self, taken: revoked.Revoked, url: URL) -> None:
+        if told := revoked.carry(url, taken, backup=self.manifest.name, now=self.now()):
+            self.say(told)
+
     def _safety(self, path: Path) -> str:
         """A verified backup of what is there; empty where there is nothing, or nothing whole."""
         if not path.exists():
@@ -151,7 +180,7 @@ class Restore:
     def _content(self, path: Path) -> str:
         found = sqlite_source.facts(path)
         for name, rows in self.manifest.tables.items():
-            if name != "alembic_version" and found.tables.get(name, 0) < rows:
+            if name not in MAY_SHRINK and found.tables.get(name, 0) < rows:
                 return f"table {name} has {found.tables.get(name, 0)} rows instead of {rows}"
         return ""
 
@@ -191,15 +220,18 @@ class Restore:
             safety = ""
             try:
                 source.alone()
+                taken = revoked.Revoked()
                 if source.facts().tables:
                     self.say("backing up what is there")
                     safety = running.locked_run(source, self.target, self._wish()).name
+                    taken = self._taken(source.url)
                 self.say("putting it in place")
                 source.restore(dump)
                 rehearsal.use(
                     source.url.render_as_string(hide_password=False), f"backup {self.manifest.name}"
                 )
                 rehearsal.not_fewer(self.manifest, source.facts().tables)
+                self._carry(taken, source.url)
             except BaseException:
                 if safety:
                     self._restore_safety(source, safety, scratch)
