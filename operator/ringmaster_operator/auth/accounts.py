@@ -11,10 +11,10 @@ from sqlmodel import Session
 
 from ringmaster_operator import metrics
 from ringmaster_operator.auth import secret as secrets
+from ringmaster_operator.auth.attempts import KeptAttempts
 from ringmaster_operator.auth.errors import AuthError, unauthenticated
 from ringmaster_operator.auth.passwords import Passwords, checked
 from ringmaster_operator.auth.roles import Access
-from ringmaster_operator.auth.throttle import Attempts
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import History, HistoryUnavailable, NameTaken, credentials, users
 from ringmaster_operator.history.audit import record_audit
@@ -65,7 +65,7 @@ class Accounts:
         self.local = local
         """Whether people may sign in with passwords that are kept here."""
         self.passwords = Passwords()
-        self.attempts = Attempts(clock.monotonic)
+        self.attempts = KeptAttempts(history=history, clock=clock)
         self._history = history
         self._clock = clock
         self.lasting = lasting
@@ -89,14 +89,14 @@ class Accounts:
 
     async def _proved(self, name: str, password: str, visitor: Visitor) -> tuple[User, str]:
         """The account and its encoded password, where this is its password."""
-        self.attempts.begin(name, visitor.address)
+        await self.attempts.begin(name, visitor.address)
         found = await self._history.read(lambda db: users.password_of(db, name=name))
         good = await self.passwords.matches(password, None if found is None else found[1])
         if not good or found is None or found[0].disabled_at is not None:
             metrics.sign_ins.labels("refused").inc()
             log.warning("a sign-in as %s from %s was refused", name, visitor.address or "an unknown address")
             raise unauthenticated(WRONG)
-        self.attempts.succeeded(name, visitor.address)
+        await self.attempts.succeeded(name, visitor.address)
         return found
 
     async def open(

@@ -70,7 +70,7 @@ class FirstAdmin:
 
     async def take(self, request: FirstAdminRequest, *, address: str) -> User:
         """Make the first administrator. Raises AuthError."""
-        self._accounts.attempts.begin(f"{FILE} {address}", address)
+        await self._accounts.attempts.begin(f"{FILE} {address}", address)
         text = checked(request.password.get_secret_value(), name=request.name)
         encoded = await self._accounts.passwords.encode(text)
         given, now = digest(plain(request.code.get_secret_value())), self._clock.now()
@@ -98,7 +98,7 @@ class FirstAdmin:
             raise AuthError(ProblemCode.CONFLICT, str(error)) from error
         if made is None:
             raise unauthenticated("this code is wrong, or was used already")
-        self._accounts.attempts.succeeded(f"{FILE} {address}", address)
+        await self._accounts.attempts.succeeded(f"{FILE} {address}", address)
         log.info("user %s is the first administrator", made.name)
         await asyncio.to_thread(self._remove)
         return made

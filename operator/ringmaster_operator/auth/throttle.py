@@ -6,9 +6,10 @@ moment are a thousand, and none of them learns more than the first few.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
@@ -31,9 +32,11 @@ class _Failures:
 
 
 class Throttle:
-    """Counts by key; `monotonic` gives seconds. Everything is in memory: a restart forgets it."""
+    """Counts by key, in memory; `monotonic` gives seconds."""
 
     def __init__(self, monotonic: Callable[[], float], *, free: int) -> None:
+        self.dropped: list[str] = []
+        """Keys that are forgotten, because there are too many."""
         self._monotonic = monotonic
         self._free = free
         self._kept: OrderedDict[str, _Failures] = OrderedDict()
@@ -55,7 +58,17 @@ class Throttle:
             known.until = now + min(FIRST_SECONDS * 2**doublings, LONGEST_SECONDS)
         self._kept.move_to_end(key)
         while len(self._kept) > REMEMBERED:
-            self._kept.popitem(last=False)
+            self.dropped.append(self._kept.popitem(last=False)[0])
+
+    def known(self, key: str) -> tuple[int, float, float]:
+        """Failures, seconds since the last one, seconds to wait."""
+        known = self._kept.get(key, _Failures())
+        return known.count, max(self._monotonic() - known.at, 0.0), self.wait(key)
+
+    def remember(self, key: str, count: int, ago: float, wait: float) -> None:
+        """What known() said before a restart."""
+        now = self._monotonic()
+        self._kept[key] = _Failures(count, now - ago, now + min(wait, LONGEST_SECONDS))
 
     def forget(self, key: str) -> None:
         """All failures of it."""
@@ -73,26 +86,34 @@ class Throttle:
 
 
 class Attempts:
-    """Attempts to sign in: few for an account, more for an address, behind which there may be many people."""
+    """Attempts to sign in: few for an account, more for an address, behind which there may be many people.
+
+    Kept by hashes: what people type as their name is not always one.
+    """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._accounts = Throttle(monotonic, free=5)
-        self._addresses = Throttle(monotonic, free=20)
+        self.kinds = {"account": Throttle(monotonic, free=5), "address": Throttle(monotonic, free=20)}
 
     def begin(self, account: str, address: str) -> None:
         """Raises AuthError (THROTTLED) where this must wait; the account need not exist."""
-        block = block_of(address)
-        seconds = max(self._accounts.wait(account), self._addresses.wait(block))
+        found = list(self.of(account, address))
+        seconds = max(throttle.wait(key) for _, throttle, key in found)
         if seconds > 0:
             detail = f"too many failed attempts; try again in {math.ceil(seconds)} s"
             raise AuthError(ProblemCode.THROTTLED, detail, retry_after=seconds)
-        self._accounts.failed(account)
-        self._addresses.failed(block)
+        for _, throttle, key in found:
+            throttle.failed(key)
 
     def succeeded(self, account: str, address: str) -> None:
         """The attempt that was begun. Failures of the address stay: one account is no pass for the others."""
-        self._accounts.forget(account)
-        self._addresses.take_back(block_of(address))
+        for kind, throttle, key in self.of(account, address):
+            (throttle.forget if kind == "account" else throttle.take_back)(key)
+
+    def of(self, account: str, address: str) -> Iterator[tuple[str, Throttle, str]]:
+        """Where the two are counted: kind, count, key."""
+        for kind, text in (("account", account), ("address", block_of(address))):
+            digest = hashlib.sha256(f"{kind} {text}".encode("utf-8", "replace")).hexdigest()
+            yield kind, self.kinds[kind], digest
 
 
 def block_of(address: str) -> str:

@@ -88,6 +88,17 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failures:
+    """How often signing in failed lately, of one account or address."""
+
+    digest: str
+    kind: str
+    count: int
+    at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
     """Who changes something, how they were known, and from where."""
 

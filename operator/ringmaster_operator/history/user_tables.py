@@ -124,6 +124,23 @@ class OneTimeCodeRow(Table, table=True):
     used_at: datetime | None = Field(default=None, sa_type=UtcTime)
 
 
+class SignInFailureRow(Table, table=True):
+    """How often signing in failed lately, of one account or address."""
+
+    __tablename__ = "sign_in_failure"
+    __table_args__ = (Index(None, "at"),)
+
+    digest: str = Field(primary_key=True)
+    """SHA-256 of which one: what people type as their name is not always one."""
+    kind: str
+    """account or address."""
+    count: int
+    at: datetime = Field(sa_type=UtcTime)
+    """When last."""
+    until: datetime = Field(sa_type=UtcTime)
+    """The next attempt must wait for it."""
+
+
 class AuditRow(Table, table=True):
     """One change that a person made. Rows are added, and never changed."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,9 @@ from hypothesis import strategies as st
 
 from ringmaster_operator.auth.errors import AuthError
 from ringmaster_operator.auth.throttle import Attempts, Throttle, block_of
-from support.front import Browser, Front
+from ringmaster_operator.history.guesses import kept_failures
+from ringmaster_operator.history.user_records import Failures
+from support.front import NOON, Browser, Front, front
 
 FREE = 5
 
@@ -68,6 +72,57 @@ async def test_the_code_and_the_present_password_cannot_be_guessed_either(api: F
     change = {"current": "wrong password", "new": "correct horse battery"}
     statuses = [(await admin.post("auth/password", change)).status_code for _ in range(7)]
     assert statuses == [401] * FREE + [429] * 2
+
+
+async def test_a_restart_shortens_no_wait(tmp_path: Path) -> None:
+    async with front(tmp_path) as before:
+        await before.admin()
+        for _ in range(FREE + 3):
+            before.time.pass_by(seconds=10)
+            await before.browser().sign_in("ada", "wrong password")
+        for number in range(20):
+            await before.auth.accounts.attempts.begin(f"user{number}", "192.0.2.7")
+        waits = await retry_after(before)
+    async with front(tmp_path) as after:
+        after.time.seconds = before.time.seconds
+        await after.auth.accounts.attempts.load()
+        assert await retry_after(after) == waits
+        after.time.pass_by(seconds=8)
+        assert (await after.browser().sign_in("ada")).status_code == 200
+    async with front(tmp_path) as again:
+        again.time.seconds = after.time.seconds
+        await again.auth.accounts.attempts.load()
+        statuses = [(await again.browser().sign_in("ada", "wrong password")).status_code for _ in range(FREE)]
+        assert statuses == [401] * FREE  # a success forgets
+
+
+async def retry_after(api: Front) -> list[float | None]:
+    """Of an account, and of an address, that had too many."""
+    waits = []
+    for name, address in (("ada", "192.0.2.1"), ("somebody", "192.0.2.7")):
+        with pytest.raises(AuthError) as refused:
+            await api.auth.accounts.attempts.begin(name, address)
+        waits.append(refused.value.retry_after)
+    assert waits == [8, 1]
+    return waits
+
+
+async def test_what_is_kept_is_bounded_and_names_nobody(api: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ringmaster_operator.auth.throttle.REMEMBERED", 4)
+
+    async def kept() -> list[Failures]:
+        return await api.history.read(lambda db: kept_failures(db, since=NOON, limit=100))
+
+    names = [f"my password is {number}" for number in range(6)]
+    for name in names:
+        with contextlib.suppress(AuthError):
+            await api.auth.accounts.attempts.begin(name, "192.0.2.7")
+    found = await kept()
+    assert [item.kind for item in found].count("account") == 4
+    assert not any(name in repr(found) for name in names)
+    api.time.pass_by(hours=25)
+    await api.auth.accounts.attempts.begin("ada", "192.0.2.8")
+    assert sorted(item.kind for item in await kept()) == ["account", "address"]
 
 
 async def test_tokens_are_not_guessed(api: Front, admin: Browser) -> None:
