@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from ringmaster_cli.client import CALL_SECONDS, Passing, read_answer
-from ringmaster_cli.exits import Unreachable, UsageError
+from ringmaster_cli.exits import Unauthenticated, Unreachable, UsageError
+from ringmaster_cli.people.credentials import Credentials
 from ringmaster_cli.people.identity import WHERE
 from ringmaster_cli.wire import Answer, Wire, WireError
 
@@ -19,17 +20,22 @@ def request(url: str | None, method: str, path: str, *, token: str | None, body:
     """Call a path below /api/v1. Raises a CliError that says what to do."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     answer = exchange(url, method, path, headers=headers, body=body)
-    return result(answer, url=str(url))
+    return result(answer, url=str(url), token=token)
 
 
-def result(answer: Answer, *, url: str) -> Body:
-    """What an answer holds; a CliError where it is no success."""
+def result(answer: Answer, *, url: str, token: str | None = None) -> Body:
+    """What an answer to a call with that token holds; a CliError where it is no success."""
     if answer.status in (201, 202, 204):
         answer = replace(answer, status=200)
     try:
         return read_answer(answer, url=url)
     except Passing as fault:
         raise Unreachable(f"the operator at {url} does not answer now: {fault}") from fault
+    except Unauthenticated as fault:
+        held = Credentials().of(url) if token else None
+        if held is None or held.token != token:
+            raise
+        raise Unauthenticated(f"{fault}; sign in again: ringmaster login {held.url}") from fault
 
 
 def exchange(

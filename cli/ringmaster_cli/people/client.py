@@ -152,7 +152,7 @@ class Client:
         where = root or f"/namespaces/{_word(self._who.namespace)}"
         sent = {"Authorization": f"Bearer {self._who.token}", **(headers or {})}
         answer = exchange(self._who.url, method, where + path, headers=sent, body=body)
-        return result(answer, url=self._who.url)
+        return result(answer, url=self._who.url, token=self._who.token)
 
 
 def _word(text: str) -> str:

@@ -107,6 +107,23 @@ async def test_a_day_of_an_administrator(served: tuple[Front, str, LyingProvider
     assert "disabled" in out
 
 
+async def test_a_login_that_has_ended_says_how_to_begin_anew(
+    served: tuple[Front, str, LyingProvider], tmp_path: Path
+) -> None:
+    api, url, _ = served
+    shell = Terminal(tmp_path / "ada", url)
+    code = api.auth.first_admin.file.read_text().strip()
+    words = ("--first-admin", "--name", "ada", "--password-stdin", "--days", "1")
+    await shell.run("login", url, *words, stdin=f"{code}\n{PASSWORD}\n")
+    api.time.pass_by(days=2)
+    for command in (("whoami",), ("token", "list")):
+        _, said = await shell.run(*command, code=4)
+        assert f"this API token has expired (HTTP 401); sign in again: ringmaster login {url}" in said
+    given = {"RINGMASTER_TOKEN": "rmt_" + "x" * 43}
+    _, said = await Terminal(tmp_path / "ada", url, given).run("whoami", code=4)
+    assert "sign in again" not in said  # that is no login's
+
+
 async def test_tokens_do_less_and_a_logout_ends_the_login(
     served: tuple[Front, str, LyingProvider], tmp_path: Path
 ) -> None:
