@@ -276,6 +276,7 @@ class Operator:
         self.desk.close()
         self.changes.close()
         await front.close()
+        await self.auth.close()
         if self.watch is not None:
             await self.watch.stop()
         for task in tasks:

@@ -78,6 +78,24 @@ async def test_a_person_signs_in_through_the_providers_own_pages(place: Place) -
     assert grace["roles"] == [{"namespace": "*", "role": "admin"}]
 
 
+async def test_signing_out_ends_the_session_at_the_provider_too(place: Place) -> None:
+    def visit() -> None:
+        with Browser() as browser:
+            browser.sign_in(place.start(), "ada", until=place.callback)
+            browser.visited.clear()
+            browser.sign_in(place.start(), "ada", until=place.callback)
+            assert not any("/interaction/" in page for page in browser.visited)  # it knows who that is
+            me = browser.get(f"{place.url}/api/v1/auth/me").json()
+            page = browser.get(place.url + me["signOutPage"]).headers["location"]
+            browser.sign_in(page, "", until=f"{place.url}/")
+            browser.visited.clear()
+            browser.sign_in(place.start(), "grace", until=place.callback)
+            assert any("/interaction/" in page for page in browser.visited)
+            assert browser.get(f"{place.url}/api/v1/auth/me").json()["name"] == "user:grace"
+
+    await asyncio.to_thread(visit)
+
+
 async def test_a_terminal_signs_in_with_the_browser_beside_it(place: Place, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "ringmaster_cli", "login", place.url, "--oidc", "--no-browser"]
     home = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home")}

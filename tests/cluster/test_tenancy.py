@@ -39,7 +39,7 @@ QUERIES["watchScreen"] = {"seconds": "1"}
 
 #: Operations without a namespace in their path: who they are for.
 OPEN = {"listSignInMethods", "signIn", "claimFirstAdmin"}
-OPEN |= {"startOidcSignIn", "finishOidcSignIn", "exchangeOidcCode"}
+OPEN |= {"startOidcSignIn", "finishOidcSignIn", "exchangeOidcCode", "endOidcSession"}
 OWN = {"getMe", "signOut", "changePassword", "listTokens", "createToken", "revokeToken"}
 OWN |= {"listSessions", "endSession"}
 MANAGERS: dict[str, Any] = {

@@ -224,8 +224,7 @@ async def front(
     finally:
         for client in made.clients:
             await client.aclose()
-        if known.oidc is not None:
-            await known.oidc.provider.close()
+        await known.close()
         await history.close()
 
 

@@ -10,6 +10,7 @@ const provider = new Provider(issuer, {
     client_id: "ringmaster",
     client_secret: "a secret of the client's",
     redirect_uris: [redirect],
+    post_logout_redirect_uris: [new URL("/", redirect).href],
     response_types: ["code"],
     grant_types: ["authorization_code"],
   }],

@@ -65,7 +65,7 @@ class Browser:
         return self._http.cookies
 
     def sign_in(self, url: str, name: str, *, until: str) -> httpx2.Response:
-        """Through login and consent, as that person; the first answer from an address that begins so."""
+        """Through login and consent, or out again; the first answer from an address that begins so."""
         answer = self.get(url)
         for _ in range(STEPS):
             if str(answer.request.url).startswith(until):
@@ -77,6 +77,7 @@ class Browser:
             action = re.search(r'<form[^>]* action="([^"]+)"', answer.text)
             assert action, f"{answer.status_code} {answer.request.url}: {answer.text[:500]}"
             fields.update({"login": name, "password": "any"} if "login" in fields else {})
+            fields.update({"logout": "yes"} if "xsrf" in fields else {})
             answer = self.post(html.unescape(action[1]), fields)
         raise AssertionError(f"no way from {url} to {until}: {self.visited}")
 

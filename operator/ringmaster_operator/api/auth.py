@@ -35,6 +35,7 @@ from ringmaster_operator.resources.user_api import (
 
 Authorization = Annotated[str | None, Header()]
 Id = Annotated[int, Path(ge=1, le=MAX_INT)]
+SIGN_OUT_PAGE = "/api/v1/auth/oidc/sign-out"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,7 @@ def opened(doors: Doors, response: Response, session: Opened) -> Me:
 def me(accounts: Accounts, known: Known, session: str | None) -> Me:
     """Who a user is, and what they may do with what they came with."""
     ends = known.token or known.sign_in
+    elsewhere = known.token is None and known.sign_in is not None and known.sign_in.how == "oidc"
     return Me(
         name=known.user.subject,
         display_name=known.user.display_name,
@@ -73,6 +75,7 @@ def me(accounts: Accounts, known: Known, session: str | None) -> Me:
         ],
         csrf=None if session is None or known.token is not None else secrets.csrf_of(session),
         expires_at=None if ends is None else ends.expires_at,
+        sign_out_page=SIGN_OUT_PAGE if elsewhere else None,
     )
 
 

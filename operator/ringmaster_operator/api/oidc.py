@@ -100,6 +100,11 @@ def routes(doors: Doors, clock: Clock) -> APIRouter:
         cookie = secure if caller.current().secure else local
         return await way.back(cookie, state=state, code=code, error=error, issuer=iss)
 
+    @router.get("/sign-out", operation_id="endOidcSession", status_code=303, response_class=RedirectResponse)
+    async def sign_out() -> Response:
+        """Go to where the provider ends its own session; a browser opens this once it has signed out here."""
+        return await way.away()
+
     @router.post(
         "/exchange", operation_id="exchangeOidcCode", status_code=201, response_model_exclude_none=True
     )
@@ -158,6 +163,18 @@ class _Way:
             answer = HTMLResponse(_page(pending.back), headers=PAGE_HEADERS)
             set_session(answer, call, session.secret, seconds=accounts.lasting.most)
         _keep(answer, "", seconds=0)
+        return answer
+
+    async def away(self) -> Response:
+        """The provider's page for signing out, which leads back here; our own where it has none."""
+        home = self._doors.web_url.rstrip("/") + "/"
+        try:
+            page = await self._oidc().end(back=home)
+        except OidcError as error:
+            raise _told(error) from error
+        answer = RedirectResponse(page or home, status_code=303)
+        answer.headers["Cache-Control"] = "no-store"
+        answer.headers["Referrer-Policy"] = "no-referrer"
         return answer
 
     async def exchange(self, request: OidcExchangeRequest) -> TokenMade:

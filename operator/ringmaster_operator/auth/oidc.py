@@ -24,6 +24,7 @@ from ringmaster_operator.auth.oidc_provider import (
     OidcRefused,
     Provider,
     plain_word,
+    safe_url,
 )
 from ringmaster_operator.clock import Clock
 
@@ -124,7 +125,18 @@ class Oidc:
             "code_challenge_method": "S256",
         }
         page = str((await self.provider.metadata())["authorization_endpoint"])
-        return f"{page}{'&' if urlsplit(page).query else '?'}{urlencode(query)}", pending
+        return _with(page, query), pending
+
+    async def end(self, *, back: str) -> str:
+        """The provider's page for signing out, which leads to `back`; empty where it has none.
+
+        It asks the person: no id_token is kept here that could tell it whose session this is.
+        """
+        page = str((await self.provider.metadata()).get("end_session_endpoint") or "")
+        if not page:
+            return ""
+        query = {"client_id": self.provider.client.client_id, "post_logout_redirect_uri": back}
+        return _with(safe_url(page, "end_session_endpoint"), query)
 
     async def complete(
         self, pending: Pending, *, redirect_uri: str, state: str, code: str, error: str, issuer: str | None
@@ -201,6 +213,10 @@ class Oidc:
             display_name=_line(claims.get("name")),
             groups=_groups(claims.get(self._group_claim)),
         )
+
+
+def _with(page: str, query: dict[str, str]) -> str:
+    return f"{page}{'&' if urlsplit(page).query else '?'}{urlencode(query)}"
 
 
 def _groups(found: Any) -> tuple[str, ...]:

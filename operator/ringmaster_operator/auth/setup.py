@@ -32,9 +32,15 @@ class Auth:
     async def start(self) -> None:
         """Offer the first administrator's code where one is wanted; a history that is away is no failure."""
         try:
+            await self.accounts.attempts.load()
             await self.first_admin.offer()
         except HistoryUnavailable as error:
             log.warning("no code for the first administrator is offered: %s", error)
+
+    async def close(self) -> None:
+        """Let go what reaches out."""
+        if self.oidc is not None:
+            await self.oidc.provider.close()
 
 
 def build(settings: Settings, history: History, clock: Clock) -> Auth:

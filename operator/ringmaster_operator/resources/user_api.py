@@ -108,6 +108,8 @@ class Me(Model):
     csrf: str | None = None
     """Of a session: what the header X-Ringmaster-CSRF must say with a change."""
     expires_at: Time | None = None
+    sign_out_page: str | None = None
+    """Of a session that began at the OpenID provider: where to go after signing out, to end the one there."""
 
 
 class TokenRequest(Model):

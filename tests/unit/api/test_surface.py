@@ -18,6 +18,7 @@ OPERATIONS = {
     "finishOidcSignIn": "GET /auth/oidc/callback",
     "exchangeOidcCode": "POST /auth/oidc/exchange",
     "startOidcSignIn": "GET /auth/oidc/start",
+    "endOidcSession": "GET /auth/oidc/sign-out",
     "changePassword": "POST /auth/password",
     "listSessions": "GET /auth/sessions",
     "endSession": "DELETE /auth/sessions/{id}",

@@ -73,6 +73,27 @@ async def test_a_browser_gets_a_session_and_its_groups_are_roles(api: Front, pro
     assert await browser.names() == ["ada"]
 
 
+async def test_signing_out_leads_to_the_providers_own_page(api: Front, provider: LyingProvider) -> None:
+    browser = api.browser()
+    await come_back(browser, provider.visit(await leave(browser)))
+    me = (await browser.get("auth/me")).json()
+    browser.csrf = me["csrf"]
+    assert (await browser.post("auth/sign-out")).status_code == 204
+    page = me["signOutPage"].removeprefix("/api/v1/")
+    answer = await browser.get(page)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{HERE}/")  # it has none
+    provider.metadata["end_session_endpoint"] = f"{provider.issuer}/end?tenant=7"
+    api.time.pass_by(hours=2)
+    answer = await browser.get(page)
+    assert answer.headers["location"].startswith(f"{provider.issuer}/end?tenant=7&client_id={CLIENT}&")
+    query = parse_qs(urlsplit(answer.headers["location"]).query)
+    assert query["post_logout_redirect_uri"] == [f"{HERE}/"]
+    assert "set-cookie" not in answer.headers
+    provider.metadata["end_session_endpoint"] = "http://evil.example/end"
+    api.time.pass_by(hours=2)
+    assert (await browser.get(page)).status_code == 401
+
+
 async def test_a_name_gives_nobody_another_account(api: Front, provider: LyingProvider) -> None:
     provider.claims.update(sub="8", preferred_username="boss", groups=["ops"])
     boss = api.browser()
@@ -84,7 +105,8 @@ async def test_a_name_gives_nobody_another_account(api: Front, provider: LyingPr
     await come_back(guest, provider.visit(await leave(guest)))
     me = (await guest.get("auth/me")).json()
     assert (me["name"], me["roles"]) == ("user:ada-2", [])
-    assert (await local.get("auth/me")).json()["name"] == "user:ada"
+    own = (await local.get("auth/me")).json()
+    assert (own["name"], own.get("signOutPage")) == ("user:ada", None)
     assert (await boss.patch("users/ada-2", {"disabled": True})).status_code == 200
     assert (await guest.get("auth/me")).status_code == 401
     refused = await come_back(guest, provider.visit(await leave(guest)))
