@@ -89,7 +89,7 @@ add({ name: "sign-in", path: "/ui/_/sign-in", page: () => {} });
 add({ name: "", path: "/ui", page: home });
 for (const page of pages) {
   for (const path of page.paths) add({ name: page.name, path, page: page.page });
-  if (page.label) addPlace({ name: page.name, label: page.label, key: page.key ?? "", global: page.global ?? false });
+  if (page.label) addPlace({ name: page.name, label: page.label, key: page.key ?? "", global: page.global ?? false, least: page.least ?? null });
 }
 startShell();
 startKeys();

@@ -6,14 +6,14 @@ import { bind, bindings } from "./core/keys.js";
 import { go, link } from "./core/router.js";
 import { closeProject, project } from "./core/store.js";
 import { keep, kept, setTheme, theme } from "./core/theme.js";
-import { become, who } from "./core/who.js";
+import { become, may, who } from "./core/who.js";
 import { table } from "./parts/bits.js";
 import { show } from "./parts/dialog.js";
 import { openPalette } from "./parts/palette.js";
 import { attempt, toasts } from "./parts/toast.js";
 
 /** @typedef {import("./core/types.js").Project} Project */
-/** @typedef {{name: string, label: string, key: string, global?: boolean}} Place */
+/** @typedef {{name: string, label: string, key: string, global: boolean, least: import("./core/types.js").Role | null}} Place */
 
 const LAST = "ringmaster.namespace";
 const main = h("main", { id: "main", tabindex: "-1" });
@@ -54,16 +54,17 @@ export function firstNamespace() {
 /**
  * Put a page into the frame.
  * @param {HTMLElement} root
- * @param {string} where Namespace; "" keeps the one that is open.
+ * @param {string} where Namespace; "" keeps the one that is open, or opens the first.
  * @param {string} name Of its place.
  */
 export function enter(root, where, name) {
   current = name;
   document.body.classList.remove("menu-open");
-  if (where && where !== namespace) {
-    namespace = where;
-    keep(LAST, where);
-    project(where).onState(draw);
+  const wanted = where || namespace || firstNamespace();
+  if (wanted && wanted !== namespace) {
+    namespace = wanted;
+    if (where) keep(LAST, where);
+    project(wanted).onState(draw);
   }
   main.replaceChildren(root);
   draw();
@@ -84,7 +85,7 @@ function draw() {
   const quiet = open === null || open.state === "live" || open.state === "connecting" || open.state === "paused";
   banner.hidden = quiet;
   paint(banner, quiet ? "" : open.state === "ended" ? `Changes are told no more: ${open.why}` : `Not live: ${open.why}. What you see is from before; trying again.`);
-  paint(side, places.map((place) => h("a", { href: address(place), "aria-current": place.name === current ? "page" : null, title: `g ${place.key}` }, place.label)));
+  paint(side, places.filter(({ least }) => least === null || may(least, "*")).map((place) => h("a", { href: address(place), "aria-current": place.name === current ? "page" : null, title: `g ${place.key}` }, place.label)));
   paint(bar, barContent(open?.state ?? "connecting"));
 }
 

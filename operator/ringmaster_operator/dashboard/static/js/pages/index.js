@@ -2,8 +2,13 @@
 
 import { beadPage } from "./bead.js";
 import { boardPage } from "./board.js";
+import { costsPage } from "./costs.js";
+import { decisionsPage } from "./decisions.js";
+import { lessonsPage } from "./lessons.js";
 import { newBeadPage } from "./newbead.js";
 import { overviewPage } from "./overview.js";
+import { auditPage, usersPage } from "./people.js";
+import { workerPage, workersPage } from "./workers.js";
 
 /**
  * @typedef {object} Page
@@ -11,6 +16,7 @@ import { overviewPage } from "./overview.js";
  * @property {string} [label] In the navigation; without one it is reached from other pages.
  * @property {string} [key] "g KEY" leads there.
  * @property {boolean} [global] Of no namespace: its address begins with /ui/_/.
+ * @property {import("../core/types.js").Role} [least] Role everywhere without which it is not in the navigation.
  * @property {string[]} paths
  * @property {(context: import("../core/router.js").Context) => void | Promise<void>} page
  */
@@ -19,6 +25,13 @@ import { overviewPage } from "./overview.js";
 export const pages = [
   { name: "overview", label: "Overview", key: "o", paths: ["/ui/:namespace/overview", "/ui/:namespace"], page: overviewPage },
   { name: "board", label: "Board", key: "b", paths: ["/ui/:namespace/board"], page: boardPage },
-  { name: "beads", paths: ["/ui/:namespace/beads/:name"], page: beadPage },
+  { name: "decisions", label: "Decisions", key: "d", paths: ["/ui/:namespace/decisions"], page: decisionsPage },
+  { name: "workers", label: "Workers", key: "w", paths: ["/ui/:namespace/workers"], page: workersPage },
+  { name: "workers", paths: ["/ui/:namespace/workers/:name"], page: workerPage },
+  { name: "costs", label: "Costs", key: "c", paths: ["/ui/:namespace/costs"], page: costsPage },
+  { name: "lessons", label: "Lessons", key: "l", paths: ["/ui/:namespace/lessons"], page: lessonsPage },
+  { name: "audit", label: "Audit", key: "a", paths: ["/ui/:namespace/audit"], page: auditPage },
+  { name: "users", label: "Users", key: "u", global: true, least: "admin", paths: ["/ui/_/users"], page: usersPage },
   { name: "new", paths: ["/ui/:namespace/new"], page: newBeadPage },
+  { name: "beads", paths: ["/ui/:namespace/beads/:name"], page: beadPage },
 ];

@@ -87,7 +87,7 @@ function content(namespace, found, waiting, again) {
       card(`Running`, found.running.length ? h("ul", { class: "plain mail" }, found.running.map((run) => running(namespace, run))) : h("p", { class: "muted" }, "Nothing runs."))),
     h("div", null,
       card("Done", bars({ title: "Beads a day (UTC)", labels: found.done.map(({ day }) => day.slice(5)), format: count, series: [
-        { name: "Succeeded", values: found.done.map(({ succeeded }) => succeeded) }, { name: "Failed", values: found.done.map(({ failed }) => failed) }] })),
+        { name: "Succeeded", tone: "good", values: found.done.map(({ succeeded }) => succeeded) }, { name: "Failed", tone: "bad", values: found.done.map(({ failed }) => failed) }] })),
       card("Spend", spend(found), h("a", { class: "small", href: link(namespace, "costs") }, "Costs")),
       card("Beads", table("Beads by phase", ["Phase", "#Beads"], Object.entries(found.phases).map(([phase, number]) =>
         [h("a", { href: `${link(namespace, "board")}?phase=${phase}` }, chip(phase)), count(number)]))),
@@ -156,9 +156,10 @@ function share(budget) {
 /**
  * @param {number} part 0 to 1.
  * @param {string} words
+ * @param {string} [tone] Of what has no limit to come near to.
  */
-export function meter(part, words) {
-  return s("svg", { class: `meter ${part >= 1 ? "is-bad" : part >= 0.8 ? "is-warn" : ""}`, viewBox: "0 0 100 8", preserveAspectRatio: "none", role: "img", "aria-label": words },
+export function meter(part, words, tone) {
+  return s("svg", { class: `meter ${tone ?? (part >= 1 ? "is-bad" : part >= 0.8 ? "is-warn" : "")}`, viewBox: "0 0 100 8", preserveAspectRatio: "none", role: "img", "aria-label": words },
     s("rect", { class: "track", width: 100, height: 8, rx: 2 }), s("rect", { class: "full", width: part * 100, height: 8, rx: 2 }));
 }
 

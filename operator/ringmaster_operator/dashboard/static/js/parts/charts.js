@@ -7,6 +7,7 @@ import { table } from "./bits.js";
  * @typedef {object} Series
  * @property {string} name
  * @property {(number | null)[]} values One for each label.
+ * @property {"good" | "bad"} [tone] Its colour, where it has a meaning.
  *
  * @typedef {object} Chart
  * @property {string} title
@@ -35,7 +36,7 @@ export function bars(chart) {
       const tall = scale(value);
       base -= tall;
       const width = Math.max(1, Math.min(step * 0.7, 48));
-      const bar = { class: `series-${number % 6}`, x: LEFT + at * step + (step - width) / 2, y: base, width, height: Math.max(tall, 0), rx: 2 };
+      const bar = { class: tone(series, number), x: LEFT + at * step + (step - width) / 2, y: base, width, height: Math.max(tall, 0), rx: 2 };
       return s("rect", bar, s("title", null, `${label} · ${series.name}: ${chart.format(value)}`));
     });
   });
@@ -47,12 +48,13 @@ export function lines(chart) {
   const most = nice(Math.max(...chart.series.flatMap(({ values }) => values.map((value) => value ?? 0)), 0));
   const step = (WIDTH - LEFT - RIGHT) / Math.max(chart.labels.length - 1, 1);
   const point = (/** @type {number} */ at, /** @type {number} */ value) => `${(LEFT + at * step).toFixed(1)},${(HEIGHT - BOTTOM - (value / most) * (HEIGHT - TOP - BOTTOM)).toFixed(1)}`;
-  const shapes = chart.series.map(({ values, name }, number) => {
+  const shapes = chart.series.map((series, number) => {
+    const { values, name } = series;
     let path = "";
     values.forEach((value, at) => {
       if (value !== null) path += `${path === "" || values[at - 1] === null ? "M" : "L"}${point(at, value)}`;
     });
-    return s("path", { class: `line series-${number % 6}`, d: path, fill: "none" }, s("title", null, name));
+    return s("path", { class: `line ${tone(series, number)}`, d: path, fill: "none" }, s("title", null, name));
   });
   return figure(chart, most, shapes);
 }
@@ -76,9 +78,9 @@ function figure(chart, most, shapes) {
   return h(
     "figure",
     { class: "chart" },
-    h("figcaption", null, h("span", null, chart.title), h("a", { class: "quiet", href: csvAddress(chart), download: `${chart.title.toLowerCase().replace(/[^a-z0-9]+/g, "-")}.csv` }, "CSV")),
+    h("figcaption", null, h("span", null, chart.title), h("a", { class: "small", href: csvAddress(chart), download: `${chart.title.toLowerCase().replace(/[^a-z0-9]+/g, "-")}.csv` }, "CSV")),
     s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${chart.title}: the table below has the numbers` }, lines, shapes, ticks),
-    chart.series.length > 1 && h("ul", { class: "plain legend" }, chart.series.map(({ name }, at) => h("li", null, s("svg", { viewBox: "0 0 10 10", class: "swatch", "aria-hidden": "true" }, s("rect", { class: `series-${at % 6}`, width: 10, height: 10, rx: 2 })), name))),
+    chart.series.length > 1 && h("ul", { class: "plain legend" }, chart.series.map((series, at) => h("li", null, s("svg", { viewBox: "0 0 10 10", class: "swatch", "aria-hidden": "true" }, s("rect", { class: tone(series, at), width: 10, height: 10, rx: 2 })), series.name))),
     h("details", null, h("summary", null, "Numbers"), table(chart.title, ["", ...chart.series.map(({ name }) => `#${name}`)],
       chart.labels.map((label, at) => [label, ...chart.series.map(({ values }) => chart.format(values[at] ?? 0))]))),
   );
@@ -91,6 +93,9 @@ function figure(chart, most, shapes) {
 function sum(chart, at) {
   return chart.series.reduce((total, { values }) => total + (values[at] ?? 0), 0);
 }
+
+/** @param {Series} series @param {number} at */
+const tone = (series, at) => `series-${series.tone === "good" ? 1 : series.tone === "bad" ? 2 : at % 6}`;
 
 /** @param {number} value The next round number, so that rules are at round ones. */
 function nice(value) {

@@ -1,0 +1,82 @@
+/** The inbox: who waits for an answer, for how long, and what it blocks. */
+
+import { call, path } from "../core/api.js";
+import { h } from "../core/dom.js";
+import { ago, count, sentence } from "../core/format.js";
+import { bind } from "../core/keys.js";
+import { refetch } from "../core/refetch.js";
+import { go, link } from "../core/router.js";
+import { beadLink, heading, priority } from "../parts/bits.js";
+import { empty, live } from "../parts/states.js";
+import { answers } from "./answering.js";
+
+/** @typedef {import("./overview.js").Need} Need */
+/** @typedef {{need: Need, decision: any}} Asked */
+
+/** Beads of which the options are shown with what follows from them. */
+const IN_FULL = 30;
+
+/** @param {import("../core/router.js").Context} context */
+export function decisionsPage(context) {
+  const { namespace, title, signal } = context;
+  let at = -1;
+  const again = () => page.load();
+  const page = live(context, "the decisions", (aborted) => waiting(namespace, aborted), (asked) => {
+    title(`${asked.length ? `(${asked.length}) ` : ""}Decisions`);
+    return [
+      heading("Decisions"),
+      asked.length
+        ? h("div", { class: "narrow-page" }, asked.map((one) => question(namespace, one, again)))
+        : empty("Nobody waits for you", "Questions of agents and of beads that got stuck come here."),
+    ];
+  });
+  const step = (/** @type {number} */ by) => {
+    const found = /** @type {HTMLElement[]} */ ([...context.root.querySelectorAll("[data-bead] h2 a")]);
+    at = Math.max(0, Math.min(found.length - 1, at + by));
+    found[at]?.focus();
+  };
+  bind("j", "Next question", () => step(1), signal);
+  bind("k", "Previous question", () => step(-1), signal);
+  bind("Enter", "Open it", () => at >= 0 && go(context.root.querySelectorAll("[data-bead] h2 a")[at]?.getAttribute("href") ?? "/ui"), signal);
+  refetch(context, again, { every: 30000 });
+}
+
+/**
+ * @param {string} namespace
+ * @param {AbortSignal} signal
+ * @returns {Promise<Asked[]>}
+ */
+async function waiting(namespace, signal) {
+  const found = await call(`${path("namespaces", namespace)}/overview`, { signal });
+  /** @type {Need[]} */
+  const needs = found.needs.filter((/** @type {Need} */ { kind }) => kind === "decision" || kind === "escalation");
+  return Promise.all(needs.map(async (need, number) => {
+    // One that was answered meanwhile is not worth failing for.
+    const bead = number < IN_FULL ? await call(path("namespaces", namespace, "beads", need.name), { signal }).catch(() => null) : null;
+    return { need, decision: bead?.spec.decision };
+  }));
+}
+
+/**
+ * @param {string} namespace
+ * @param {Asked} asked
+ * @param {() => void} again
+ */
+function question(namespace, { need, decision }, again) {
+  const options = decision?.options ?? need.options.map((name) => ({ name }));
+  return h(
+    "section",
+    { class: "card", "data-bead": need.name, "data-key": need.name },
+    h("div", { class: "card-head" }, h("h2", null, h("a", { href: link(namespace, "beads", need.name) }, need.title || need.name)), h("span", { class: "chip is-warning" }, need.kind === "escalation" ? "Got stuck" : "Question")),
+    h(
+      "div",
+      { class: "stack" },
+      h("p", { class: "prose" }, decision?.question ?? sentence(need.why)),
+      options.some((/** @type {any} */ option) => option.consequence) && h("dl", { class: "options-list" }, options.map((/** @type {any} */ option) => h("div", null, h("dt", null, option.name), h("dd", null, option.consequence ?? "")))),
+      decision?.recommendation && h("p", { class: "muted" }, `Recommended: ${decision.recommendation}`),
+      h("p", { class: "meta" }, need.priority && priority(need.priority), need.parent && h("span", null, "asked by ", beadLink(namespace, need.parent)), need.since && h("span", null, "waits since ", ago(need.since)), need.blocks > 0 && h("span", null, `${count(need.blocks)} wait for it`), need.deadline && h("span", null, "decides itself ", ago(need.deadline))),
+      answers(namespace, need.name, need.options, again),
+    ),
+  );
+}
+
