@@ -26,13 +26,16 @@ from ringmaster_cli.people import (
     cost,
     decide,
     kubectl,
+    status,
     steer,
     tokens,
     users,
+    watch,
 )
 from ringmaster_cli.people.lessons import app as lessons
 from ringmaster_cli.people.uninstall import uninstall
 from ringmaster_cli.plan.command import plan
+from ringmaster_cli.top import command as top
 
 EPILOG = "Exit codes: " + ", ".join(f"{code.value} {code.name.lower()}" for code in Exit)
 
@@ -102,6 +105,9 @@ ask.register(app)
 decide.register(app)
 steer.register(app)
 budget.register(app)
+status.register(app)
+watch.register(app)
+top.register(app)
 intake.register(app)
 account.register(app)
 audit.register(app)

@@ -6,6 +6,7 @@ more comfort cost more time to import than the whole call takes.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
 from collections.abc import Mapping
@@ -55,14 +56,14 @@ class Wire:
             return self._call(method, path, body, headers, seconds)
         except (ConnectionError, http.client.RemoteDisconnected) as fault:
             if not reused:
-                raise WireError(_words(fault)) from fault
+                raise WireError(words_of(fault)) from fault
         except (OSError, http.client.HTTPException) as fault:
-            raise WireError(_words(fault)) from fault
+            raise WireError(words_of(fault)) from fault
         # A kept connection was closed meanwhile, which is no news of the server: calls may be repeated.
         try:
             return self._call(method, path, body, headers, seconds)
         except (OSError, http.client.HTTPException) as fault:
-            raise WireError(_words(fault)) from fault
+            raise WireError(words_of(fault)) from fault
 
     def _call(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], seconds: float
@@ -83,6 +84,25 @@ class Wire:
             self.close()  # also when interrupted: the connection is in an unknown state then
             raise
 
+    def open(self, path: str, *, headers: Mapping[str, str], seconds: float) -> http.client.HTTPResponse:
+        """GET an answer that is read as it comes; seconds bound each wait for more. Raises WireError."""
+        try:
+            connection = self._connection = self._connect()
+            if isinstance(connection.sock, socket.socket):
+                connection.sock.settimeout(seconds)
+            connection.request("GET", self._prefix + path, headers=dict(headers))
+            return connection.getresponse()
+        except (OSError, http.client.HTTPException) as fault:
+            self.close()
+            raise WireError(words_of(fault)) from fault
+
+    def cut(self) -> None:
+        """From another thread: whoever reads from the connection sees it end."""
+        connection = self._connection
+        if connection is not None and isinstance(connection.sock, socket.socket):
+            with contextlib.suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Let the connection go."""
         if self._connection is not None:
@@ -102,7 +122,8 @@ class Wire:
         return connection
 
 
-def _words(fault: Exception) -> str:
+def words_of(fault: Exception) -> str:
+    """Why nothing came, for people."""
     if isinstance(fault, TimeoutError):
         return "no answer in time"
     if isinstance(fault, OSError) and fault.strerror:

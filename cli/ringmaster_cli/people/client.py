@@ -21,6 +21,7 @@ from ringmaster_operator.resources.bead_api import AttemptInfo, BeadInfo, EventI
 from ringmaster_operator.resources.budget_api import BudgetList
 from ringmaster_operator.resources.capability_api import ConfidenceHistory
 from ringmaster_operator.resources.order_api import Explanation, Place, ProjectInfo
+from ringmaster_operator.resources.overview_api import Overview
 from ringmaster_operator.resources.worker import Worker
 
 Body = dict[str, Any]
@@ -89,15 +90,15 @@ class Client:
         """The newest first, as all of a bead's history."""
         return self._pages(AttemptInfo, f"/beads/{_word(name)}/attempts")
 
-    def iterations(self, name: str) -> Iterator[IterationInfo]:
-        return self._pages(IterationInfo, f"/beads/{_word(name)}/iterations")
+    def iterations(self, name: str, page: int = PAGE) -> Iterator[IterationInfo]:
+        return self._pages(IterationInfo, f"/beads/{_word(name)}/iterations", page=page)
 
     def events(self, name: str) -> Iterator[EventInfo]:
         return self._pages(EventInfo, f"/beads/{_word(name)}/events")
 
-    def order(self) -> Iterator[Place]:
+    def order(self, page: int = PAGE) -> Iterator[Place]:
         """What may be claimed, best first."""
-        return self._pages(Place, "/order")
+        return self._pages(Place, "/order", page=page)
 
     def explain(self, name: str) -> Explanation:
         """Why a bead stands where it does."""
@@ -122,6 +123,10 @@ class Client:
         """As they stand now."""
         return BudgetList.read(self._call("GET", "/budgets"))
 
+    def overview(self) -> Overview:
+        """What needs a person, what runs, what is done and spent."""
+        return Overview.read(self._call("GET", "/overview"))
+
     def confidence_history(self, capability: str, *, worker: str | None, limit: int) -> ConfidenceHistory:
         """The newest changes of what is known of a capability."""
         query = urlencode({"limit": limit, **({"worker": worker} if worker else {})})
@@ -131,9 +136,14 @@ class Client:
         return Bead.read(self._call("POST", f"/beads/{_word(name)}/{act}", body))
 
     def _pages(
-        self, model: type[M], path: str, filters: dict[str, str | list[str]] | None = None, root: str = ""
+        self,
+        model: type[M],
+        path: str,
+        filters: dict[str, str | list[str]] | None = None,
+        root: str = "",
+        page: int = PAGE,
     ) -> Iterator[M]:
-        query: dict[str, Any] = {**(filters or {}), "limit": PAGE}
+        query: dict[str, Any] = {**(filters or {}), "limit": page}
         while True:
             found = self._call("GET", f"{path}?{urlencode(query, doseq=True)}", root=root)
             yield from (model.read(item) for item in found["items"])
