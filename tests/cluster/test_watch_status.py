@@ -56,6 +56,8 @@ class Program:
             self.process.terminate()
         self.process.wait(20)
         self._reader.join(5)
+        if self.process.stdout:
+            self.process.stdout.close()
         return self.process.returncode
 
 
@@ -107,6 +109,7 @@ async def test_watch_misses_nothing_and_says_nothing_twice_over_a_restart(
     one.until("Running -> Succeeded")
     people.until("Running -> Succeeded")
     assert one.process.wait(20) == 0  # it ends by itself, and all is well
+    one.end()
     await session.close()
     people.end()
     data.end()

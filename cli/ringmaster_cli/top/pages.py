@@ -14,7 +14,7 @@ from ringmaster_operator.resources.bead_api import IterationInfo
 from ringmaster_operator.resources.order_api import Explanation
 
 HINTS = {
-    "": "Tab pane  Enter open  d decide  h hold  p prio  r retry  s steer  a attach  ? help",
+    "": "Tab  Enter open  d decide  h hold  p prio  r retry  s steer  a attach  ? help",
     "detail": "j/k scroll  d decide  h hold  p priority  r retry  s steer  a attach  Esc back",
     "help": "Esc back",
 }
