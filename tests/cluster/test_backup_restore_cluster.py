@@ -65,7 +65,7 @@ async def test_what_is_done_stays_done(cluster: Any, namespace: str, mine: Opera
     other = Session(mine.url, session.token, name="fleet-1")
     try:
         create(cluster, namespace, bead("a"), bead("b", dependsOn=["a"]), bead("c", dependsOn=["a"]))
-        first = await session.pull(wait=10)
+        first = await session.pull(wait=30)
         assert first is not None
         assert (await session.report(first, usage=usage(usd=0.5)))[0] == 200
         said = ringmaster(mine, "backup", "now").stdout
@@ -73,7 +73,7 @@ async def test_what_is_done_stays_done(cluster: Any, namespace: str, mine: Opera
         held = json.loads(ringmaster(mine, "backup", "show", "latest", "-o", "json").stdout)
         assert (held["resources"]["Bead"], held["resources"]["Worker"]) == (3, 1)
 
-        second, third = await session.pull(wait=10), await other.pull(wait=10)
+        second, third = await session.pull(wait=30), await other.pull(wait=30)
         assert second is not None
         assert third is not None
         assert (await session.report(second))[0] == 200
@@ -113,7 +113,7 @@ async def test_a_cluster_that_is_rebuilt(cluster: Any, namespace: str, mine: Ope
     session = Session(mine.url, make_worker(cluster, namespace))
     try:
         create(cluster, namespace, bead("a"), bead("b", dependsOn=["a"]))
-        first = await session.pull(wait=10)
+        first = await session.pull(wait=30)
         assert first is not None
         assert (await session.report(first, usage=usage(usd=0.5)))[0] == 200
         first_backup = ringmaster(mine, "backup", "now", "-o", "name").stdout.strip()
@@ -134,7 +134,7 @@ async def test_a_cluster_that_is_rebuilt(cluster: Any, namespace: str, mine: Ope
         assert status_of(cluster, namespace, "a")["cost"]["usd"] == 0.5
         uid = cluster.get("bead", "a", "-n", namespace)["metadata"]["uid"]
         assert rows(mine, "select kind from attempt where bead_uid = ?", uid) == [("success",)]
-        second = await session.pull(wait=10)
+        second = await session.pull(wait=30)
         assert second is not None
         assert second.bead.name == "b"
         assert (await session.report(second))[0] == 200

@@ -23,7 +23,7 @@ def create(cluster: Any, namespace: str, *items: dict[str, Any]) -> None:
 def wait(cluster: Any, namespace: str, name: str, reason: str) -> dict[str, Any]:
     """Until the Ready condition has this reason; the condition."""
     path = f"jsonpath={{.status.conditions[?(@.type=='Ready')].reason}}={reason}"
-    cluster.kubectl("wait", "-n", namespace, f"bead/{name}", f"--for={path}", "--timeout=10s")
+    cluster.kubectl("wait", "-n", namespace, f"bead/{name}", f"--for={path}", "--timeout=60s")
     conditions = cluster.get("bead", name, "-n", namespace)["status"]["conditions"]
     return next(item for item in conditions if item["type"] == "Ready")
 
@@ -32,7 +32,7 @@ async def test_kubectl_tells_what_goes_on(cluster: Any, namespace: str, session:
     create(
         cluster, namespace, bead("first", priority="P1"), bead("second", dependsOn=["first"], priority="P0")
     )
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     table = cluster.kubectl("get", "beads", "-n", namespace)
     rows = {line.split()[0]: line for line in table.splitlines()}
@@ -40,7 +40,7 @@ async def test_kubectl_tells_what_goes_on(cluster: Any, namespace: str, session:
     assert "P0" in rows["first"]
     assert "Blocked" in rows["second"]
     await session.report(claimed)
-    cluster.kubectl("wait", "-n", namespace, "bead/first", "--for=condition=Succeeded", "--timeout=10s")
+    cluster.kubectl("wait", "-n", namespace, "bead/first", "--for=condition=Succeeded", "--timeout=60s")
     described = cluster.kubectl("describe", "-n", namespace, "bead/first")
     assert "first: success" in described
 
@@ -80,30 +80,34 @@ async def test_dependents_of_a_failed_bead_wait_and_run_once_it_is_retried(
     cluster: Any, namespace: str, session: Session
 ) -> None:
     create(cluster, namespace, bead("a", limits={"maxAttempts": 1}), bead("b", dependsOn=["a"]))
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     await session.report(claimed, "failed", reason="AgentError")
     assert "a" in wait(cluster, namespace, "b", "DependencyFailed")["message"]
     cluster.kubectl("patch", "-n", namespace, "bead/a", "--type=merge", '-p={"spec":{"retry":"1"}}')
     for name in ("a", "b"):
-        claimed = await session.pull(wait=5)
+        claimed = await session.pull(wait=30)
         assert claimed is not None
         assert claimed.bead.name == name
         await session.report(claimed)
 
 
 async def test_deferred_held_and_exclusive_beads_wait(cluster: Any, namespace: str, session: Session) -> None:
-    later = (datetime.now(UTC) + timedelta(seconds=4)).isoformat()
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     create(cluster, namespace, bead("soon", deferUntil=later), bead("held", desired="Hold"))
     wait(cluster, namespace, "soon", "Deferred")
     wait(cluster, namespace, "held", "Held")
     assert await session.pull(wait=1) is None
-    claimed = await session.pull(wait=10)
+    due = datetime.now(UTC) + timedelta(seconds=2)
+    change = json.dumps({"spec": {"deferUntil": due.isoformat()}})
+    cluster.kubectl("patch", "-n", namespace, "bead/soon", "--type=merge", f"-p={change}")
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     assert claimed.bead.name == "soon"
+    assert datetime.now(UTC) >= due
 
     create(cluster, namespace, bead("x1", exclusive=["db"]), bead("x2", exclusive=["db"]))
-    first = await session.pull(wait=5)
+    first = await session.pull(wait=30)
     assert first is not None
     assert await session.pull(wait=1) is None
     assert (
@@ -111,7 +115,7 @@ async def test_deferred_held_and_exclusive_beads_wait(cluster: Any, namespace: s
         in wait(cluster, namespace, {"x1": "x2", "x2": "x1"}[first.bead.name], "AwaitingExclusive")["message"]
     )
     await session.report(first)
-    assert await session.pull(wait=5) is not None
+    assert await session.pull(wait=30) is not None
 
 
 async def test_epics_are_done_when_their_children_are(cluster: Any, namespace: str, session: Session) -> None:
@@ -119,22 +123,22 @@ async def test_epics_are_done_when_their_children_are(cluster: Any, namespace: s
         cluster, namespace, bead("epic", type="epic"), bead("c1", parent="epic"), bead("c2", parent="epic")
     )
     for _ in range(2):
-        claimed = await session.pull(wait=5)
+        claimed = await session.pull(wait=30)
         assert claimed is not None
         assert claimed.bead.parent is not None
         assert claimed.bead.name in ("c1", "c2")
         await session.report(claimed)
-    cluster.kubectl("wait", "-n", namespace, "bead/epic", "--for=condition=Succeeded", "--timeout=10s")
+    cluster.kubectl("wait", "-n", namespace, "bead/epic", "--for=condition=Succeeded", "--timeout=60s")
 
 
 async def test_finished_beads_are_deleted_after_their_time(
     cluster: Any, namespace: str, session: Session
 ) -> None:
     create(cluster, namespace, bead("brief", ttlSecondsAfterFinished=1))
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     await session.report(claimed)
-    cluster.kubectl("wait", "-n", namespace, "bead/brief", "--for=delete", "--timeout=15s")
+    cluster.kubectl("wait", "-n", namespace, "bead/brief", "--for=delete", "--timeout=60s")
 
 
 async def test_long_names_and_odd_texts_make_the_round(
@@ -143,7 +147,7 @@ async def test_long_names_and_odd_texts_make_the_round(
     name = "n" * 253
     text = "🚀 שלום\tmore\n" * 4000
     create(cluster, namespace, bead(name, title="Ünïcödé 🚀", description=text[:60000]))
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     assert (claimed.bead.name, claimed.bead.title, claimed.bead.description) == (
         name,
@@ -165,7 +169,7 @@ async def test_long_names_and_odd_texts_make_the_round(
     cluster.kubectl(
         "patch", "-n", namespace, f"bead/{decisions[0]['metadata']['name']}", "--type=merge", f"-p={answer}"
     )
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     body = {"kind": "success", "summary": odd}
     status, answered = await session.report(claimed, iteration=claimed.iteration, outcome=body)
@@ -188,7 +192,7 @@ async def test_a_project_sets_the_limits_and_a_bad_one_says_so(
     create(cluster, namespace, bead("a", desired="Hold"))
     wait(cluster, namespace, "a", "Held")
     cluster.kubectl("patch", "-n", namespace, "bead/a", "--type=merge", '-p={"spec":{"desired":"Run"}}')
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     assert (claimed.bead.max_iterations, claimed.bead.rules) == (2, ["Be brief."])
     assert claimed.bead.acceptance.verify == ["true"]

@@ -28,7 +28,7 @@ async def test_a_claim_has_what_the_prompt_draws_on(cluster: Any, namespace: str
         bead("two", parent="epic", title="The other", desired="Hold"),
     ]
     cluster.kubectl("create", "-n", namespace, "-f-", stdin=listed(made))
-    claimed = await session.pull(wait=20, bead="one")
+    claimed = await session.pull(wait=30, bead="one")
     assert claimed is not None
     work = claimed.bead
     assert work.parent is not None

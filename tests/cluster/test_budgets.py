@@ -51,12 +51,12 @@ async def test_what_runs_holds_its_part_of_the_projects_budget(
     settings(cluster, namespace, "[budget]\nusdPerDay = 2.5\n")
     create(cluster, namespace, *(bead(f"b{number}") for number in range(4)))
     one, two, three = (sessions(f"fleet-{number}") for number in range(3))
-    first, second = await one.pull(wait=5), await two.pull(wait=5)
+    first, second = await one.pull(wait=30), await two.pull(wait=30)
     assert first is not None
     assert second is not None
     assert "$2.00 is set aside for what runs" in await refused(three)
     await one.report(first, usage=usage(usd=0.2))
-    third = await three.pull(wait=5)
+    third = await three.pull(wait=30)
     assert third is not None
     await three.report(third, usage=usage(usd=2.4))
     assert "the project has spent $2.60 of $2.50 today" in await refused(three)
@@ -98,7 +98,7 @@ async def test_labels_and_users_have_budgets_of_their_own(
     )
     done = []
     for _ in range(3):
-        claimed = await session.pull(wait=5)
+        claimed = await session.pull(wait=30)
         assert claimed is not None
         done.append(claimed.bead.name)
         await session.report(claimed, usage=usage(usd=1.0, tokens=1000))
@@ -115,7 +115,7 @@ async def test_a_session_is_stopped_where_the_budget_says_so_and_its_bead_goes_o
     token = make_worker(cluster, namespace, "strict", budget={"usdPerDay": 1.5, "onExceeded": "StopSessions"})
     strict = Session(operator.url, token, worker="strict", name="strict-0")
     create(cluster, namespace, bead("long"))
-    claimed = await strict.pull(wait=5)
+    claimed = await strict.pull(wait=30)
     assert claimed is not None
     assert claimed.allowance is not None
     assert (claimed.allowance.usd, claimed.allowance.tokens) == (1.0, None)
@@ -129,7 +129,7 @@ async def test_a_session_is_stopped_where_the_budget_says_so_and_its_bead_goes_o
     )
     assert status == 200
     assert "has spent $1.60 of $1.50 today" in await refused(strict)
-    other = await sessions().pull(wait=5)
+    other = await sessions().pull(wait=30)
     assert other is not None
     assert other.allowance is None
     await strict.close()
@@ -140,12 +140,12 @@ async def test_a_lost_session_and_its_late_report_are_paid_once(
 ) -> None:
     settings(cluster, namespace, "[budget]\ntokensPerDay = 1000\n")
     create(cluster, namespace, bead("a"), bead("b", dependsOn=["a"]))
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     await session.heartbeat(claimed, progress={"tokens": 400})
     status, _ = await session.call("POST", f"/claims/{claimed.claim_id}/release", {"fence": claimed.fence})
     assert status == 200
-    again = await session.pull(wait=5)
+    again = await session.pull(wait=30)
     assert again is not None
     status, _ = await session.report(claimed, usage=usage(tokens=500))
     assert status == 409
@@ -161,7 +161,7 @@ async def test_a_flat_rate_counts_tokens_and_no_dollars(
     flat = Session(operator.url, token, worker="flat", name="flat-0")
     create(cluster, namespace, bead("a"), bead("b"), bead("c"))
     for _ in range(2):
-        claimed = await flat.pull(wait=5)
+        claimed = await flat.pull(wait=30)
         assert claimed is not None
         await flat.report(claimed, usage=usage(usd=9.0, tokens=1000))
     cost = cluster.get("bead", "a", "-n", namespace)["status"]["cost"]

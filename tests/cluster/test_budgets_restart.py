@@ -32,7 +32,7 @@ async def test_a_restart_remembers_what_was_spent_and_what_runs(
     one, two = (Session(operator.url, token, name=f"fleet-{number}") for number in range(2))
     beads = listed(bead(f"b{number}") for number in range(4))
     cluster.kubectl("create", "-n", namespace, "-f-", stdin=beads)
-    done, running = await one.pull(wait=5), await two.pull(wait=5)
+    done, running = await one.pull(wait=30), await two.pull(wait=30)
     assert done is not None
     assert running is not None
     await one.report(done, usage=usage(usd=1.2))
@@ -40,7 +40,7 @@ async def test_a_restart_remembers_what_was_spent_and_what_runs(
     operator.start()
     assert "the project has spent $1.20 of $2.50 today, and $1.20 is set aside" in str((await one.ask())[1])
     await two.report(running, usage=usage(usd=0.1))
-    assert await one.pull(wait=5) is not None
+    assert await one.pull(wait=30) is not None
     await one.close()
     await two.close()
     operator.stop()

@@ -59,7 +59,7 @@ async def until(look: Callable[[], bool], seconds: float = 60.0) -> None:
 
 async def work(session: Session, kind: str, count: int, **more: Any) -> None:
     for _ in range(count):
-        claimed = await session.pull(wait=10)
+        claimed = await session.pull(wait=30)
         assert claimed is not None
         status, body = await session.report(claimed, kind, **more)
         assert status == 200, body
@@ -98,7 +98,7 @@ async def test_outcomes_move_the_confidence_and_the_bead_to_the_better_worker(
     assert learned(cluster, namespace, "good")["confidence"] == round((0.8 * 8 + 1) / 9, 2)
 
     change(cluster, namespace, "bad", override=0.9)
-    assert await bad.pull(wait=10) is not None
+    assert await bad.pull(wait=30) is not None
     await until(lambda: learned(cluster, namespace, "bad").get("override") == 0.9)
     assert learned(cluster, namespace, "bad")["failures"] == 2
 

@@ -89,7 +89,7 @@ async def taught(cluster: Any, namespace: str, operator: OperatorProcess) -> str
     task = bead("lost", capabilities=["rust"], limits={"maxAttempts": 1})
     cluster.kubectl("create", "-n", namespace, "-f-", stdin=listed([task]))
     session = Session(operator.url, token)
-    claimed = await session.pull(wait=10)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     status, _ = await session.report(claimed, "failed", reason="VerificationFailed")
     assert status == 200

@@ -166,15 +166,15 @@ async def test_a_clock_that_jumps_a_day_takes_no_claim_and_loses_no_bead(
     try:
         texts = listed([bead("held"), bead("failing", priority="P3")])
         await asyncio.to_thread(own_cluster.kubectl, "create", "-n", namespace, "-f-", stdin=texts)
-        held = await session.pull(wait=10)
-        failing = await session.pull(wait=10)
+        held = await session.pull(wait=30)
+        failing = await session.pull(wait=30)
         assert held is not None
         assert failing is not None
         await session.report(failing, "failed", reason="AgentError")
         clock.offset = timedelta(days=days)
         status, _ = await session.heartbeat(held)
         assert status == 200
-        again = await session.pull(wait=20)
+        again = await session.pull(wait=30)
         assert again is not None
         assert (again.bead.name, again.attempt) == ("failing", 2)
         for claimed in (held, again):

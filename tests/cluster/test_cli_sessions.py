@@ -209,7 +209,7 @@ def test_people_see_what_a_tmux_session_shows(
     socket, name = f"ringmaster-test-{secrets.token_hex(4)}", f"w{secrets.token_hex(3)}"
     session = f"{name}-0"
     tmux = ["tmux", "-L", socket, "-f", "/dev/null"]
-    text = "echo one; printf '\\033[31mtwo\\033[0m\\n'; echo three; sleep 60"
+    text = "echo one; printf '\\033[31mtwo\\033[0m\\n'; echo three; sleep 600"
     subprocess.run([*tmux, "new-session", "-d", "-s", session, text], check=True, cwd=tmp_path)
     try:
         host = ("--host", "nowhere-at-all")
@@ -225,7 +225,7 @@ def test_people_see_what_a_tmux_session_shows(
         several = people("logs", name)
         assert (several.returncode, session in several.stderr) == (2, True)
         assert people("attach", name, session, "--print").stdout == f"{attach}\n"
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while (seen := people("logs", name, session, "--lines", "2")).stdout != "two\nthree\n":
             assert time.monotonic() < end, seen
         broken = people("attach", name, f"{name}-1", "--print")

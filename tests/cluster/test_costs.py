@@ -96,7 +96,7 @@ def call(operator: OperatorProcess, namespace: str) -> Call:
 
 
 def until(look: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not look():
         assert time.monotonic() < deadline, "it did not come about"
         time.sleep(0.2)
@@ -113,14 +113,14 @@ async def work(cluster: Any, namespace: str, session: Session) -> None:
         bead("bad", parent="all", priority="P1", limits={"maxAttempts": 1}),
         bead("held", parent="all", desired="Hold"),
     )
-    good = await session.pull(wait=10)
+    good = await session.pull(wait=30)
     assert good is not None
     assert good.bead.name == "good"
     row = {"position": "1", "provider": "anthropic", "model": "opus", "inputTokens": 1000, "computedUsd": 1.0}
     told = {"requests": [row], "reportedUsd": 1.2, "priceVersion": "a list 1"}
     times = {"startedAt": "2026-01-31T08:00:00Z", "finishedAt": "2026-01-31T08:00:01Z"}
     assert (await session.report(good, usage=told, **times))[0] == 200
-    bad = await session.pull(wait=10)
+    bad = await session.pull(wait=30)
     assert bad is not None
     row = {"position": "1", "model": "of-mine-7b", "inputTokens": 500_000, "outputTokens": 100_000}
     row |= {"requests": 3}

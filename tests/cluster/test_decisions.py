@@ -84,7 +84,7 @@ async def test_a_deadline_passes_and_the_work_goes_on_with_the_default(
     cluster: Any, namespace: str, session: Session, ringmaster: Callable[..., str]
 ) -> None:
     create(cluster, namespace, bead("mail"), bead("other", priority="P4"))
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     assert claimed.bead.name == "mail"
     question = {**QUESTION, "deadlineSeconds": 4, "default": "redis"}
@@ -93,7 +93,7 @@ async def test_a_deadline_passes_and_the_work_goes_on_with_the_default(
     asked = await until(cluster, namespace, "mail-q1-1", "NeedsDecision")
     assert asked["spec"]["decision"]["default"] == "redis"
     assert "on the answer is: redis" in asked["status"]["conditions"][0]["message"]
-    other = await session.pull(wait=2)
+    other = await session.pull(wait=30)
     assert other is not None
     assert other.bead.name == "other"
     decided = await until(cluster, namespace, "mail-q1-1", "Succeeded")
@@ -103,7 +103,7 @@ async def test_a_deadline_passes_and_the_work_goes_on_with_the_default(
         "deadline",
         False,
     )
-    again = await session.pull(wait=5)
+    again = await session.pull(wait=30)
     assert again is not None
     assert (again.bead.name, again.attempt, again.iteration) == ("mail", 1, 1)
     assert [(item.question, item.answer) for item in again.bead.decisions] == [("Which queue?", "redis")]
@@ -115,7 +115,7 @@ async def test_a_person_decides_by_the_command_and_is_named(
     cluster: Any, namespace: str, session: Session, ringmaster: Callable[..., str]
 ) -> None:
     create(cluster, namespace, bead("mail"))
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     await session.report(claimed, "needs_decision", question=QUESTION)
     await until(cluster, namespace, "mail", "NeedsDecision")
@@ -138,7 +138,7 @@ async def test_an_agent_asks_while_it_works_and_hears_the_answer(
     cluster: Any, namespace: str, session: Session, ringmaster: Callable[..., str]
 ) -> None:
     create(cluster, namespace, bead("mail"))
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     ask = {"fence": claimed.fence, "iteration": claimed.iteration, "question": QUESTION}
     for _ in range(2):
@@ -162,7 +162,7 @@ async def test_steering_is_told_and_acknowledged(
     cluster: Any, namespace: str, session: Session, ringmaster: Callable[..., str]
 ) -> None:
     create(cluster, namespace, bead("a"))
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     async with at_work(session, claimed):
         said = await asyncio.to_thread(ringmaster, "steer", "a", "Use tabs.")
@@ -198,7 +198,7 @@ async def test_hold_resume_cancel_retry_and_reopen(
     await asyncio.to_thread(ringmaster, "hold", "a")
     await until(cluster, namespace, "a", "Held")
     await asyncio.to_thread(ringmaster, "resume", "a")
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     async with at_work(session, claimed):
         refusal = await asyncio.to_thread(ringmaster, "retry", "a", code=4)
@@ -209,7 +209,7 @@ async def test_hold_resume_cancel_retry_and_reopen(
     await asyncio.to_thread(ringmaster, "cancel", "a")
     await until(cluster, namespace, "a", "Cancelled")
     assert "ringmaster/a stays" in await asyncio.to_thread(ringmaster, "retry", "a", "--from-scratch")
-    fresh = await session.pull(wait=5)
+    fresh = await session.pull(wait=30)
     assert fresh is not None
     assert (fresh.resumed_branch, fresh.bead.fresh_from, fresh.bead.history, fresh.attempt) == (
         None,
@@ -223,7 +223,7 @@ async def test_hold_resume_cancel_retry_and_reopen(
         ringmaster, "hold", "a", code=4
     )
     await asyncio.to_thread(ringmaster, "reopen", "a")
-    assert await session.pull(wait=5) is not None
+    assert await session.pull(wait=30) is not None
 
 
 async def test_people_see_what_is_spent_set_aside_and_left(
@@ -246,7 +246,7 @@ async def test_people_see_what_is_spent_set_aside_and_left(
         '-p={"spec":{"budget":{"usdPerDay":5,"tokensPerMonth":1000000}}}',
     )  # fmt: skip
     create(cluster, namespace, bead("a"))
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     async with at_work(session, claimed):
         shown = await asyncio.to_thread(ringmaster, "budget", *url, *who)

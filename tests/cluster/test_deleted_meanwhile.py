@@ -23,7 +23,7 @@ async def test_a_bead_deleted_while_no_operator_runs_is_marked_at_the_next_start
         operator.start()
         create(cluster, namespace, bead("kept"), bead("gone"))
         for name in ("kept", "gone"):
-            cluster.kubectl("wait", "-n", namespace, f"bead/{name}", "--for=condition=Ready", "--timeout=20s")
+            cluster.kubectl("wait", "-n", namespace, f"bead/{name}", "--for=condition=Ready", "--timeout=60s")
         operator.stop()
         assert rows(operator, query) == [("gone", 0), ("kept", 0)]
         cluster.kubectl("delete", "-n", namespace, "bead/gone")

@@ -63,7 +63,7 @@ def place(cluster: Any, namespace: str) -> Place:
 
 
 async def pulled(session: Session) -> Claimed:
-    claimed = await session.pull(wait=15)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     return claimed
 

@@ -35,7 +35,7 @@ def settings(cluster: Any, namespace: str, text: str) -> None:
 
 async def work(session: Session, name: str, kind: str = "success", **more: Any) -> list[dict[str, Any]]:
     """Work the bead once; the lessons that came with it."""
-    claimed = await session.pull(wait=10, bead=name)
+    claimed = await session.pull(wait=30, bead=name)
     assert claimed is not None
     status, body = await session.report(claimed, kind, **more)
     assert status == 200, body
@@ -55,7 +55,7 @@ async def test_what_one_bead_taught_another_is_told(
         bead("stranger", title="Write the release notes", repository=REPOSITORY),
     )
     assert await work(session, "teacher", "failed", reason="VerificationFailed", reflexion=told()) == []
-    claimed = await session.pull(wait=10, bead="pupil")
+    claimed = await session.pull(wait=30, bead="pupil")
     assert claimed is not None
     [note] = claimed.bead.lessons
     assert (note.lesson, note.cause) == (LESSON, "Days end.")
@@ -66,7 +66,7 @@ async def test_what_one_bead_taught_another_is_told(
     assert again[1]["claimed"]["bead"]["lessons"] == [note.body()]
     own = told("Mock nothing here, inject a clock")
     await session.report(claimed, "failed", reason="VerificationFailed", reflexion=own)
-    second = await session.pull(wait=10, bead="pupil")
+    second = await session.pull(wait=30, bead="pupil")
     assert second is not None
     assert [past.reflexion.lesson for past in second.bead.history if past.reflexion] == [own["lesson"]]
     assert LESSON in [note.lesson for note in second.bead.lessons]

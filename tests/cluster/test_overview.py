@@ -39,10 +39,10 @@ async def test_it_shows_what_needs_a_person_runs_and_is_done(
             bead("lost", dependsOn=["nowhere"]),
         ]
         cluster.kubectl("create", "-n", namespace, "-f-", stdin=listed(beads))
-        done = await session.pull(wait=20, bead="first")
+        done = await session.pull(wait=30, bead="first")
         assert done is not None
         await session.report(done, usage=usage(usd=1.5, tokens=1000))
-        runs = await session.pull(wait=20, bead="second")
+        runs = await session.pull(wait=30, bead="second")
         assert runs is not None
         seen = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=2)
         progress = {"turns": 3, "tokens": 500, "usd": 0.25, "note": "reads", "openToolCalls": 1}

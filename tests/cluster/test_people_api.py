@@ -189,7 +189,7 @@ async def test_the_history_of_a_bead_tells_what_an_agent_did(
     cluster.kubectl("create", "-n", namespace, "-f-", stdin=listed([bead("job")]))
     session, reader = Session(operator.url, token), people("reader")
     for kind in ("failed", "success"):
-        claimed = await session.pull(wait=20)
+        claimed = await session.pull(wait=30)
         assert claimed is not None
         more = {"reason": "VerificationFailed"} if kind == "failed" else {}
         status, _ = await session.report(claimed, kind, finalText=f"it was a {kind}", **more)

@@ -131,7 +131,7 @@ async def test_a_pod_that_is_ended_gives_its_bead_back_for_that_reason(lab: Pods
     first = lab.appears()
     lab.runs()
     session = lab.session()
-    claimed = await session.pull(wait=20)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     ENDS[reason](lab)
     lab.until(lambda: "claim" not in lab.get("bead", "b")["status"], "the bead is free")
@@ -142,7 +142,7 @@ async def test_a_pod_that_is_ended_gives_its_bead_back_for_that_reason(lab: Pods
     assert (await session.report(claimed))[0] == 409
     lab.appears(other_than=first)
     lab.runs()
-    again = await session.pull(wait=20)
+    again = await session.pull(wait=30)
     assert again is not None
     assert again.fence > claimed.fence
     assert (await session.report(again))[0] == 200
@@ -209,7 +209,7 @@ async def test_autoscale_to_zero_and_back(lab: Pods) -> None:
         sessions = [lab.session(name) for name in ("w-0", "w-1")]
         for session in sessions:
             lab.runs(session.name)
-        claims = [await session.pull(wait=20) for session in sessions]
+        claims = [await session.pull(wait=30) for session in sessions]
         for session, claimed in zip(sessions, claims, strict=True):
             assert claimed is not None
             assert (await session.report(claimed))[0] == 200

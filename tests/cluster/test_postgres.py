@@ -36,12 +36,12 @@ async def test_beads_are_worked_and_survive_a_crash_with_postgresql(
         own_cluster.kubectl(
             "create", "-n", "pg", "-f-", stdin=listed([bead("a"), bead("b", dependsOn=["a"])])
         )
-        first = await session.pull(wait=10)
+        first = await session.pull(wait=30)
         assert first is not None
         on_postgres.kill()
         on_postgres.start()
         assert (await session.report(first, usage=usage(usd=0.5)))[0] == 200
-        second = await session.pull(wait=10)
+        second = await session.pull(wait=30)
         assert second is not None
         assert second.bead.name == "b"
         await session.report(second)

@@ -20,7 +20,7 @@ async def test_a_repeated_report_changes_nothing(
     cluster: Any, namespace: str, operator: OperatorProcess, session: Session
 ) -> None:
     create(cluster, namespace, bead("a"))
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     body = report(claimed, usage=usage(usd=0.25))
     answers = [await session.call("POST", f"/claims/{claimed.claim_id}/reports", body) for _ in range(5)]
@@ -36,7 +36,7 @@ async def test_a_late_report_with_an_old_fence_is_refused_and_recorded(
 ) -> None:
     create(cluster, namespace, bead("a"))
     slow, quick = sessions("fleet-0"), sessions("fleet-1")
-    first = await slow.pull(wait=5)
+    first = await slow.pull(wait=30)
     assert first is not None
     second = await quick.pull(wait=20)  # the lease runs out meanwhile
     assert second is not None
@@ -73,10 +73,10 @@ async def test_failed_attempts_back_off_and_end_at_the_limit(
     assert seen == [(1, 1, 0), (2, 2, 1), (3, 3, 2)]
     status = status_of(cluster, namespace, "a")
     assert (status["phase"], status["attempts"], status["outcome"]["reason"]) == ("Failed", 3, "AgentError")
-    cluster.kubectl("wait", "-n", namespace, "bead/a", "--for=condition=Failed", "--timeout=5s")
+    cluster.kubectl("wait", "-n", namespace, "bead/a", "--for=condition=Failed", "--timeout=60s")
 
     cluster.kubectl("patch", "-n", namespace, "bead/a", "--type=merge", '-p={"spec":{"retry":"again"}}')
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     assert (claimed.attempt, claimed.fence) == (1, 4)
     await session.report(claimed)
@@ -88,7 +88,7 @@ async def test_unfinished_work_goes_round_with_the_same_claim(
     cluster: Any, namespace: str, session: Session
 ) -> None:
     create(cluster, namespace, bead("a", limits={"maxIterations": 3}))
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     for iteration in (1, 2):
         status, body = await session.report(
@@ -114,16 +114,16 @@ async def test_infrastructure_never_counts_against_the_agent(
 ) -> None:
     create(cluster, namespace, bead("a", limits={"maxAttempts": 1}))
     for _ in range(3):
-        claimed = await session.pull(wait=5)
+        claimed = await session.pull(wait=30)
         assert claimed is not None
         assert claimed.attempt == 1
         await session.report(claimed, "failed", reason="Provider")
-    claimed = await session.pull(wait=8)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     status, _ = await session.release(claimed, "the host is going down")
     assert status == 200
     assert (await session.release(claimed, "again"))[0] == 200
-    claimed = await session.pull(wait=8)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     assert claimed.attempt == 1
     await session.report(claimed)
@@ -132,7 +132,7 @@ async def test_infrastructure_never_counts_against_the_agent(
 
 async def test_a_budget_stops_a_bead(cluster: Any, namespace: str, session: Session) -> None:
     create(cluster, namespace, bead("a", limits={"costUSD": 0.5, "maxIterations": 10}))
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     _, body = await session.report(claimed, "incomplete", usage=usage(usd=0.3))
     assert body["next"] == "iterate"
@@ -147,7 +147,7 @@ async def test_an_agents_question_becomes_a_decision_and_its_answer_resumes_the_
     cluster: Any, namespace: str, session: Session
 ) -> None:
     create(cluster, namespace, bead("a"), bead("after", dependsOn=["a"]))
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     question = {
         "question": "Which format?",
@@ -166,12 +166,12 @@ async def test_an_agents_question_becomes_a_decision_and_its_answer_resumes_the_
     with pytest.raises(AssertionError, match="must be one of the options"):
         answer(cluster, namespace, decision, "yaml")
     answer(cluster, namespace, decision, "toml")
-    again = await session.pull(wait=5)
+    again = await session.pull(wait=30)
     assert again is not None
     assert (again.bead.name, again.attempt, again.iteration) == ("a", 1, 1)
     assert [(item.question, item.answer) for item in again.bead.decisions] == [("Which format?", "toml")]
     await session.report(again)
-    last = await session.pull(wait=5)
+    last = await session.pull(wait=30)
     assert last is not None
     assert last.bead.name == "after"
 

@@ -20,7 +20,7 @@ async def test_a_bead_that_is_deleted_while_it_runs_keeps_its_history(
     cluster: Any, namespace: str, operator: OperatorProcess, session: Session
 ) -> None:
     create(cluster, namespace, bead("a"))
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     cluster.kubectl("delete", "-n", namespace, "bead/a")
     create(cluster, namespace, bead("a"))
@@ -32,7 +32,7 @@ async def test_a_bead_that_is_deleted_while_it_runs_keeps_its_history(
     assert body["order"] == "cancel"
     status, body = await session.report(claimed, "cancelled")
     assert (status, body["next"]) == (200, "stop")
-    fresh = await session.pull(wait=5)
+    fresh = await session.pull(wait=30)
     assert fresh is not None
     assert (fresh.fence, fresh.bead.uid != claimed.bead.uid) == (1, True)
     assert rows(operator, "select count(*) from attempt where namespace = ?", namespace) == [(2,)]
@@ -40,7 +40,7 @@ async def test_a_bead_that_is_deleted_while_it_runs_keeps_its_history(
 
 async def test_holding_and_cancelling_a_running_bead(cluster: Any, namespace: str, session: Session) -> None:
     create(cluster, namespace, bead("a"))
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     await order_becomes(cluster, namespace, session, claimed, "Hold", "finish")
     _, body = await session.report(claimed, "incomplete")
@@ -48,7 +48,7 @@ async def test_holding_and_cancelling_a_running_bead(cluster: Any, namespace: st
     assert status_of(cluster, namespace, "a")["phase"] == "Held"
     assert await session.pull(wait=1) is None
     patch(cluster, namespace, "Run")
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     assert (claimed.attempt, claimed.iteration) == (1, 2)
     await order_becomes(cluster, namespace, session, claimed, "Cancel", "cancel")
@@ -78,7 +78,7 @@ async def test_unknown_prices_are_counted_not_taken_for_nothing(
     cluster: Any, namespace: str, session: Session
 ) -> None:
     create(cluster, namespace, bead("a"))
-    claimed = await session.pull(wait=5)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     await session.report(claimed, usage=usage(usd=None))
     cost = status_of(cluster, namespace, "a")["cost"]
@@ -97,7 +97,7 @@ async def test_reports_are_taken_while_the_api_server_is_away_and_applied_later(
     session = Session(operator.url, make_worker(own_cluster, "away"))
     try:
         create(own_cluster, "away", bead("a"), bead("b"))
-        claimed = await session.pull(wait=5)
+        claimed = await session.pull(wait=30)
         assert claimed is not None
         own_cluster.kill("apiserver")
         report_id = fresh_id()
@@ -108,7 +108,7 @@ async def test_reports_are_taken_while_the_api_server_is_away_and_applied_later(
         operator.kill()
         own_cluster.restore()
         operator.start()
-        own_cluster.kubectl("wait", "-n", "away", "bead/a", "--for=condition=Succeeded", "--timeout=20s")
+        own_cluster.kubectl("wait", "-n", "away", "bead/a", "--for=condition=Succeeded", "--timeout=60s")
         for _ in range(50):
             if rows(operator, "select count(*) from report where not applied") == [(0,)]:
                 break

@@ -126,7 +126,7 @@ async def test_words_to_an_agent_are_taken_back_until_it_was_told(acting: Acting
     assert acting.undo(early)[0] == 200
     assert not acting.spec("task").get("steering")
     acting.act("beads/task/steer", {"text": "Use spaces"})
-    claimed = await session.pull(wait=10)
+    claimed = await session.pull(wait=30)
     assert claimed is not None
     late = acting.act("beads/task/steer", {"text": "Use both"})
     notes = [item["id"] for item in acting.spec("task")["steering"]]
