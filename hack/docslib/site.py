@@ -31,6 +31,7 @@ nav = {nav}
 
 [project.theme]
 font = false
+custom_dir = "theme"
 features = ["navigation.sections", "navigation.top", "content.code.copy", "toc.follow"]
 
 [project.markdown_extensions.toc]
@@ -42,6 +43,14 @@ permalink = true
 
 [project.markdown_extensions.pymdownx.superfences]
 """
+THEME = """\
+{% extends "base.html" %}
+{% block extrahead %}
+<meta http-equiv="Content-Security-Policy" content="default-src 'self'; script-src 'self' 'unsafe-inline';
+ style-src 'self' 'unsafe-inline'; img-src 'self' data:">
+{% endblock %}
+"""
+"""The theme's scripts know addresses elsewhere, for what no page here uses; a browser may not call them."""
 
 
 def build(docs: Path) -> int:
@@ -51,6 +60,8 @@ def build(docs: Path) -> int:
     readme = (docs.parent / "README.md").read_text(encoding="utf-8")
     faults = list(_stage(docs, readme, work / "pages"))
     nav = ", ".join(f"{{{json.dumps(name)} = {_toml(pages)}}}" for name, pages in navigation(readme).items())
+    (work / "theme").mkdir()
+    (work / "theme" / "main.html").write_text(THEME, encoding="utf-8")
     (work / "zensical.toml").write_text(
         CONFIG.replace("{nav}", f'[{{"Ringmaster" = "index.md"}}, {nav}]'), encoding="utf-8"
     )

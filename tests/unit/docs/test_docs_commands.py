@@ -64,7 +64,7 @@ def test_a_shown_program_is_one_that_the_reader_has(where: str, words: list[str]
 
 @pytest.mark.parametrize(("where", "words"), OURS, ids=str)
 def test_shown_options_of_our_programs_exist(where: str, words: list[str]) -> None:
-    command: Any = dress(typer.main.get_command(APPS[words[0]]))
+    command = program_of(words[0])
     rest = words[1:]
     while hasattr(command, "commands") and not does_something(command, rest):
         assert rest, f"{where}: {words} names no command"
@@ -74,6 +74,11 @@ def test_shown_options_of_our_programs_exist(where: str, words: list[str]) -> No
     known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
     for flag in flags(rest):
         assert flag in known | {"--help", "-h"}, f"{where}: {' '.join(words)} has no {flag}"
+
+
+@functools.cache
+def program_of(name: str) -> Any:
+    return dress(typer.main.get_command(APPS[name]))
 
 
 def does_something(group: Any, rest: list[str]) -> bool:

@@ -34,6 +34,8 @@ def test_the_site_is_whole_and_begins_with_the_readme(checkout: Path) -> None:
     made = checkout / "build" / "site" / "html"
     wanted = {page.stem for page in (ROOT / "docs").glob("*.md")}
     assert {page.stem for page in made.glob("*.html")} - {"index", "404"} == wanted
+    closed = "default-src 'self'; script-src 'self' 'unsafe-inline'"
+    assert all(closed in page.read_text(encoding="utf-8") for page in made.rglob("*.html"))
     start = (made / "index.html").read_text(encoding="utf-8")
     assert all(f'href="{page}.html"' in start for page in wanted)
     for section in ("Start", "How to", "Reference", "How it is made"):
