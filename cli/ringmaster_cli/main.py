@@ -26,8 +26,10 @@ from ringmaster_cli.people import (
     cost,
     decide,
     kubectl,
+    records,
     status,
     steer,
+    timeline,
     tokens,
     users,
     watch,
@@ -111,6 +113,8 @@ top.register(app)
 intake.register(app)
 account.register(app)
 audit.register(app)
+records.register(app)
+timeline.register(app)
 app.add_typer(tokens.app, name="token")
 app.add_typer(users.app, name="user")
 app.add_typer(worker.app, name="worker")

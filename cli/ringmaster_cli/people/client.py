@@ -22,6 +22,7 @@ from ringmaster_operator.resources.budget_api import BudgetList
 from ringmaster_operator.resources.capability_api import ConfidenceHistory
 from ringmaster_operator.resources.order_api import Explanation, Place, ProjectInfo
 from ringmaster_operator.resources.overview_api import Overview
+from ringmaster_operator.resources.records import Record, RecordInfo, RecordList
 from ringmaster_operator.resources.worker import Worker
 
 Body = dict[str, Any]
@@ -92,6 +93,16 @@ class Client:
 
     def iterations(self, name: str, page: int = PAGE) -> Iterator[IterationInfo]:
         return self._pages(IterationInfo, f"/beads/{_word(name)}/iterations", page=page)
+
+    def records(self, name: str, iteration: int) -> list[RecordInfo]:
+        """What there is of an iteration, by its id."""
+        path = f"/beads/{_word(name)}/iterations/{iteration}/records"
+        return RecordList.read(self._call("GET", path)).items
+
+    def record(self, name: str, iteration: int, kind: str) -> Record:
+        """One record of an iteration."""
+        path = f"/beads/{_word(name)}/iterations/{iteration}/records/{_word(kind)}"
+        return Record.read(self._call("GET", path))
 
     def events(self, name: str) -> Iterator[EventInfo]:
         return self._pages(EventInfo, f"/beads/{_word(name)}/events")
