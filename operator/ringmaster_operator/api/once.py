@@ -1,7 +1,8 @@
 """`Idempotency-Key`: a POST that is sent again is acted upon once, and gets the first answer again.
 
-A key is one person's. What was answered well is kept for a day, and kept before it is answered; what was
-refused has changed nothing and may be tried again under the same key.
+A key is one person's, and of an API token that token's: it reads nothing of what a stronger one did. What
+was answered well is kept for a day, and kept before it is answered; what was refused has changed nothing and
+may be tried again under the same key.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Once:
         told = _Told(body, receive)
         try:
             given = authorization.decode("latin-1") if authorization is not None else None
-            person = (await self._people.person(given)).name
+            person = (await self._people.person(given)).rights
         except (Refused, AuthError):
             await self._app(scope, told, send)  # which refuses it in its own words
             return

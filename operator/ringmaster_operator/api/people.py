@@ -43,6 +43,12 @@ class Person:
     """Of the cluster's token."""
 
     @property
+    def rights(self) -> str:
+        """Whose rights a call has: an API token may have less than its user, and than another token."""
+        token = None if self.known is None else self.known.token
+        return self.name if token is None else f"{self.name} by token {token.id}"
+
+    @property
     def actor(self) -> Actor:
         """As the audit log has it."""
         how = "cluster"

@@ -20,9 +20,11 @@ from ringmaster_operator.api.people import People, Person
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import History
+from ringmaster_operator.history.user_records import ApiToken, Known, User
 from ringmaster_operator.resources.protocol import ProblemCode
 
 PATH = "/api/v1/namespaces/n/things"
+NOON = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Gate:
@@ -31,7 +33,35 @@ class Gate:
     async def person(self, authorization: str | None) -> Person:
         if authorization is None:
             raise Refused(ProblemCode.UNAUTHENTICATED, "who?")
-        return Person(authorization.removeprefix("Bearer "), {})
+        name, _, token = authorization.removeprefix("Bearer ").partition("#")
+        return Person(name, {}, known(name, int(token)) if token else None)
+
+
+def known(name: str, id: int) -> Known:
+    """A user who came with a token of that number."""
+    user = User(
+        id=1,
+        name=name,
+        display_name="",
+        groups=(),
+        has_password=True,
+        created_at=NOON,
+        created_by="",
+        disabled_at=None,
+    )
+    token = ApiToken(
+        id=id,
+        account_id=1,
+        name="",
+        prefix="rmt_",
+        role=None,
+        namespaces=None,
+        created_at=NOON,
+        expires_at=NOON,
+        last_used_at=None,
+        revoked_at=None,
+    )
+    return Known(user=user, grants=(), token=token)
 
 
 @dataclass
@@ -42,7 +72,7 @@ class Place:
     done: list[Any] = field(default_factory=list)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
     hold: asyncio.Event = field(default_factory=asyncio.Event)
-    now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    now: datetime = NOON
     running: FastAPI | None = None
 
     def app(self) -> FastAPI:
@@ -84,6 +114,13 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
     made.running = made.app()
     yield made
     await made.history.close()
+
+
+async def test_a_token_reads_nothing_of_what_another_did(place: Place) -> None:
+    for number, who in enumerate(("ada", "ada#1", "ada#2"), 1):
+        for _ in range(2):
+            assert (await place.post({"a": 1}, who=who)).json() == {"number": number}
+    assert len(place.done) == 3
 
 
 async def test_the_same_call_is_acted_upon_once(place: Place) -> None:
