@@ -90,7 +90,7 @@ backup_fresh = Gauge(
 )
 backup_verified = Gauge(
     "ringmaster_backup_verified",
-    "1 when the newest backup was read back and the last rehearsal worked, else 0",
+    "0 when the last rehearsal failed, else 1: a backup that cannot be read back is a failed run",
     _BACKUP,
     registry=registry,
 )

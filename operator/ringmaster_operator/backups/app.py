@@ -144,12 +144,18 @@ def rehearse(
     target: given.Target = given.DEFAULT_TARGET,
     database: given.Database = given.DEFAULT_DATABASE,
     identity: given.Identity = None,
+    or_hashes: Annotated[
+        bool,
+        typer.Option(
+            "--or-hashes", help="Compare hashes where the private key of an encrypted one is not given."
+        ),
+    ] = False,
     result: given.Result = None,
 ) -> None:
     """Restore a backup into a scratch place and open it with the operator's own code."""
     from ringmaster_operator.backups import work
 
-    work.rehearse(target, name, database=database, identity=identity, result=result)
+    work.rehearse(target, name, database=database, identity=identity, or_hashes=or_hashes, result=result)
 
 
 @backup.command("follow")

@@ -110,6 +110,7 @@ class Manifest(Model):
             bytes=self.size,
             sha256=self.database.sha256,
             verified=self.verified is not None,
+            lacks=" ".join(self.lacks.split())[:500],
         )
 
     def lean(self) -> dict[str, Any]:

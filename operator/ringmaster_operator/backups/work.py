@@ -107,8 +107,10 @@ def verify(where: str, name: str, *, every: bool, identity: Path | None) -> int:
     return bad
 
 
-def rehearse(where: str, name: str, *, database: str, identity: Path | None, result: Path | None) -> None:
-    """Restore into a scratch place and use it. Raises BackupError."""
+def rehearse(
+    where: str, name: str, *, database: str, identity: Path | None, or_hashes: bool, result: Path | None
+) -> None:
+    """Restore into a scratch place and use it; or_hashes: less is fine without a key. Raises BackupError."""
     from ringmaster_operator.backups import rehearsal
 
     target, clock = place(where), Clock()
@@ -118,7 +120,14 @@ def rehearse(where: str, name: str, *, database: str, identity: Path | None, res
         with target.locked():
             manifest = catalog.load(target).find(name)
             told["mode"] = manifest.mode.value
-            said = rehearsal.rehearse(target, manifest, database=database, identity=identity)
+            if or_hashes and manifest.encrypted and identity is None:
+                verifying.verify(target, manifest, identity=None, now=clock.now())
+                told["opened"] = False
+                said = (
+                    "its hashes are right; it is encrypted and no private key was given, so nobody opened it"
+                )
+            else:
+                said = rehearsal.rehearse(target, manifest, database=database, identity=identity)
             told["record"] = manifest.record().model_dump(mode="json", by_alias=True, exclude_none=True)
             told["message"] = said
             _counts(told, target)
@@ -178,6 +187,9 @@ def _telling(told: dict[str, Any], result: Path | None, clock: Clock) -> Any:
     try:
         yield
         succeeded, message = True, told.get("message", "")
+    except NoResources as fault:
+        succeeded, message = True, " ".join(str(fault).split())
+        raise
     except CliError as fault:
         message = " ".join(str(fault).split())
         raise

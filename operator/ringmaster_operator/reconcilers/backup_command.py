@@ -5,10 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 
-from ringmaster_operator.resources.backup import BackupScheduleSpec
+from ringmaster_operator.resources.backup import NEVER, BackupScheduleSpec
 
 VOLUME = "/backups"
 """Where a pod has the volume that backups go to."""
+IDENTITY = "identity"
+"""The key of spec.verify.identitySecret that is the age private key."""
+IDENTITY_VARIABLE = "RINGMASTER_BACKUP_IDENTITY"
 
 
 class Run(StrEnum):
@@ -27,13 +30,13 @@ def crons(spec: BackupScheduleSpec) -> dict[Run, str]:
         Run.DAILY: spec.daily.schedule if spec.daily else None,
         Run.TRIAL: spec.verify.rehearse,
     }
-    return {run: cron for run, cron in found.items() if cron is not None}
+    return {run: cron for run, cron in found.items() if cron is not None and cron != NEVER}
 
 
 def arguments(run: Run, spec: BackupScheduleSpec, result: str) -> list[str]:
     """The command without its program; result is the file that gets the report."""
     if run is Run.TRIAL:
-        return ["backup", "rehearse", "latest", "--result", result]
+        return ["backup", "rehearse", "latest", "--or-hashes", "--result", result]
     unread = [] if spec.verify.every_backup else ["--no-verify"]
     return ["backup", "run", "--mode", run.value, *unread, "--result", result]
 

@@ -16,7 +16,14 @@ from pydantic import ValidationError
 
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.kube import SECRETS, Kube, KubeError
-from ringmaster_operator.reconcilers.backup_command import Run, arguments, crons, variables
+from ringmaster_operator.reconcilers.backup_command import (
+    IDENTITY,
+    IDENTITY_VARIABLE,
+    Run,
+    arguments,
+    crons,
+    variables,
+)
 from ringmaster_operator.reconcilers.backup_pods import LONGEST_SECONDS, TRIES
 from ringmaster_operator.reconcilers.backup_status import following
 from ringmaster_operator.resources.backup import BackupMode, BackupSchedule
@@ -86,11 +93,13 @@ class HostBackups:
         self._changed(key)
 
     async def _report(self, schedule: BackupSchedule, run: Run) -> BackupReport:
-        try:
-            environment = await self._environment(schedule)
-        except KubeError as error:
-            return self._failed(run, str(error))
         with tempfile.TemporaryDirectory(prefix="ringmaster-backup-") as folder:
+            try:
+                environment = await self._environment(schedule)
+                if run is Run.TRIAL:
+                    environment |= await self._key(schedule, Path(folder, IDENTITY))
+            except (KubeError, ValueError) as error:
+                return self._failed(run, str(error))
             result = Path(folder, "result.json")
             words = await _call(arguments(run, schedule.spec, str(result)), environment)
             try:
@@ -108,6 +117,17 @@ class HostBackups:
                 if name.startswith("AWS_"):
                     found[name] = base64.b64decode(value).decode()
         return found
+
+    async def _key(self, schedule: BackupSchedule, file: Path) -> dict[str, str]:
+        """The private key in a file, where only this user looks. Raises KubeError, ValueError."""
+        secret = schedule.spec.verify.identity_secret
+        if secret is None:
+            return {}
+        found = await self._kube.get(SECRETS, schedule.metadata.namespace, secret.name)
+        if IDENTITY not in found.get("data", {}):
+            raise ValueError(f"Secret {secret.name} has no key {IDENTITY}: spec.verify.identitySecret")
+        await asyncio.to_thread(file.write_bytes, base64.b64decode(found["data"][IDENTITY]))
+        return {IDENTITY_VARIABLE: str(file)}
 
     def _failed(self, run: Run, words: str) -> BackupReport:
         return BackupReport(

@@ -19,7 +19,7 @@ def show(key: Key, status: BackupScheduleStatus) -> None:
     """The state of one schedule."""
     found = {item.type: item.status for item in status.conditions}
     metrics.backup_fresh.labels(*key).set(found.get("Fresh") is not ConditionStatus.FALSE)
-    metrics.backup_verified.labels(*key).set(found.get("Verified") is ConditionStatus.TRUE)
+    metrics.backup_verified.labels(*key).set(found.get("Verified") is not ConditionStatus.FALSE)
     if status.last_success is not None:
         metrics.backup_success.labels(*key).set(status.last_success.time.timestamp())
         metrics.backup_bytes.labels(*key).set(status.last_success.bytes)

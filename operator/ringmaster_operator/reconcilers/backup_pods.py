@@ -15,7 +15,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ringmaster_operator.reconcilers.backup_command import VOLUME, Run, arguments, crons, variables
+from ringmaster_operator.reconcilers.backup_command import (
+    IDENTITY,
+    IDENTITY_VARIABLE,
+    VOLUME,
+    Run,
+    arguments,
+    crons,
+    variables,
+)
 from ringmaster_operator.resources.backup import BackupMode, BackupSchedule, Executor
 from ringmaster_operator.resources.backup_report import BackupReport
 from ringmaster_operator.resources.base import API_VERSION
@@ -29,6 +37,8 @@ RUN_LABEL = "ringmaster.dev/backup-run"
 TRIGGER = "ringmaster.dev/trigger"
 RESULT = "/dev/termination-log"
 SCRATCH = "/scratch"
+KEYS = "/keys"
+"""Where a rehearsal has the private key."""
 TRIES = 2
 """Repetitions of a run that failed."""
 LONGEST_SECONDS = 6 * 3600
@@ -156,7 +166,7 @@ def _pod(schedule: BackupSchedule, mine: Own, run: Run) -> Body:
         "enableServiceLinks": False,
         "securityContext": {**mine.spec.get("securityContext", {}), **RESTRICTED},
         "containers": [_container(schedule, mine, run)],
-        "volumes": _volumes(schedule, mine),
+        "volumes": [*_volumes(schedule, mine), *_key(schedule, run)],
     }
     for name in ("imagePullSecrets", "nodeSelector", "tolerations", "runtimeClassName"):
         if mine.spec.get(name):
@@ -169,7 +179,9 @@ def _pod(schedule: BackupSchedule, mine: Own, run: Run) -> Body:
 
 
 def _container(schedule: BackupSchedule, mine: Own, run: Run) -> Body:
-    ours = variables(schedule.spec) | {"TMPDIR": SCRATCH}
+    ours, keys = variables(schedule.spec) | {"TMPDIR": SCRATCH}, _key(schedule, run)
+    if keys:
+        ours[IDENTITY_VARIABLE] = f"{KEYS}/{IDENTITY}"
     env = [{"name": name, "value": value} for name, value in ours.items()]
     env += [
         item for item in mine.container.get("env", []) if item["name"] not in {*ours, "RINGMASTER_POD_NAME"}
@@ -191,8 +203,20 @@ def _container(schedule: BackupSchedule, mine: Own, run: Run) -> Body:
             "limits": {"memory": "1Gi"},
         },
         "securityContext": HARDENED,
-        "volumeMounts": _mounts(schedule, mine),
+        "volumeMounts": [
+            *_mounts(schedule, mine),
+            *({"name": volume["name"], "mountPath": KEYS, "readOnly": True} for volume in keys),
+        ],
     }
+
+
+def _key(schedule: BackupSchedule, run: Run) -> list[Body]:
+    """The volume with the private key of encrypted backups, which nothing but a rehearsal gets."""
+    secret = schedule.spec.verify.identity_secret
+    if secret is None or run is not Run.TRIAL:
+        return []
+    items = [{"key": IDENTITY, "path": IDENTITY}]
+    return [{"name": "keys", "secret": {"secretName": secret.name, "items": items, "defaultMode": 0o440}}]
 
 
 def _mounts(schedule: BackupSchedule, mine: Own) -> list[Body]:

@@ -77,7 +77,7 @@ def _with(status: BackupScheduleStatus, report: BackupReport) -> BackupScheduleS
         update["kept"] = report.kept
     if report.action == "rehearsal":
         update["last_rehearsal"] = Rehearsal(
-            time=report.time, succeeded=report.succeeded, message=report.message
+            time=report.time, succeeded=report.succeeded, opened=report.opened, message=report.message
         )
     elif report.succeeded:
         update["last_success"] = report.record
@@ -153,6 +153,9 @@ def _fresh(
         return FALSE, "Overdue", words
     if last is None:
         return UNKNOWN, "NoBackupYet", f"the first backup is still to come{f'; {stuck}' if stuck else ''}"
+    if last.lacks:
+        words = f"{last.name} holds the history as it was at {_at(last.time)}, without the resources"
+        return TRUE, "WithoutResources", f"{words}: {last.lacks}"
     return TRUE, "BackedUp", f"{last.name} holds what was there at {_at(last.time)}"
 
 
@@ -164,6 +167,9 @@ def _verified(status: BackupScheduleStatus) -> Verdict:
         return UNKNOWN, "NoBackupYet", "there is no backup yet"
     if not last.verified:
         return UNKNOWN, "NotVerified", f"{last.name} was not read back: spec.verify.everyBackup is off"
+    if trial is not None and not trial.opened:
+        words = "backups are encrypted and spec.verify.identitySecret is unset, so no trial restore opens one"
+        return UNKNOWN, "NotOpened", f"{last.name} was read back and checked before that; {words}"
     words = f"; the trial restore of {_at(trial.time)} worked" if trial else ""
     return TRUE, "ReadBack", f"{last.name} was read back and checked{words}"
 
@@ -180,6 +186,9 @@ def notes(old: BackupScheduleStatus, new: BackupScheduleStatus) -> list[Note]:
     made, before = new.last_success, old.last_success
     if made and made != before:
         found.append(Note("BackedUp", f"{made.name}, {made.bytes} bytes"))
+        if made.lacks:
+            words = f"{made.name} holds the history, without the resources: {made.lacks}"
+            found.append(Note("WithoutResources", words, warning=True))
         if before and before.mode is made.mode and made.bytes < before.bytes * SHRUNK:
             words = (
                 f"{made.name} has {made.bytes} bytes, {before.name} had {before.bytes}: look at what is gone"
@@ -187,7 +196,7 @@ def notes(old: BackupScheduleStatus, new: BackupScheduleStatus) -> list[Note]:
             found.append(Note("BackupShrunk", words, warning=True))
     trial = new.last_rehearsal
     if trial and trial != old.last_rehearsal:
-        reason = "Rehearsed" if trial.succeeded else "RehearsalFailed"
+        reason = "RehearsalFailed" if not trial.succeeded else "Rehearsed" if trial.opened else "NotOpened"
         found.append(Note(reason, trial.message or "restored", warning=not trial.succeeded))
     known = {item.type: item for item in old.conditions}
     for item in new.conditions:

@@ -34,10 +34,11 @@ _CRON = (
     "(0?[1-9]|1[0-2]|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)",
     "([0-6]|SUN|MON|TUE|WED|THU|FRI|SAT)",
 )
-Cron = Annotated[
-    str, StringConstraints(max_length=128, pattern=f"^{' '.join(_cron_field(value) for value in _CRON)}$")
-]
+_FIELDS = " ".join(_cron_field(value) for value in _CRON)
+Cron = Annotated[str, StringConstraints(max_length=128, pattern=f"^{_FIELDS}$")]
 """Five fields, as a CronJob and the operator's own clock read them alike."""
+NEVER = "Never"
+CronOrNever = Annotated[str, StringConstraints(max_length=128, pattern=f"^({NEVER}|{_FIELDS})$")]
 Retention = Annotated[str, StringConstraints(max_length=8, pattern=r"^[1-9][0-9]{0,3}[hdw]$")]
 """A number of hours, days or weeks: 36h, 7d, 4w."""
 
@@ -119,8 +120,10 @@ class Verify(Model):
 
     every_backup: Flag = True
     """Read each one back and check it."""
-    rehearse: Cron | None = "30 3 * * 0"
-    """When the newest is restored into a scratch place and opened."""
+    rehearse: CronOrNever | None = "30 3 * * 0"
+    """When the newest is restored into a scratch place and opened: a cron expression, UTC, or Never."""
+    identity_secret: SecretRef | None = None
+    """Secret with the age private key of encrypted backups, as `identity`: only rehearsals get it."""
 
 
 class Executor(StrEnum):
@@ -181,6 +184,8 @@ class BackupRecord(Model):
     """Hash of the file."""
     verified: Flag = False
     """Whether it was read back and checked."""
+    lacks: Message = ""
+    """Why the resources are not in it, where they could not be read."""
 
 
 class BackupFailure(Model):
@@ -201,6 +206,8 @@ class Rehearsal(Model):
     """When."""
     succeeded: Flag
     """Whether it worked."""
+    opened: Flag = True
+    """False where its private key was not given: then only hashes were compared."""
     message: Message = ""
     """What was found."""
 

@@ -15,7 +15,9 @@ class BackupReport(Model):
     action: Literal["backup", "rehearsal"] = "backup"
     """A backup, or the trial restore of one."""
     succeeded: Flag
-    """Whether it worked; a backup that could not be read back did not."""
+    """Whether it worked; a backup that could not be read back did not, one without the resources did."""
+    opened: Flag = True
+    """Whether a rehearsal opened it; not without the private key of an encrypted one."""
     mode: BackupMode = BackupMode.MANUAL
     """hourly, daily or manual."""
     time: Time

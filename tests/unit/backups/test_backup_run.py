@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import sqlite3
 import subprocess
@@ -16,13 +17,14 @@ import pytest
 from pysqlite3 import dbapi2 as driver  # type: ignore[import-untyped]
 
 from ringmaster_cli.exits import UsageError
-from ringmaster_operator.backups import catalog
-from ringmaster_operator.backups.errors import BackupError, Busy, NoSpace, TargetFault
+from ringmaster_operator.backups import catalog, work
+from ringmaster_operator.backups.errors import BackupError, Busy, Damaged, NoResources, NoSpace, TargetFault
 from ringmaster_operator.backups.rehearsal import rehearse
 from ringmaster_operator.backups.run import run
 from ringmaster_operator.backups.target import FolderTarget
 from ringmaster_operator.backups.verify import verify
 from ringmaster_operator.resources.backup import Compression
+from ringmaster_operator.resources.backup_report import BackupReport
 
 from .conftest import Place, add_attempts
 
@@ -182,8 +184,6 @@ def test_a_damaged_database_is_not_backed_up(place: Place) -> None:
 
 
 def test_resources_that_cannot_be_read_cost_no_history(place: Place) -> None:
-    from ringmaster_operator.backups.errors import NoResources
-
     def absent(into: Path) -> dict[str, int]:
         into.write_text("half")
         raise NoResources("the cluster is away")
@@ -191,6 +191,66 @@ def test_resources_that_cannot_be_read_cost_no_history(place: Place) -> None:
     made = place.backup(resources=absent)
     assert (made.lacks, made.resources) == ("the cluster is away", {})
     assert made.verified is not None
+
+
+def test_what_is_told_of_a_backup_without_resources(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The history is there and proven: a success that says what it lacks, as the exit code does."""
+    monkeypatch.setattr(work, "NICE", os.nice(0))
+    asked = work.Asked(
+        mode="hourly",
+        target=str(place.folder),
+        database=place.url,
+        compression="zstd",
+        encrypt_to=(),
+        keep_hourly="7d",
+        keep_daily="30d",
+        verify=True,
+        prune=True,
+        resources=True,
+        namespace="",
+        kubeconfig=str(tmp_path / "absent"),
+    )
+    result = tmp_path / "result.json"
+    with pytest.raises(NoResources, match="without the resources"):
+        work.make(asked, result=result, form="table")
+    told = BackupReport.read(json.loads(result.read_text()))
+    assert told.succeeded
+    assert "without the resources" in told.message
+    assert told.record is not None
+    assert told.record.verified
+    assert told.record.lacks
+    assert told.kept is not None
+    assert told.kept.hourly == 1
+
+
+def test_a_rehearsal_without_the_key_compares_hashes_and_says_so(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "NICE", os.nice(0))
+    key, result = pyrage.x25519.Identity.generate(), tmp_path / "result.json"
+    made = place.backup("hourly", recipients=[str(key.to_public())])
+
+    def told(identity: Path | None) -> BackupReport:
+        work.rehearse(
+            str(place.folder), "latest", database="", identity=identity, or_hashes=True, result=result
+        )
+        return BackupReport.read(json.loads(result.read_text()))
+
+    report = told(None)
+    assert (report.succeeded, report.opened) == (True, False)
+    assert "nobody opened it" in report.message
+    identity = tmp_path / "key.txt"
+    identity.write_text(str(key))
+    report = told(identity)
+    assert (report.succeeded, report.opened) == (True, True)
+    assert "30 open attempts" in report.message
+    path = place.folder / made.database.name
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(Damaged):
+        told(None)
+    assert not BackupReport.read(json.loads(result.read_text())).succeeded
 
 
 def test_threads_do_not_matter_to_the_lock(place: Place) -> None:

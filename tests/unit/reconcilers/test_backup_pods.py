@@ -64,6 +64,20 @@ def test_a_cron_job_for_each_run_that_comes_by_itself() -> None:
     assert args[2] == ["ringmaster", "backup", "rehearse", "latest"]
 
 
+def test_only_a_rehearsal_gets_the_private_key() -> None:
+    jobs = cron_jobs(schedule(verify={"identitySecret": {"name": "key"}}), operator())
+    for job in jobs:
+        pod = pod_of(job)
+        trial = job["metadata"]["name"].endswith("-trial")
+        assert ('"secretName": "key"' in json.dumps(pod["volumes"])) is trial
+        env = {item["name"]: item.get("value") for item in pod["containers"][0]["env"]}
+        assert env.get("RINGMASTER_BACKUP_IDENTITY") == ("/keys/identity" if trial else None)
+        mounts = {mount["mountPath"]: mount for mount in pod["containers"][0]["volumeMounts"]}
+        assert ("/keys" in mounts) is trial
+        assert not trial or mounts["/keys"]["readOnly"]
+        assert ("--or-hashes" in pod["containers"][0]["args"]) is trial
+
+
 def test_nothing_is_rehearsed_before_there_is_a_backup() -> None:
     suspended = [job["spec"]["suspend"] for job in cron_jobs(schedule(), operator())]
     assert suspended == [False, False, True]

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringmaster_operator.reconcilers.backup_command import Run
+from ringmaster_operator import metrics
+from ringmaster_operator.reconcilers import backup_metrics
+from ringmaster_operator.reconcilers.backup_command import Run, crons
 from ringmaster_operator.reconcilers.backup_status import (
     TRUE,
     conditions,
@@ -121,11 +123,53 @@ def test_nothing_is_overdue_while_suspended() -> None:
         ([report(0, record={"verified": False})], ("Unknown", "NotVerified")),
         ([report(0), report(5, action="rehearsal")], ("True", "ReadBack")),
         ([report(0), report(5, action="rehearsal", good=False)], ("False", "RehearsalFailed")),
+        ([report(0), report(5, action="rehearsal", opened=False)], ("Unknown", "NotOpened")),
     ],
 )
 def test_verified(reports: list[BackupReport], verdict: tuple[str, str]) -> None:
     item = schedule(fold(BackupScheduleStatus(), reports))
     assert found(item, NOW)["Verified"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("reports", "shown"),
+    [
+        ([report(0)], 1),
+        ([report(0, record={"verified": False})], 1),
+        ([report(0), report(5, action="rehearsal", opened=False)], 1),
+        ([report(0), report(5, action="rehearsal", good=False)], 0),
+    ],
+)
+def test_no_alarm_for_what_was_asked_for(reports: list[BackupReport], shown: int) -> None:
+    """RingmasterBackupUnverified: not where everyBackup is off, nor where no key is given."""
+    item = schedule(fold(BackupScheduleStatus(), reports))
+    status = item.status.model_copy(update={"conditions": conditions(item, item.status, READY, NOW)})
+    backup_metrics.show(item.key, status)
+    try:
+        value = metrics.registry.get_sample_value(
+            "ringmaster_backup_verified", {"namespace": "n", "schedule": "b"}
+        )
+        assert value == shown
+    finally:
+        backup_metrics.forget(item.key)
+
+
+def test_a_history_without_resources_is_a_backup_and_says_so() -> None:
+    old = fold(BackupScheduleStatus(), [report(0)])
+    new = fold(old, [report(60, record={"lacks": "the cluster is away"})])
+    item = schedule(new)
+    fresh_ = conditions(item, new, READY, NOW + timedelta(hours=1))[1]
+    assert (fresh_.status, fresh_.reason) == (TRUE, "WithoutResources")
+    assert "the cluster is away" in fresh_.message
+    assert {note.reason: note.warning for note in notes(old, new)} == {
+        "BackedUp": False,
+        "WithoutResources": True,
+    }
+
+
+def test_rehearsals_can_be_switched_off() -> None:
+    assert set(crons(schedule(verify={"rehearse": "Never"}).spec)) == {Run.HOURLY}
+    assert Run.TRIAL in crons(schedule().spec)
 
 
 def test_a_transition_time_moves_with_the_status_alone() -> None:
