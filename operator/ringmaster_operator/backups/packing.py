@@ -15,6 +15,7 @@ import pyrage  # type: ignore[import-untyped]
 
 from ringmaster_cli.exits import UsageError
 from ringmaster_operator.backups.errors import BackupError, Damaged
+from ringmaster_operator.backups.gentle import Paced
 from ringmaster_operator.resources.backup import Compression
 
 if sys.version_info >= (3, 14):
@@ -43,15 +44,19 @@ class Packed:
 class _Hashing:
     """A file that is read or written, and hashed on the way."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], paced: Paced | None = None) -> None:
         self._file = file
+        self._paced = paced
         self._hash = hashlib.sha256()
         self.bytes = 0
 
     def write(self, data: Any) -> int:
         self._hash.update(data)
         self.bytes += len(data)
-        return self._file.write(data)
+        count = self._file.write(data)
+        if self._paced is not None:
+            self._paced.wrote(count)
+        return count
 
     def read(self, size: int = -1) -> bytes:
         data = self._file.read(size)
@@ -71,7 +76,7 @@ def pack(source: Path, into: Path, *, compression: Compression, level: int | Non
     """Compress `source` into a new file, synced to disk."""
     level = LEVELS[compression] if level is None else level
     with source.open("rb") as plain, _create(into) as file:
-        raw, out = _Hashing(plain), _Hashing(file)
+        raw, out = _Hashing(plain), _Hashing(file, Paced(file.fileno()))
         if compression is Compression.NONE:
             _copy(raw.read, out.write)
         elif compression is Compression.GZIP:
@@ -91,7 +96,7 @@ def pack(source: Path, into: Path, *, compression: Compression, level: int | Non
 def unpack(source: Path, into: Path, *, compression: Compression) -> Packed:
     """The reverse. Raises Damaged for a file that is not whole."""
     with source.open("rb") as file, _create(into) as plain:
-        packed, raw = _Hashing(file), _Hashing(plain)
+        packed, raw = _Hashing(file), _Hashing(plain, Paced(plain.fileno()))
         try:
             if compression is Compression.NONE:
                 _copy(packed.read, raw.write)
@@ -148,7 +153,7 @@ def identities(path: Path) -> list[pyrage.x25519.Identity]:
 def encrypt(source: Path, into: Path, keys: Sequence[str]) -> tuple[int, str]:
     """Encrypt to public keys; size and hash of the result."""
     with source.open("rb") as plain, _create(into) as file:
-        out = _Hashing(file)
+        out = _Hashing(file, Paced(file.fileno()))
         pyrage.encrypt_io(plain, out, recipients(keys))
         _sync(file)
         return out.bytes, out.sha256

@@ -19,6 +19,7 @@ import psycopg
 from sqlalchemy import URL
 
 from ringmaster_operator.backups.errors import BackupError, Busy
+from ringmaster_operator.backups.points import passed
 from ringmaster_operator.backups.sqlite_source import Facts, differing
 from ringmaster_operator.history.tables import metadata
 
@@ -96,6 +97,7 @@ class PostgresSource:
         try:
             first.write_text("".join(f"{line};\n" for line in lines))
             self.run("pg_restore", "--no-owner", "--no-privileges", f"--file={script}", str(dump))
+            passed("script written")
             options = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1")
             self.run("psql", *options, f"--file={first}", f"--file={script}", f"--dbname={self.dsn}")
         finally:

@@ -224,14 +224,17 @@ class Restore:
                 if source.facts().tables:
                     self.say("backing up what is there")
                     safety = running.locked_run(source, self.target, self._wish()).name
+                    passed("safety backup made")
                     taken = self._taken(source.url)
                 self.say("putting it in place")
                 source.restore(dump)
+                passed("tables replaced")
                 rehearsal.use(
                     source.url.render_as_string(hide_password=False), f"backup {self.manifest.name}"
                 )
                 rehearsal.not_fewer(self.manifest, source.facts().tables)
                 self._carry(taken, source.url)
+                passed("restored database read")
             except BaseException:
                 if safety:
                     self._restore_safety(source, safety, scratch)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ringmaster_operator.backups.errors import Busy, NotThere, TargetFault
+from ringmaster_operator.backups.gentle import Paced
 from ringmaster_operator.backups.points import passed
 
 LOCK = ".ringmaster-backup.lock"
@@ -177,6 +178,8 @@ def _copy(source: Path, into: Path) -> None:
     into.unlink(missing_ok=True)
     handle = os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with source.open("rb") as read, os.fdopen(handle, "wb") as write:
-        shutil.copyfileobj(read, write, 1 << 20)
+        paced = Paced(write.fileno())
+        while chunk := read.read(1 << 20):
+            paced.wrote(write.write(chunk))
         write.flush()
         os.fsync(write.fileno())
