@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from benchlib.similar import table
 from benchlib.simulation import Result, Routing, Simulation, world
 
 
@@ -17,12 +18,19 @@ def main(
     worlds: Annotated[int, typer.Option(min=1, help="Worlds to simulate; figures are their medians.")] = 3,
     beads: Annotated[int, typer.Option(min=10, help="Beads of each world.")] = 1000,
     workers: Annotated[int, typer.Option(min=1, help="Workers of each world.")] = 20,
+    similar: Annotated[
+        bool,
+        typer.Option("--similar", help="Only what leaving beads to who did better at like ones is worth."),
+    ] = False,
 ) -> None:
     """Simulate a fleet with known skills; needs no cluster. The same seed gives the same figures.
 
     Done after: hours from arrival to success of half of the beads (of 90 %), those never done counted too.
     """
     seeds = range(seed, seed + worlds)
+    if similar:
+        table(seeds, beads=beads, workers=workers)
+        return
     print(f"{worlds} worlds of {beads} beads and {workers} Workers, seeds {seed} to {seeds[-1]}\n")
     print("| routing | beads done | attempts that succeed | P0 done after | all done after | $ a bead done |")
     print("|---|---|---|---|---|---|")

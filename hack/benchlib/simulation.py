@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -20,8 +20,11 @@ from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.capabilities import subject_of, verdicts
 from ringmaster_operator.board.lifecycle import Backoff
 from ringmaster_operator.board.limits import EffectiveLimits
+from ringmaster_operator.board.preference import arm_of, traits_of
+from ringmaster_operator.recall import Past
 from ringmaster_operator.resources.base import Priority
 from ringmaster_operator.resources.bead import Bead, Outcome, OutcomeKind, Phase
+from ringmaster_operator.resources.project import Project, RoutingRules
 from ringmaster_operator.resources.protocol import Next, ReportRequest
 from ringmaster_operator.resources.worker import Capability, Worker
 
@@ -59,10 +62,13 @@ class World:
     usd_per_hour: dict[str, float]
     minutes: dict[str, float]
     """By bead: how long an attempt takes."""
+    hidden: Mapping[str, str] = field(default_factory=dict)
+    """By bead: what it really asks for, where no capability says so."""
 
     def success(self, bead: Bead, worker: str, attempt: int) -> bool:
         """How the attempt ends; the same whenever it is asked."""
-        chance = math.prod(self.skill[worker, name] for name in bead.spec.capabilities)
+        asked = [self.hidden[bead.metadata.name]] if self.hidden else bead.spec.capabilities
+        chance = math.prod(self.skill[worker, name] for name in asked)
         return random.Random(f"{self.seed}/{bead.metadata.name}/{worker}/{attempt}").random() < chance
 
 
@@ -156,12 +162,19 @@ class Result:
 class Simulation:
     """One run of a world under one policy."""
 
-    def __init__(self, given: World, routing: Routing, *, inherit: bool = True) -> None:
+    def __init__(
+        self, given: World, routing: Routing, *, inherit: bool = True, similar: bool = False
+    ) -> None:
+        """similar: whether beads are left to whoever does better at beads like them."""
         self._world = given
         self._routing = routing
         self._inherit = inherit
+        self._similar = similar
         self._board = Board()
+        self._board.set_project(NS, Project(routing=RoutingRules(similar=similar)))
         self._team = [_anyone(item) if routing is Routing.RANDOM else item for item in given.workers]
+        for item in self._team:
+            self._board.put_worker(item)
         self._idle = {item.metadata.name: item for item in self._team}
         self._events: list[tuple[datetime, int, Callable[[datetime], None]]] = []
         self._count = 0
@@ -199,10 +212,12 @@ class Simulation:
             bead = self._pick(self._idle[name], now)
             if bead is not None:
                 self._begin(bead, self._idle.pop(name), now)
+        if len(self._idle) < len(asking) and self._similar and self._idle:
+            self._hand_out(now)  # who left a bead to one that took another looks again
 
     def _pick(self, worker: Worker, now: datetime) -> Bead | None:
         if self._inherit:
-            return self._board.pick(worker, now)
+            return self._board.pick(worker, now, spare=lambda other, _: other.metadata.name in self._idle)
         self._board.refresh(now)
         fits = self._board.fits(worker, now)
         waiting = self._board.waiting(NS)
@@ -236,6 +251,8 @@ class Simulation:
         self._board.put(ended)
         self._idle[worker.metadata.name] = worker
         self.result.successes += success
+        if self._similar:
+            self._remember(bead, worker, success, now)
         if self._routing is Routing.LEARNED:
             self._learn(bead, worker, outcome, after=moved.next, now=now)
         if moved.status.phase is Phase.SUCCEEDED:
@@ -243,6 +260,18 @@ class Simulation:
             self._finished(bead, (now - _arrival(bead)) / timedelta(hours=1))
         if moved.status.retry_after is not None:
             self._at(moved.status.retry_after, lambda _: None)
+
+    def _remember(self, bead: Bead, worker: Worker, success: bool, now: datetime) -> None:
+        repository = bead.spec.repository
+        past = Past(
+            bead_uid=bead.metadata.uid,
+            fence=bead.status.fence,
+            arm=arm_of(worker, bead),
+            success=success,
+            at=now,
+            traits=traits_of(bead, repository.url if repository is not None else None),
+        )
+        self._board.remember(NS, past)
 
     def _learn(self, bead: Bead, worker: Worker, outcome: Outcome, *, after: Next, now: datetime) -> None:
         rules = self._board.rules(NS)

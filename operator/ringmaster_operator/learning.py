@@ -10,12 +10,14 @@ import logging
 from collections.abc import Callable
 
 from ringmaster_operator.board.board import Board
-from ringmaster_operator.board.capabilities import subject_of, verdicts
+from ringmaster_operator.board.capabilities import ABOUT_THE_AGENT, subject_of, verdicts
 from ringmaster_operator.board.ladder import model_of
+from ringmaster_operator.board.preference import arm_of, traits_of
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.evidence import Verdict
 from ringmaster_operator.history import History, HistoryUnavailable
-from ringmaster_operator.resources.bead import Bead, Outcome
+from ringmaster_operator.recall import MOST_PAST, Past
+from ringmaster_operator.resources.bead import Bead, Outcome, Repository
 from ringmaster_operator.resources.protocol import Next
 from ringmaster_operator.resources.worker import Capability, Worker
 
@@ -44,6 +46,11 @@ class Learning:
         """At start: everything that was ever learned."""
         for subject, evidence in await self._history.evidence_of():
             self._board.registry.put(subject, evidence)
+        reasons = [reason.value for reason in ABOUT_THE_AGENT if reason is not None]
+        known = await self._history.past_attempts(reasons=reasons, limit=MOST_PAST)
+        for namespace, attempts in known.items():
+            for past in attempts:
+                self._board.remember(namespace, past)
 
     def verdicts(
         self, bead: Bead, worker: Worker, outcome: Outcome, *, after: Next, counted: bool
@@ -53,6 +60,18 @@ class Learning:
         model = model_of(bead)
         standings = self._board.registry.standings(worker, rules, self._clock.now(), model=model)
         return verdicts(bead, outcome, after=after, counted=counted, standings=standings)
+
+    def ended(self, bead: Bead, worker: Worker, *, success: bool, repository: Repository | None) -> None:
+        """An attempt at the bead, as it was claimed, has ended by its agent's own doing, and is committed."""
+        past = Past(
+            bead_uid=bead.metadata.uid,
+            fence=bead.status.fence,
+            arm=arm_of(worker, bead),
+            success=success,
+            at=self._clock.now(),
+            traits=traits_of(bead, repository.url if repository is not None else None),
+        )
+        self._board.remember(bead.metadata.namespace, past)
 
     async def learned(self, key: Key) -> None:
         """Read again what is known of a Worker; never raises, for what was reported is safe already."""

@@ -15,6 +15,7 @@ from ringmaster_operator.auth import setup as auth
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.budgets import Amount
 from ringmaster_operator.board.lifecycle import Backoff
+from ringmaster_operator.claims.bench import Bench
 from ringmaster_operator.claims.briefing import Briefing
 from ringmaster_operator.claims.desk import Desk
 from ringmaster_operator.claims.funds import Funds
@@ -150,7 +151,8 @@ class Operator:
             memory=memory,
             lease_seconds=settings.lease_seconds,
         )
-        self.desk = Desk(briefing=briefing, refresh=self.beads.refresh, **shared)
+        bench = Bench(board=self.board, funds=self.funds, events=self.events, clock=clock)
+        self.desk = Desk(bench=bench, briefing=briefing, refresh=self.beads.refresh, **shared)
         questions = Questions(kube=self.kube, store=self.store, clock=clock)
         self.plans = Plans(kube=self.kube, store=self.store, questions=questions, clock=clock)
         self.reports = Reports(

@@ -81,7 +81,9 @@ def notes(old: BeadStatus, new: BeadStatus) -> list[Note]:
     """What the change from old to new should tell people."""
     found: list[Note] = []
     if new.claim and (old.claim is None or old.claim.id != new.claim.id):
-        found.append(Note("Claimed", f"{new.claim.session} works on it, attempt {new.attempts}"))
+        why = f": {new.claim.reason}" if new.claim.reason else ""
+        text = f"{new.claim.session} works on it, attempt {new.attempts}{why}"
+        found.append(Note("Claimed", text, public=bool(why)))
     step = new.escalation
     if step is not None and new.escalation_level > old.escalation_level:
         found.append(Note("Escalated", step.message, warning=True))

@@ -10,11 +10,13 @@ from ringmaster_operator.api.beads import Authorization
 from ringmaster_operator.api.objects import Objects
 from ringmaster_operator.api.people import People
 from ringmaster_operator.board.board import Board
+from ringmaster_operator.board.preference import Preference
 from ringmaster_operator.board.ranking import PRIORITIES
 from ringmaster_operator.kube import BEADS, WORKERS
 from ringmaster_operator.resources.bead import Phase
-from ringmaster_operator.resources.order_api import BeadOrder, Explanation, Place, Suitor
+from ringmaster_operator.resources.order_api import BeadOrder, Explanation, Place, SimilarWork, Suitor
 from ringmaster_operator.resources.scalars import Name
+from ringmaster_operator.resources.worker import Worker
 from ringmaster_operator.store import Store
 
 
@@ -44,11 +46,11 @@ class Ordering:
         bead, view, room = self._board.get(key), self._board.view(key), self._board.room(namespace)
         assert bead is not None  # noqa: S101  the caller looked it up, and nothing has yielded since
         workers = sorted(self._store.workers(), key=lambda item: item.metadata.name)
+        preference = self._board.preference(namespace, room.advanced)
         suitors = [
-            Suitor(worker=worker.metadata.name, may=not why, why_not=why)
+            _suitor(worker, name, self._board.why_not(worker, name), preference)
             for worker in workers
             if worker.metadata.namespace == namespace
-            for why in (self._board.why_not(worker, name),)
         ]
         parent = [bead.spec.parent] if bead.spec.parent else []
         return Explanation(
@@ -67,6 +69,7 @@ class Ordering:
             waiting_since=bead.status.waiting_since,
             waits_for=list(view.blocked_by),
             waited_for_by=sorted({*room.graph.dependents(name), *parent}),
+            chosen_because=bead.status.claim.reason if bead.status.claim is not None else "",
             workers=suitors,
         )
 
@@ -87,6 +90,24 @@ class Ordering:
             score=view.score,
             waiting_since=bead.status.waiting_since,
         )
+
+
+def _suitor(worker: Worker, name: str, why_not: str, preference: Preference | None) -> Suitor:
+    suitor = Suitor(worker=worker.metadata.name, may=not why_not, why_not=why_not)
+    if preference is None:
+        return suitor
+    known = preference.outlook(name, worker)
+    similar = SimilarWork(
+        profile=known.arm[0],
+        model=known.arm[1],
+        tried=known.tried,
+        succeeded=known.succeeded,
+        chance=round(known.chance, 3),
+        why=known.why,
+    )
+    better = preference.passes(name, worker) if suitor.may else []
+    left = {"leaves_to": better[0][0].metadata.name, "because": better[0][1]} if better else {}
+    return suitor.model_copy(update={"similar": similar, **left})
 
 
 def routes(ordering: Ordering, objects: Objects, people: People) -> APIRouter:

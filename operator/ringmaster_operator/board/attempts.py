@@ -45,6 +45,7 @@ class Backoff:
         return now + timedelta(seconds=seconds)
 
 
+MAX_REASON = 1024
 _ANEW: dict[str, object] = {
     "phase": None,
     "attempts": 0,
@@ -84,15 +85,19 @@ def holds(bead: Bead, *, fence: int, iteration: int | None = None) -> bool:
     return iteration is None or iteration == bead.status.iteration
 
 
-def claimed(bead: Bead, *, claim_id: str, worker: str, session: str, now: datetime) -> BeadStatus:
-    """A session takes the bead; raises ValueError when it is claimed or finished."""
+def claimed(
+    bead: Bead, *, claim_id: str, worker: str, session: str, reason: str = "", now: datetime
+) -> BeadStatus:
+    """A session takes the bead, for a reason if there is one; ValueError when it is claimed or finished."""
     status = settled(bead)
     if status.claim is not None or status.phase in FINISHED:
         raise ValueError(f"bead {bead.metadata.name} cannot be claimed: {status.phase}")
     fence = status.fence + 1
     update = {
         "fence": fence,
-        "claim": Claim(id=claim_id, worker=worker, session=session, fence=fence, since=now),
+        "claim": Claim(
+            id=claim_id, worker=worker, session=session, fence=fence, since=now, reason=reason[:MAX_REASON]
+        ),
         "attempts": status.attempts + 1,
         "iteration": max(1, status.iteration),
         "started_at": status.started_at or now,

@@ -13,11 +13,13 @@ from ringmaster_operator.board import picking
 from ringmaster_operator.board.capabilities import Registry
 from ringmaster_operator.board.facts import Key, Readiness, View
 from ringmaster_operator.board.matching import NEVER_WORKED, Fits, Needs
+from ringmaster_operator.board.preference import Passed, Preference, Spare
 from ringmaster_operator.board.room import Room
 from ringmaster_operator.board.scoring import Merit, Snapshot, measured
+from ringmaster_operator.recall import Outcomes, Past
 from ringmaster_operator.resources.base import Priority
 from ringmaster_operator.resources.bead import Bead, Desired
-from ringmaster_operator.resources.project import ConfidenceRules, Project
+from ringmaster_operator.resources.project import ConfidenceRules, Project, RoutingRules
 from ringmaster_operator.resources.worker import Worker
 
 __all__ = ["Board", "Key", "Readiness", "View"]
@@ -31,6 +33,8 @@ class Board:
         self._changed: set[Key] = set()
         self.registry = Registry()
         """What is known of the Workers' capabilities."""
+        self._outcomes: dict[str, Outcomes] = {}
+        self._workers: dict[str, dict[str, Worker]] = {}
 
     def put(self, bead: Bead) -> None:
         """Take in a bead as it is now."""
@@ -104,22 +108,55 @@ class Board:
         *,
         bead: str | None = None,
         admits: Callable[[Bead], bool] = lambda _: True,
+        spare: Spare = lambda *_: False,
+        passed: Callable[[Passed], None] = lambda _: None,
     ) -> Bead | None:
         """The best bead that this Worker may claim now (only the named one, if given); takes nothing.
 
-        admits is asked last, about each bead that it would get.
+        admits is asked last, about each bead that it would get. A bead that another Worker does clearly
+        better is left to it where that has a session to spare, or where there is another one; passed is told.
         """
         if not _takes(worker):
             return None
         room = self._advance(worker.metadata.namespace, now)
         fits = self.fits(worker, now)
-        if bead is None:
-            name = picking.first(room, worker, fits, admits)
-        else:
+        if bead is not None:
             may = bead in room.lanes and not picking.full(room) and picking.may(room, worker, fits)(bead)
             may = may and admits(room.beads[bead])
             name = bead if may else None
+        elif (preference := self.preference(worker.metadata.namespace, now)) is None:
+            name = picking.first(room, worker, fits, admits)
+        else:
+            name, left = preference.choose(worker, fits, admits, spare)
+            if left is not None:
+                passed(left)
         return room.beads[name] if name is not None else None
+
+    def preference(self, namespace: str, now: datetime) -> Preference | None:
+        """What similar beads say about who should have which; None where nothing can be said."""
+        outcomes, project = self._outcomes.get(namespace), self.project(namespace)
+        rules = project.routing if project is not None else RoutingRules()
+        team = [worker for worker in self._workers.get(namespace, {}).values() if _takes(worker)]
+        if not rules.similar or outcomes is None or len(team) < 2 or len(outcomes.arms) < 2:
+            return None
+        return Preference(
+            self._room(namespace),
+            outcomes,
+            team=[(worker, self.fits(worker, now)) for worker in team],
+            rules=rules,
+            confidence=self.rules(namespace),
+            now=now,
+        )
+
+    def merit(self, worker: Worker, name: str, now: datetime) -> str:
+        """Why similar beads speak for this Worker, in words; empty where they do not."""
+        preference = self.preference(worker.metadata.namespace, now)
+        known = name in self._room(worker.metadata.namespace).views
+        return preference.merit(name, worker) if preference is not None and known else ""
+
+    def remember(self, namespace: str, past: Past) -> None:
+        """Take in how an attempt ended."""
+        self._outcomes.setdefault(namespace, Outcomes()).add(past)
 
     def claimable_count(self, worker: Worker) -> int:
         """How many beads this Worker could take as of the last refresh."""
@@ -197,11 +234,13 @@ class Board:
 
     def put_worker(self, worker: Worker) -> None:
         """Take in a Worker as it is now: where it works decides which repository has room."""
+        self._workers.setdefault(worker.metadata.namespace, {})[worker.metadata.name] = worker
         own = worker.spec.repository
         self._room(worker.metadata.namespace).homes[worker.metadata.name] = own.url if own else None
 
     def remove_worker(self, key: Key) -> None:
         """The Worker is gone."""
+        self._workers.get(key[0], {}).pop(key[1], None)
         self._room(key[0]).homes.pop(key[1], None)
 
     def _room(self, namespace: str) -> Room:

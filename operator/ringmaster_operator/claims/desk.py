@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from ringmaster_operator import metrics
 from ringmaster_operator.board import lifecycle
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.ladder import model_of
+from ringmaster_operator.claims.bench import Bench
 from ringmaster_operator.claims.briefing import Briefing
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Leases
@@ -55,6 +57,7 @@ class Desk:
         leases: Leases,
         briefing: Briefing,
         funds: Funds,
+        bench: Bench,
         clock: Clock,
         refresh: Callable[[], None],
     ) -> None:
@@ -66,6 +69,7 @@ class Desk:
         self._leases = leases
         self._briefing = briefing
         self._funds = funds
+        self._bench = bench
         self._clock = clock
         self._refresh = refresh
         self._changed = asyncio.Event()
@@ -102,6 +106,7 @@ class Desk:
         finally:
             if self._callers.get(request.claim_id) is token:
                 del self._callers[request.claim_id]
+                self._bench.forget(request.claim_id)
 
     async def _wait(
         self, namespace: str, request: ClaimRequest, alive: Callable[[], Awaitable[bool]], token: object
@@ -119,10 +124,9 @@ class Desk:
             left = deadline - self._clock.monotonic()
             if self._closed or left <= 0 or self._callers.get(request.claim_id) is not token:
                 return _nothing(reason)
-            try:
-                await asyncio.wait_for(changed.wait(), left)
-            except TimeoutError:
-                continue
+            pause = self._bench.pause(request.claim_id, left)
+            with self._bench.waits(namespace, request), suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), pause)
 
     async def _try(
         self, namespace: str, request: ClaimRequest, alive: Callable[[], Awaitable[bool]], token: object
@@ -133,7 +137,7 @@ class Desk:
             if self._callers.get(request.claim_id) is not token:
                 return "a newer call with this claim id took over", None
             self._refresh()
-            bead, reason = self._choose(worker, request)
+            bead, reason = self._bench.choose(worker, request)
             if bead is None:
                 return reason, None
             # From the choice to here nothing yielded: no one else can have picked it.
@@ -147,22 +151,6 @@ class Desk:
             if answer is not None:
                 return "", answer
 
-    def _choose(self, worker: Worker, request: ClaimRequest) -> tuple[Bead | None, str]:
-        """The best bead that a budget pays for; else why there is none."""
-        refused: list[str] = []
-        refusal = self._funds.refusals(worker)
-
-        def admits(bead: Bead) -> bool:
-            why = refusal(bead)
-            refused.extend([why] if why else [])
-            return not why
-
-        bead = self._board.pick(worker, self._clock.now(), bead=request.bead, admits=admits)
-        if bead is not None:
-            return bead, ""
-        reached = refused[0] if refused else self._funds.standing(worker)[1]
-        return None, reached or self._board.nothing(worker)
-
     def _granted(self, claim_id: str, task: asyncio.Task[ClaimAnswer | None]) -> None:
         self._granting.pop(claim_id, None)
         if not task.cancelled() and task.exception() is not None:
@@ -175,7 +163,7 @@ class Desk:
             if not await alive():
                 raise Refused(ProblemCode.UNAVAILABLE, "the caller has gone")
             with metrics.claim_seconds.time():
-                won = await self._take(bead, request)
+                won = await self._take(bead, worker, request)
         except BaseException:
             self._funds.free(request.claim_id)
             self.wake()  # someone else may want the bead that was reserved
@@ -191,11 +179,16 @@ class Desk:
         await self.record(won, worker)
         return ClaimAnswer(claimed=await self._briefing.claimed(won, worker))
 
-    async def _take(self, bead: Bead, request: ClaimRequest) -> Bead | None:
+    async def _take(self, bead: Bead, worker: Worker, request: ClaimRequest) -> Bead | None:
         """The claimed bead, or None when someone else changed it first (the store is fresh then)."""
         now = self._clock.now()
         status = lifecycle.claimed(
-            bead, claim_id=request.claim_id, worker=request.worker, session=request.session, now=now
+            bead,
+            claim_id=request.claim_id,
+            worker=request.worker,
+            session=request.session,
+            reason=self._board.merit(worker, bead.metadata.name, now),
+            now=now,
         )
         promised = bead.model_copy(update={"status": status})
         status = lifecycle.derive(promised, self._board.view(bead.key), now)

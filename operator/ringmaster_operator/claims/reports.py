@@ -158,6 +158,7 @@ class Reports:
             if answer.next is Next.ITERATE and (why := self._funds.may_go_on(lease, request)):
                 answer = ReportAnswer(next=Next.STOP, reason=why, iteration=moved.status.iteration)
         verdicts = self._verdicts(lease, bead, request, answer=answer, counted=counted)
+        learned = self._learned(lease, bead, request, answer=answer, counted=counted)
         try:
             committed = await self._history.commit_report(
                 bead_uid=lease.uid,
@@ -170,7 +171,7 @@ class Reports:
                 granted=self._funds.granted(lease.claim_id, after=request),
                 account=self._funds.account(lease),
                 infrastructure_usd=self._funds.infrastructure(lease, request),
-                learned=self._learned(lease, bead, request, answer=answer, counted=counted),
+                learned=learned,
                 verdicts=verdicts,
                 rules=self._board.rules(lease.key[0]),
                 now=now,
@@ -183,6 +184,7 @@ class Reports:
         count(request)
         amount = Amount(committed.usd, committed.tokens)
         self._funds.settle(lease, amount, goes_on=committed.answer.next is Next.ITERATE)
+        self._ended(lease, bead, answer=committed.answer, success=learned.success)
         if verdicts:
             await self._learning.learned((lease.key[0], lease.worker))
         return committed.answer
@@ -195,6 +197,15 @@ class Reports:
             return []
         outcome = request.outcome
         return self._learning.verdicts(bead, worker, outcome, after=answer.next, counted=counted)
+
+    def _ended(self, lease: Lease, bead: Bead | None, *, answer: ReportAnswer, success: bool | None) -> None:
+        """Later beads are compared with this one, where its end says something of the agent."""
+        worker = self._store.worker((lease.key[0], lease.worker))
+        if bead is None or worker is None or success is None or wants_plan(bead.status):
+            return
+        if answer.next is not Next.ITERATE:
+            place = self._briefing.repository_of(bead, worker)
+            self._learning.ended(bead, worker, success=success, repository=place)
 
     def _learned(
         self, lease: Lease, bead: Bead | None, request: ReportRequest, *, answer: ReportAnswer, counted: bool

@@ -29,6 +29,7 @@ from ringmaster_operator.history import (
     lesson_undo,
     lesson_uses,
     lessons,
+    outcomes,
     queries,
     recorder,
     reports,
@@ -193,6 +194,7 @@ class History:
     records_of = _reads(iteration_records.records_of)
     record_content = _reads(iteration_records.record_content)
     record_sizes = _reads(iteration_records.record_sizes)
+    past_attempts = _reads(outcomes.past_attempts)
     evidence_of = _reads(capabilities.evidence_of)
     capability_changes = _reads(capabilities.capability_changes)
     audit_entry = _reads(audit.audit_entry)

@@ -105,6 +105,7 @@ def explained(scene: Scene, name: str) -> dict[str, Any]:
         "waitingSince": stamp(bead.status.waiting_since) if bead.status.waiting_since else None,
         "waitsFor": list(view.blocked_by),
         "waitedForBy": sorted({*graph.dependents(name), *([bead.spec.parent] if bead.spec.parent else [])}),
+        "chosenBecause": bead.status.claim.reason or None if bead.status.claim is not None else None,
         "waitingInAll": scene.waiting.count(name),
         "limits": limits,
         "workers": able,
@@ -119,6 +120,8 @@ def explanation(scene: Scene, name: str) -> list[tuple[str, str]]:
     lines = [("", f"{name}: {bead.spec.title}"), (str(view.readiness), view.message)]
     if finished:
         return lines
+    if data["chosenBecause"]:
+        lines.append(("Its Worker", data["chosenBecause"]))
     if data["rank"]:
         lines.append(("Place", f"{data['rank']} of {data['of']} that may be claimed"))
     lines += [("Priority", urgency(scene, name)), ("Score", score(scene, name))]

@@ -1,4 +1,4 @@
-"""Lessons as arithmetic: words, ranking, figures. Pure, over plain values.
+"""Lessons and past outcomes as arithmetic: words, ranking, likeness, figures. Pure, over plain values.
 
 The history finds candidates with it, the claims choose with it. Both databases keep the same words of a
 lesson, so the same lessons rank the same in either.
@@ -17,14 +17,22 @@ from ringmaster_operator.recall.ranking import (
     key_of,
     worth,
 )
+from ringmaster_operator.recall.similar import MOST as MOST_PAST
+from ringmaster_operator.recall.similar import Arm, Outcomes, Outlook, Past, Traits, place, said
 from ringmaster_operator.recall.words import SAME, negative, overlap, terms
 
 __all__ = [
     "MAX_TERMS",
+    "MOST_PAST",
     "SAME",
+    "Arm",
     "Known",
     "Match",
+    "Outcomes",
+    "Outlook",
+    "Past",
     "Situation",
+    "Traits",
     "bm25",
     "choose",
     "fit",
@@ -35,6 +43,8 @@ __all__ = [
     "mean",
     "negative",
     "overlap",
+    "place",
+    "said",
     "terms",
     "wilson",
     "worth",

@@ -73,6 +73,8 @@ class Claim(Model):
     """Fencing token; calls with an older one are refused."""
     since: Time
     """When it was claimed."""
+    reason: Annotated[str, StringConstraints(max_length=1024)] = ""
+    """Why this Worker, where past outcomes of similar beads say so."""
 
 
 class Outcome(Model):

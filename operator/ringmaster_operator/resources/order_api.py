@@ -38,12 +38,31 @@ class BeadOrder(Model):
     next: str | None = None
 
 
+class SimilarWork(Model):
+    """Attempts of one agent at beads like this one, the nearest ones."""
+
+    profile: str
+    model: str = ""
+    tried: Natural
+    succeeded: Natural
+    chance: Annotated[float, Field(ge=0, le=1)]
+    """Expected share of successes, by how alike and how recent they are."""
+    why: str = ""
+    """What is alike."""
+
+
 class Suitor(Model):
     """A Worker, and whether it would get the bead."""
 
     worker: Name
     may: bool
     why_not: str = ""
+    similar: SimilarWork | None = None
+    """What became of its agent's attempts at similar beads; absent where agents are not compared."""
+    leaves_to: Name | None = None
+    """The Worker that it leaves the bead to, where that has a session to spare or it has another bead."""
+    because: str = ""
+    """Why it does."""
 
 
 class Explanation(Model):
@@ -66,6 +85,8 @@ class Explanation(Model):
     waiting_since: Time | None = None
     waits_for: list[Name] = Field(default_factory=list)
     waited_for_by: list[Name] = Field(default_factory=list)
+    chosen_because: str = ""
+    """Why its Worker has it, where similar beads say so."""
     workers: list[Suitor] = Field(default_factory=list)
 
 

@@ -50,6 +50,17 @@ class ConfidenceRules(Model):
     """Outcomes, by their present weight, from which on a Worker counts as known."""
 
 
+class RoutingRules(Model):
+    """How past outcomes of similar beads decide which Worker gets a bead."""
+
+    similar: bool = True
+    """Whether a bead is left to a Worker whose agent clearly did better at beads like it."""
+    margin: Annotated[float, Field(ge=0, le=1)] = 0.15
+    """By how much its expected share of successes must be higher, beyond what chance explains."""
+    patience_seconds: Annotated[int, Field(ge=0, le=86_400)] = 300
+    """How long a bead that may be claimed is left to others at most; P0 and overdue beads never are."""
+
+
 class LessonRules(Model):
     """What beads learn from each other."""
 
@@ -112,6 +123,8 @@ class Project(Model):
     """The capabilities that the project knows, each with what it means."""
     confidence: ConfidenceRules = Field(default_factory=ConfidenceRules)
     """How outcomes become confidence."""
+    routing: RoutingRules = Field(default_factory=RoutingRules)
+    """What similar beads say about who should have a bead."""
     prompt: PromptRules = Field(default_factory=PromptRules)
     """What agents are told besides their task."""
     lessons: LessonRules = Field(default_factory=LessonRules)
