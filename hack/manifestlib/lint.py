@@ -33,12 +33,18 @@ DEV = {
     "pod-networkpolicy": "a laptop's cluster mostly does not enforce any",
     "container-resources": "no CPU limit: a laptop's cores are better used than kept",
 }
+RESTORE = {
+    "pod-networkpolicy": "components/network-policy has one",
+    "container-resources": "it is done sooner without a limit",
+    "container-ephemeral-storage-request-and-limit": "its scratch is as large as the history",
+}
 PROJECT = {"networkpolicy-targets-pod": "the pods come with the Workers"}
 IGNORED: dict[str, dict[str, str]] = {
     "dev": EVERYWHERE | ONE_OPERATOR | DEV | PROJECT,
     "prod": EVERYWHERE | ONE_OPERATOR,
     "prod-postgres": EVERYWHERE,
     "project": PROJECT,
+    "restore": EVERYWHERE | RESTORE,
     "tmux-host": {},
 }
 

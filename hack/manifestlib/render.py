@@ -18,6 +18,7 @@ RENDERED = {
     "prod": KUSTOMIZE / "overlays" / "prod",
     "prod-postgres": KUSTOMIZE / "overlays" / "prod-postgres",
     "project": KUSTOMIZE / "project",
+    "restore": KUSTOMIZE / "restore",
     "tmux-host": KUSTOMIZE / "overlays" / "tmux-host",
 }
 HEAD = "# Written by hack/manifests; do not edit. The definitions of the kinds, as in crds/, are left out.\n"

@@ -1,97 +1,27 @@
-"""Backups by CronJobs on a real node while beads are worked; the newest is restored, the fleet goes on."""
+"""Backups by CronJobs on a real node while beads are worked; the newest is restored, or nothing changes."""
 
 from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from support import account, images
 from support.clusters import OwnCluster
-from support.manifests import API, bead, listed, worker
+from support.manifests import bead, listed
+from support.node_backups import ATTEMPTS, DONE, RESTORE, RESTORING, WELL, Scene, fleet, schedule
 from support.renders import ROOT
-from support.station import scenario, steps
 
-pytestmark = [pytest.mark.node, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.node, pytest.mark.timeout(1500)]
 
 PROJECT = "backed-up"
-BEADS = 40 if os.environ.get("RINGMASTER_LONG") else 8
-SECONDS = 240.0
-DONE = scenario(steps({"run": "sleep 2"}, {"done": "so"}))
-DATABASE = "/var/lib/ringmaster/ringmaster.db"
-READ = f"""\
-import json, sqlite3, sys
-print(json.dumps(sqlite3.connect("{DATABASE}").execute(sys.argv[1]).fetchall()))
-"""
-SCHEDULE = {
-    "hourly": {"schedule": "*/2 * * * *"},
-    "compression": "zstd",
+BEADS, LAST = 40, 12
+SPEC = {
     "destination": {"volumeClaim": "ringmaster-backups"},
-    "verify": {"rehearse": "1-59/2 * * * *"},
+    "verify": {"rehearse": "*/3 * * * *"},
 }
-
-
-class Scene:
-    """The dev overlay with a volume for backups, on a node of its own."""
-
-    def __init__(self, cluster: OwnCluster) -> None:
-        self.cluster = cluster
-
-    def system(self, *arguments: str, stdin: str | None = None) -> str:
-        return self.cluster.kubectl("-n", account.NAMESPACE, *arguments, stdin=stdin)
-
-    def project(self, *arguments: str, stdin: str | None = None) -> str:
-        return self.cluster.kubectl("-n", PROJECT, *arguments, stdin=stdin)
-
-    def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.cluster.get("bks", "history", "-n", account.NAMESPACE).get("status", {})
-        return found
-
-    def phases(self) -> dict[str, str]:
-        items = self.cluster.get("beads", "-n", PROJECT)["items"]
-        return {item["metadata"]["name"]: item.get("status", {}).get("phase", "") for item in items}
-
-    def until(self, check: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
-        deadline = time.monotonic() + seconds
-        while not check():
-            if time.monotonic() > deadline:
-                state = self.cluster.kubectl("get", "pods,jobs,workers,beads,bks", "-A")
-                raise AssertionError(f"not within {seconds} s: {what}\n{state}\n{self.status()}")
-            time.sleep(0.5)
-
-    def ready(self) -> None:
-        wait = ("wait", "--for=condition=Available", "--timeout=120s", "deployment/ringmaster-operator")
-        self.system(*wait)
-
-    def ask(self, query: str) -> list[list[Any]]:
-        """Rows of the history, read beside the running operator."""
-        inside = ("exec", "deploy/ringmaster-operator", "--", "/opt/ringmaster/bin/python")
-        rows: list[list[Any]] = json.loads(self.system(*inside, "-c", READ, query))
-        return rows
-
-    def run(self, name: str, *command: str) -> str:
-        """A command in a pod with the volumes of history and backups; what it said."""
-        template = self.cluster.get("cronjob", "history-hourly", "-n", account.NAMESPACE)
-        spec = template["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-        spec.pop("affinity", None)  # the operator that it would be near is stopped
-        spec["containers"][0]["args"] = list(command)
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
-        self.system("create", "-f-", stdin=json.dumps(pod))
-        return self.ends(name)
-
-    def ends(self, name: str) -> str:
-        """What a pod has said when it has ended, and well."""
-        ended = ("Succeeded", "Failed")
-        phase = ("get", "pod", name, "-o=jsonpath={.status.phase}")
-        self.until(lambda: self.system(*phase) in ended, f"{name} ends")
-        said = self.system("logs", name)
-        assert self.system(*phase) == "Succeeded", said
-        return said
 
 
 def overlay(folder: Path) -> Path:
@@ -112,50 +42,93 @@ def scene(own_node_cluster: OwnCluster, tmp_path: Path) -> Scene:
         own_node_cluster.load(archive)
     own_node_cluster.kubectl("apply", "-k", str(overlay(tmp_path / "overlay")))
     own_node_cluster.kubectl("create", "namespace", PROJECT)
-    made = Scene(own_node_cluster)
+    made = Scene(own_node_cluster, PROJECT)
     made.ready()
     return made
 
 
-def test_backups_are_made_while_beads_run_and_the_newest_is_restored(scene: Scene) -> None:
-    body = {"apiVersion": API, "kind": "BackupSchedule", "metadata": {"name": "history"}, "spec": SCHEDULE}
-    scene.system("create", "-f-", stdin=json.dumps(body))
-    agent = {"profile": "claude-code", "command": ["/usr/local/bin/scripted-agent"]}
-    fleet = worker("fleet", runtime="Pod", replicas=2, agent=agent, pod={"image": images.AGENT})
-    beads = [bead(f"b{number}", description=DONE) for number in range(BEADS)]
-    scene.project("create", "-f-", stdin=listed([fleet, *beads]))
+def test_backups_are_made_while_beads_run_and_the_newest_is_restored(scene: Scene, tmp_path: Path) -> None:
+    scene.system("create", "-f-", stdin=schedule(**SPEC))
+    beads = [bead(f"b{number:02}", description=DONE) for number in range(BEADS)]
+    scene.project("create", "-f-", stdin=listed([fleet(3), *beads[:-LAST]]))
 
     scene.until(lambda: "lastSuccess" in scene.status(), "a backup by the CronJob")
-    scene.until(lambda: set(scene.phases().values()) == {"Succeeded"}, "all beads succeed")
-    scene.system("patch", "bks/history", "--type=merge", '-p={"spec":{"trigger":"after the work"}}')
-    scene.until(lambda: scene.status().get("lastTrigger") == "after the work", "the triggered backup")
+    scene.until(lambda: len(scene.done()) >= BEADS // 4, "a quarter of the beads")
+    acknowledged = scene.done()
+    scene.back_up("in the middle")
+    assert scene.status()["kept"]["hourly"] >= 1
+    scene.suspend()
+    scene.project("create", "-f-", stdin=listed(beads[-LAST:]))  # so that the fleet is at work, however fast
+    said = scene.restore(RESTORING)
+    assert f"restored {scene.status()['lastSuccess']['name']}" in said
+    assert scene.replicas() == "1"
+    kept = {name for name, kind in scene.ask(ATTEMPTS) if kind == WELL}
+    assert acknowledged <= kept, "every report that was acknowledged before the backup is in it"
+    scene.until(lambda: scene.done() == set(scene.phases()), "the fleet goes on")
+    assert len(scene.done()) == BEADS
+
+    _a_schedule_that_is_well(scene)
+    reports = scene.ask(ATTEMPTS)
+    _the_target_goes_in_the_middle(scene)
+    assert scene.ask(ATTEMPTS) == reports
+    _the_operator_does_not_come_up_with_it(scene, tmp_path / "restore")
+    assert scene.ask(ATTEMPTS) == reports
+    scene.project("create", "-f-", stdin=listed([bead("more", description=DONE)]))
+    scene.until(lambda: "more" in scene.done(), "the fleet goes on with what was there before")
+
+
+def _a_schedule_that_is_well(scene: Scene) -> None:
+    """Backups by themselves again, a rehearsal, and all conditions true."""
+    scene.system("patch", "bks/history", "--type=merge", '-p={"spec":{"suspend":false}}')
+    scene.back_up("after the work")
     scene.until(lambda: scene.status().get("lastRehearsal", {}).get("succeeded"), "a rehearsal")
     status = scene.status()
     failure = status.get("lastFailure", {"message": ""})["message"]
     assert not failure or "another" in failure, "but that it came while another one ran, and was tried again"
     assert status["lastSuccess"]["verified"] is True
     assert "restored, opened and read" in status["lastRehearsal"]["message"]
-    assert status["kept"]["manual"] == 1
-    assert {item["type"]: item["status"] for item in status["conditions"]} == {
-        "Ready": "True",
-        "Fresh": "True",
-        "Verified": "True",
-    }
-    reports = scene.ask("select bead, kind from attempt order by bead")
-    assert len(reports) == BEADS
+    conditions = {item["type"]: item["status"] for item in status["conditions"]}
+    assert conditions == {"Ready": "True", "Fresh": "True", "Verified": "True"}
+    scene.suspend()
 
-    scene.system("patch", "bks/history", "--type=merge", '-p={"spec":{"suspend":true}}')
-    flags = ("get", "cronjobs", "-o=jsonpath={.items[*].spec.suspend}")
-    scene.until(lambda: "false" not in scene.system(*flags), "suspended")
-    scene.system("scale", "deployment/ringmaster-operator", "--replicas=0")
-    operator = "-l=app.kubernetes.io/name=ringmaster-operator"
-    scene.system("wait", "pod", operator, "--for=delete", "--timeout=60s")
-    scene.run("lose", "sh", "-c", f"rm {DATABASE}*")
-    scene.cluster.kubectl("apply", "-k", str(ROOT / "kustomize" / "restore"))
-    scene.ends("ringmaster-restore")
-    scene.system("scale", "deployment/ringmaster-operator", "--replicas=1")
+
+def _the_target_goes_in_the_middle(scene: Scene) -> None:
+    """Nothing can be written to the backups' volume once the operator is stopped: it runs again as it was."""
+    claim = scene.cluster.get("pvc", "ringmaster-backups", "-n", account.NAMESPACE)
+    volume = scene.cluster.get("pv", claim["spec"]["volumeName"])["spec"]["hostPath"]["path"]
+    with scene.held():
+        scene.cluster.kubectl("apply", "-k", str(RESTORING))
+        scene.until(lambda: scene.replicas() == "0", "the operator is stopped")
+        os.chmod(volume, 0o555)
+    try:
+        said = scene.ends(RESTORING, well=False)
+    finally:
+        os.chmod(volume, 0o777)
+    assert "cannot be written" in said
+    assert scene.replicas() == "1"
     scene.ready()
-    assert scene.ask("select bead, kind from attempt order by bead") == reports
-    scene.project("create", "-f-", stdin=listed([bead("more", description=DONE)]))
-    scene.until(lambda: scene.phases()["more"] == "Succeeded", "the fleet goes on")
-    assert set(scene.phases().values()) == {"Succeeded"}
+
+
+def _the_operator_does_not_come_up_with_it(scene: Scene, folder: Path) -> None:
+    """No pod can be made for it until what was there before is in place again."""
+    folder.mkdir()
+    patient = [
+        {"op": "add", "path": "/spec/containers/0/args/-", "value": word} for word in ("--timeout", "20")
+    ]
+    own = {
+        "resources": [os.path.relpath(RESTORING, folder)],
+        "patches": [{"target": {"kind": "Pod", "name": RESTORE}, "patch": json.dumps(patient)}],
+    }
+    (folder / "kustomization.yaml").write_text(json.dumps(own))
+    with scene.held():
+        scene.cluster.kubectl("apply", "-k", str(folder))
+        scene.until(lambda: scene.replicas() == "0", "the operator is stopped")
+        scene.system("create", "quota", "full", "--hard=pods=1")
+        scene.until(
+            lambda: "used" in scene.cluster.get("quota", "full", "-n", account.NAMESPACE)["status"], "full"
+        )
+    scene.until(lambda: "putting back what was there" in scene.system("logs", RESTORE), "it is given up")
+    scene.system("delete", "quota", "full")
+    said = scene.ends(folder, well=False)
+    assert "what was there before is in place again, and the operator runs with it" in said
+    scene.ready()

@@ -18,6 +18,11 @@ NAMES = tuple(render.RENDERED)
 OVERLAYS = ("dev", "prod", "prod-postgres")
 
 
+def of(folder: Path) -> str:
+    """What a kustomization renders to, as text."""
+    return render.render(folder)
+
+
 @cache
 def text(name: str) -> str:
     """A render as text."""

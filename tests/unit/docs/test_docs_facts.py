@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from ringmaster_operator.resources.backup import BackupSchedule
 from ringmaster_operator.resources.bead import FINISHED, Bead, BeadStatus
 from ringmaster_operator.resources.project import CONFIG_KEY, CONFIG_MAP, Project
 from ringmaster_operator.resources.worker import Worker
+from support import renders
 from support.docs import LINK, PAGES, ROOT, anchors, blocks, prose, table
 
 KINDS = {"Bead": Bead, "Worker": Worker, "BackupSchedule": BackupSchedule}
@@ -43,8 +45,12 @@ def test_the_docs_show_objects() -> None:
 
 
 @pytest.mark.parametrize(("where", "body"), DOCUMENTS, ids=str)
-def test_shown_objects_pass_the_models(where: str, body: dict[str, Any]) -> None:
-    if body["kind"] == "ConfigMap":
+def test_shown_objects_pass_the_models(where: str, body: dict[str, Any], tmp_path: Path) -> None:
+    if body["kind"] == "Kustomization":
+        place = os.path.relpath(ROOT / "kustomize", tmp_path)
+        (tmp_path / "kustomization.yaml").write_text(json.dumps(body).replace("../kustomize", place))
+        assert renders.of(tmp_path), where
+    elif body["kind"] == "ConfigMap":
         assert body["metadata"]["name"] == CONFIG_MAP, where
         Project.from_toml(body["data"][CONFIG_KEY])
     else:

@@ -77,6 +77,22 @@ def _settings_name(name: str) -> str:
     return found
 
 
+def test_a_restore_may_stop_and_start_the_operator_and_nothing_else() -> None:
+    rights = renders.rules("restore", "ringmaster-restore")
+    stop = {("apps", "deployments", "get"), ("apps", "deployments", "patch"), ("", "pods", "list")}
+    assert rights == stop
+    (rule,) = [r for r in renders.one("restore", "Role")["rules"] if r["resources"] == ["deployments"]]
+    assert rule["resourceNames"] == ["ringmaster-operator"]
+    pod = renders.one("restore", "Pod")["spec"]
+    assert pod["containers"][0]["securityContext"] == HARDENED
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    operator = renders.one("prod", "Deployment")["spec"]["template"]["spec"]
+    assert pod["securityContext"] == operator["securityContext"], "the files get the operator's owner"
+    assert [v for v in pod["volumes"] if v["name"] == "history"] == [
+        v for v in operator["volumes"] if v["name"] == "history"
+    ]
+
+
 def test_one_sqlite_writer_or_two_operators_on_postgres() -> None:
     for name in ("dev", "prod"):
         spec = renders.one(name, "Deployment")["spec"]
