@@ -92,6 +92,22 @@ class Installation:
             raise Refused(f"the backup failed: {(failed or {}).get('message', 'no reason given')}")
         return str(made["name"])
 
+    def lost(self, text: str) -> list[str]:
+        """Fields of the cluster's definitions that these lack: objects would lose them. Raises CliError."""
+        words = ("--server-side", "--force-conflicts", "--dry-run=server", "--output=json", "--filename=-")
+        done = self._kubectl.tried_with(text, "apply", *words)
+        if done.returncode:
+            return []  # applying it says why
+        found = json.loads(done.stdout)
+        lost = []
+        for item in found.get("items", [found]):
+            if item["kind"] == "CustomResourceDefinition":
+                name = item["metadata"]["name"]
+                there = self._kubectl.find("customresourcedefinition", name, SYSTEM) or {}
+                gone = _fields(there) - _fields(item)
+                lost += [f"{item['spec']['names']['kind']} {path}" for path in sorted(gone)]
+        return lost
+
     def apply(self, text: str) -> None:
         """Apply it. Raises CliError."""
         self._kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=text)
@@ -136,21 +152,52 @@ def install(plan: Installation, *, backup: bool) -> None:
             output.note("nothing to change: this version is installed, and ready")
             return
         raise CliError(f"this version is installed, and its operator is not ready: {plan.why()}")
-    if not fresh and backup:
-        output.note(f"backed up as {plan.back_up()}")
+    if not fresh and (lost := plan.lost(text)):
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        raise Refused(
+            f"nothing was changed: this is older than what is installed, its definitions lack {lost[0]}"
+            f"{more}, and objects would lose that"
+        )
+    saved = plan.back_up() if not fresh and backup else ""
+    if saved:
+        output.note(f"backed up as {saved}")
     plan.apply(text)
     if plan.ready():
         output.note("Ringmaster is installed, and its operator is ready")
         return
+    raise _failed(plan, saved)
+
+
+def _failed(plan: Installation, saved: str) -> CliError:
+    """What to say of an operator that does not get ready, once the former one is back where there was one."""
     reason = plan.why()
-    if fresh:
-        raise CliError(f"the operator does not get ready: {reason}", exit=Exit.FAULTS)
+    if plan.before is None:
+        return CliError(f"the operator does not get ready: {reason}", exit=Exit.FAULTS)
     if plan.back():
-        raise CliError(f"the former operator is back, since the new one did not get ready: {reason}")
-    raise CliError(
-        f"neither the new nor the former operator gets ready: {reason}; a history that the new one has"
-        " upgraded is put back by `ringmaster restore`"
+        return CliError(f"the former operator is back, since the new one did not get ready: {reason}")
+    restore = data.folder("kustomize") / "restore"
+    return CliError(
+        f"neither the new nor the former operator gets ready: {reason}; the former one is in place. Where the"
+        f" new one has upgraded the history, put back {saved or 'the backup of before'} by a pod with the"
+        f" former image: kubectl apply -k {restore}, as docs/backup-schedules.md tells"
     )
+
+
+def _fields(definition: dict[str, Any]) -> set[str]:
+    """The paths of all fields that a definition has."""
+    found: set[str] = set()
+
+    def walk(schema: dict[str, Any], path: str) -> None:
+        for name, part in schema.get("properties", {}).items():
+            found.add(inner := f"{path}.{name}" if path else name)
+            walk(part, inner)
+        for name in ("items", "additionalProperties"):
+            if isinstance(schema.get(name), dict):
+                walk(schema[name], f"{path}[]")
+
+    for version in definition.get("spec", {}).get("versions", []):
+        walk(version.get("schema", {}).get("openAPIV3Schema", {}), "")
+    return found
 
 
 def _until(done: Callable[[], bool], seconds: float, what: str) -> bool:
