@@ -65,7 +65,8 @@ class Site:
     def install(self, source: Path, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """`ringmaster install host`, without an index of packages."""
         where = ("--from", str(source), "--kubeconfig", str(self.kubeconfig), "--yes", *more)
-        return self.machine.run(RINGMASTER, "install", "host", *where, PIP_NO_INDEX="1", **environment)
+        offline = {"PIP_NO_INDEX": "1", **environment}
+        return self.machine.run(RINGMASTER, "install", "host", *where, seconds=900, **offline)
 
     def works(self) -> None:
         assert self.machine.run("curl", "-fsS", f"{self.url}/readyz").returncode == 0

@@ -89,17 +89,19 @@ class Machine:
     def _cgroup(self) -> Path:
         return (ROOTS / "systemd" if (ROOTS / "systemd").is_dir() else ROOTS) / self._group
 
-    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, seconds: float = 280, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """A command as its root, however it ends."""
         env = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", **environment}
         enter = ["nsenter", f"--target={self._pid()}", "--pid", "--mount", "--uts", "--ipc", "--root", "--wd"]
         return subprocess.run(
-            [*enter, "--", *command], env=env, capture_output=True, text=True, timeout=280, check=False
+            [*enter, "--", *command], env=env, capture_output=True, text=True, timeout=seconds, check=False
         )
 
     def said(self, *command: str, **environment: str) -> str:
         """A command that must work; what it printed."""
-        done = self.run(*command, **environment)
+        done = self.run(*command, seconds=280, **environment)
         assert done.returncode == 0, done
         return done.stdout
 
