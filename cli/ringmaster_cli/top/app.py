@@ -18,12 +18,13 @@ from ringmaster_cli.people.client import Client
 from ringmaster_cli.people.feed import Feed
 from ringmaster_cli.people.identity import Identity
 from ringmaster_cli.top.acts import Hands, Heard
+from ringmaster_cli.top.items import Rows
 from ringmaster_cli.top.keys import PASTED
 from ringmaster_cli.top.model import World
 from ringmaster_cli.top.pages import page_rows
 from ringmaster_cli.top.screen import Screen
 from ringmaster_cli.top.ui import Intent, Item, Prompt, Ui
-from ringmaster_cli.top.view import Rows, boxes, draw
+from ringmaster_cli.top.view import boxes, draw
 
 PICTURE_SECONDS = 0.1
 """Between two pictures at least: what comes meanwhile is in the next one."""
@@ -121,6 +122,7 @@ class Top:
                 self._ui.paste(key.removeprefix(PASTED))
                 continue
             columns, lines = self._screen.size()
+            self._rows = Rows.of(self._world, self._ui)  # as it is, not as it was drawn
             items = self._rows.items(self._world, self._ui.pane)
             room = boxes(columns, lines, self._rows)[self._ui.pane].rows - 1
             height = page_rows(lines) if self._ui.page else room

@@ -5,14 +5,15 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from ringmaster_cli.people.known import Step
+from ringmaster_cli.top.rows import NeedRow, SessionRow, fresh, need_place, plain_info, session_place
 from ringmaster_operator.resources.bead import BeadType, Phase
 from ringmaster_operator.resources.bead_api import BeadInfo
-from ringmaster_operator.resources.overview_api import Activity, Need, NeedKind, Overview, SessionInfo
-from ringmaster_operator.resources.worker import Session, SessionState, Worker
+from ringmaster_operator.resources.overview_api import Need, NeedKind, Overview, SessionInfo
+from ringmaster_operator.resources.worker import Worker
 
 Ref = tuple[str, str]
 """Namespace and name."""
@@ -34,34 +35,24 @@ OPEN = frozenset(GROUPS[:7])
 FAR = 1_000_000
 """The place of those that are not among the first that may be claimed."""
 _GROUP = {phase: place for place, phase in enumerate(GROUPS)}
-_KIND = {kind: place for place, kind in enumerate(NeedKind)}
-_TROUBLE = (Activity.STALLED, Activity.WAITING, Activity.DOWN)
-_PLAIN = {
-    SessionState.STARTING: Activity.STARTING,
-    SessionState.CRASHED: Activity.DOWN,
-    SessionState.STOPPED: Activity.DOWN,
-}
 SortKey = tuple[int, int, str, float, str, str]
 
 
-@dataclass(frozen=True)
-class NeedRow:
-    """A line of the mailbox."""
+class Prefix(Sequence[Ref]):
+    """The first of a sorted list as it is now, not copied: of thousands of beads a screenful is looked at."""
 
-    namespace: str
-    need: Need
+    def __init__(self, order: Sequence[SortKey], count: int) -> None:
+        self._order, self._count = order, count
 
+    def __len__(self) -> int:
+        return self._count
 
-@dataclass(frozen=True)
-class SessionRow:
-    """A line of the fleet."""
-
-    namespace: str
-    info: SessionInfo
-    note: str = ""
-    """What its agent says that it does."""
-    most: int | None = None
-    """Iterations at most."""
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self[at] for at in range(*place.indices(self._count))]
+        if not -self._count <= place < self._count:
+            raise IndexError(place)
+        return self._order[place % self._count][4:6]
 
 
 class World:
@@ -169,6 +160,11 @@ class World:
             made = -bead.finished_at.timestamp()
         return (_GROUP[bead.phase], rank, str(bead.effective_priority), made, *ref)
 
+    def place(self, ref: Ref) -> int | None:
+        """Its place among all beads."""
+        key = self._keys.get(ref)
+        return None if key is None else bisect_left(self._order, key)
+
     # -- what is shown --------------------------------------------------------------------------
 
     def rank(self, ref: Ref) -> int | None:
@@ -179,8 +175,10 @@ class World:
         """Since when only a free session has been missing, where that is known."""
         return self._waiting.get(ref)
 
-    def queue(self, wanted: str) -> list[Ref]:
-        """Beads in order: phases' names and other words of the filter must all fit."""
+    def queue(self, wanted: str) -> Sequence[Ref]:
+        """Beads in order: phases' names and other words of the filter must all fit. Good until a change."""
+        if not wanted.strip():
+            return Prefix(self._order, sum(self.phases[phase] for phase in OPEN))
         words = wanted.casefold().split()
         named = {phase for phase in GROUPS if str(phase).casefold() in words}
         phases = named or OPEN
@@ -200,12 +198,12 @@ class World:
         ]
         told = {(row.namespace, row.need.name) for row in found}
         for ref in self._asking - told:
-            found.append(NeedRow(ref[0], _fresh(NeedKind.DECISION, self.beads[ref])))
+            found.append(NeedRow(ref[0], fresh(NeedKind.DECISION, self.beads[ref])))
         for ref in self._failed - told:
             bead, view = self.beads[ref], self.views.get(ref[0])
             if view is None or (bead.finished_at is not None and bead.finished_at >= view.at):
-                found.append(NeedRow(ref[0], _fresh(NeedKind.FAILED, bead)))
-        return sorted(found, key=_place)
+                found.append(NeedRow(ref[0], fresh(NeedKind.FAILED, bead)))
+        return sorted(found, key=need_place)
 
     def _holds(self, namespace: str, need: Need) -> bool:
         ref = (namespace, need.name)
@@ -230,9 +228,9 @@ class World:
             for session in worker.status.sessions:
                 info = told.get((namespace, name, session.name))
                 if info is None or info.bead != session.bead or info.state != session.state:
-                    info = _plain_info(worker, session)
+                    info = plain_info(worker, session)
                 rows.append(self._row(namespace, info))
-        return sorted(rows, key=_fleet_place)
+        return sorted(rows, key=session_place)
 
     def _row(self, namespace: str, info: SessionInfo) -> SessionRow:
         view = self.views.get(namespace)
@@ -247,48 +245,3 @@ def _fits(bead: BeadInfo, words: Sequence[str]) -> bool:
     labels = " ".join(f"{key}={value}" for key, value in bead.labels.items())
     text = f"{text} {labels}".casefold()
     return all(word in text for word in words)
-
-
-def _fresh(kind: NeedKind, bead: BeadInfo) -> Need:
-    """What the bead itself tells, until the operator is asked again."""
-    since = bead.finished_at if kind is NeedKind.FAILED else bead.created_at
-    return Need(
-        kind=kind,
-        name=bead.name,
-        title=bead.title,
-        why=bead.title,
-        priority=bead.effective_priority,
-        since=since,
-        parent=bead.parent,
-    )
-
-
-def _place(row: NeedRow) -> tuple[int, str, int, float, str, str]:
-    need = row.need
-    since = need.since.timestamp() if need.since is not None else 0.0
-    return _KIND[need.kind], str(need.priority or ""), -need.blocks, since, row.namespace, need.name
-
-
-def _plain_info(worker: Worker, session: Session) -> SessionInfo:
-    usual = Activity.WORKING if session.bead else Activity.IDLE
-    return SessionInfo(
-        name=session.name,
-        worker=worker.metadata.name,
-        runtime=worker.spec.runtime,
-        activity=_PLAIN.get(session.state, usual),
-        state=session.state,
-        bead=session.bead,
-        iteration=session.iteration,
-        started_at=session.started_at,
-        progress_at=session.last_progress_at,
-        restarts=session.restarts,
-        message=session.message,
-    )
-
-
-def _fleet_place(row: SessionRow) -> tuple[bool, str, str, int]:
-    head, _, tail = row.info.name.rpartition("-")
-    quiet = row.info.activity not in _TROUBLE
-    if tail.isdecimal() and len(tail) < 9:
-        return quiet, row.namespace, head, int(tail)
-    return quiet, row.namespace, row.info.name, 0

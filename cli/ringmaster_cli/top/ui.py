@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Protocol, runtime_checkable
 
 from ringmaster_cli.cells import line
 from ringmaster_cli.top.model import Ref
@@ -36,6 +37,14 @@ class Item:
     @property
     def ref(self) -> Ref:
         return self.namespace, self.bead
+
+
+@runtime_checkable
+class Finds(Protocol):
+    """A list that knows where its items are."""
+
+    def find(self, key: str) -> int | None:
+        """The place of the item with that key."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,8 @@ class Ui:
         """The chosen line's place, now that these are there; what is gone gives way to its neighbour."""
         place, key = min(self.places[pane], max(0, len(items) - 1)), self.chosen.get(pane)
         if key is not None and not (place < len(items) and items[place].key == key):
-            place = next((at for at, item in enumerate(items) if item.key == key), place)
+            found = _place_of(items, key)
+            place = place if found is None else found
         self.places[pane] = place
         if items:
             self.chosen[pane] = items[place].key
@@ -252,6 +262,13 @@ class Ui:
             self.prompt.text = (self.prompt.text + words)[:MOST_TEXT]
         elif self.filtering:
             self.filter = (self.filter + words)[:MOST_TEXT]
+
+
+def _place_of(items: Sequence[Item], key: str) -> int | None:
+    """Where an item is; long lists know it themselves."""
+    if isinstance(items, Finds):
+        return items.find(key)
+    return next((at for at, item in enumerate(items) if item.key == key), None)
 
 
 def typed(text: str, key: str) -> str:

@@ -10,9 +10,10 @@ from ringmaster_cli.cells import clip
 from ringmaster_cli.people.spans import ago, short
 from ringmaster_cli.top import spending
 from ringmaster_cli.top.canvas import Canvas
-from ringmaster_cli.top.model import NeedRow, Ref, SessionRow, World
+from ringmaster_cli.top.items import Rows
+from ringmaster_cli.top.model import Ref, World
 from ringmaster_cli.top.pages import HINTS, draw_page
-from ringmaster_cli.top.ui import Item, Pane, Ui
+from ringmaster_cli.top.ui import Pane, Ui
 from ringmaster_operator.resources.bead import Phase
 from ringmaster_operator.resources.bead_api import BeadInfo
 
@@ -57,66 +58,6 @@ class Box:
     column: int
     rows: int
     columns: int
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The lines of all panes, made anew for each picture."""
-
-    needs: Sequence[NeedRow]
-    fleet: Sequence[SessionRow]
-    queue: Sequence[Ref]
-
-    @classmethod
-    def of(cls, world: World, ui: Ui) -> Rows:
-        """As they are now."""
-        return cls(world.needs(), world.fleet(), world.queue(ui.filter))
-
-    def items(self, world: World, pane: Pane) -> Sequence[Item]:
-        """What the lines of a pane stand for."""
-        if pane is Pane.NEEDS:
-            return [_need_item(world, row) for row in self.needs]
-        if pane is Pane.FLEET:
-            return [_session_item(row) for row in self.fleet]
-        return Queue(world, self.queue)
-
-
-class Queue(Sequence[Item]):
-    """Items of thousands of beads, made when they are looked at."""
-
-    def __init__(self, world: World, refs: Sequence[Ref]) -> None:
-        self._world, self._refs = world, refs
-
-    def __len__(self) -> int:
-        return len(self._refs)
-
-    def __getitem__(self, place: int) -> Item:  # type: ignore[override]
-        ref = self._refs[place]
-        return _bead_item(ref, self._world.beads[ref])
-
-
-def _bead_item(ref: Ref, bead: BeadInfo) -> Item:
-    return Item(f"{ref[0]}/{ref[1]}", *ref, worker=bead.worker or "", session=bead.session or "")
-
-
-def _need_item(world: World, row: NeedRow) -> Item:
-    need, key = row.need, f"{row.need.kind} {row.namespace}/{row.need.name}"
-    ref = (row.namespace, need.name)
-    if ref in world.beads and need.kind not in ("worker", "budget", "stalled"):
-        bead = world.beads[ref]
-        return Item(key, *ref, worker=bead.worker or "", session=bead.session or "")
-    if need.kind == "stalled":
-        for found in world.fleet():
-            if (found.namespace, found.info.name) == ref:
-                info = found.info
-                return Item(key, row.namespace, info.bead or "", info.worker, info.name)
-    return Item(key, row.namespace)
-
-
-def _session_item(row: SessionRow) -> Item:
-    info = row.info
-    key = f"{row.namespace}/{info.worker}/{info.name}"
-    return Item(key, row.namespace, info.bead or "", info.worker, info.name)
 
 
 def draw(world: World, ui: Ui, rows: Rows, columns: int, lines: int, now: datetime) -> Canvas:

@@ -66,7 +66,9 @@ def test_the_queue_kept_change_by_change_is_the_queue_of_one_list(changes: list[
     at_once = World([NS])
     at_once.begun(NS, [made(bead) for bead in beads.values()])
     for wanted in ("", "succeeded", "bead-1", "failed p0"):
-        assert slowly.queue(wanted) == at_once.queue(wanted)
+        assert list(slowly.queue(wanted)) == list(at_once.queue(wanted))
+    for place, ref in enumerate(slowly.queue("")):
+        assert slowly.place(ref) == place
     assert +slowly.phases == +at_once.phases
     assert {(row.namespace, row.need.name) for row in slowly.needs()} == {
         (NS, name) for name, bead in beads.items() if bead.phase == "Failed"

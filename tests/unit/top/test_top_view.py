@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from ringmaster_cli.cells import width
 from ringmaster_cli.people.known import Step
+from ringmaster_cli.top.items import Rows
 from ringmaster_cli.top.model import World
 from ringmaster_cli.top.pages import answer, asked, detail
 from ringmaster_cli.top.ui import Item, Pane, Prompt, Ui
-from ringmaster_cli.top.view import Rows, draw
+from ringmaster_cli.top.view import draw
 from ringmaster_operator.resources.bead import Bead
 
 from .test_top_model import NOON, NS, info, made, view, worker
