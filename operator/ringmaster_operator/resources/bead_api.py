@@ -30,9 +30,13 @@ class BeadInfo(Model):
     priority: Priority
     effective_priority: Priority
     """Own or inherited priority, whichever is more urgent."""
+    inherited_from: Name | None = None
+    """The waiting bead that lends its priority."""
     desired: Desired = Desired.RUN
     labels: dict[str, str] = Field(default_factory=dict)
     parent: Name | None = None
+    depends_on: list[Name] = Field(default_factory=list)
+    """Beads that must succeed first, those that have included."""
     blocked_by: list[Name] = Field(default_factory=list)
     worker: Name | None = None
     """Who works on it now."""
@@ -59,9 +63,11 @@ class BeadInfo(Model):
             phase=status.phase or Phase.PENDING,
             priority=spec.priority,
             effective_priority=status.effective_priority or spec.priority,
+            inherited_from=status.inherited_from,
             desired=spec.desired,
             labels=meta.labels,
             parent=spec.parent,
+            depends_on=spec.depends_on,
             blocked_by=status.blocked_by,
             worker=status.claim.worker if status.claim is not None else None,
             session=status.claim.session if status.claim is not None else None,

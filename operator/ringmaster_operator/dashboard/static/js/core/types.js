@@ -12,9 +12,11 @@
  * @property {Phase} phase
  * @property {string} priority
  * @property {string} effectivePriority
+ * @property {string} [inheritedFrom] Who lends that priority.
  * @property {"Run"|"Hold"|"Cancel"} desired
  * @property {Record<string, string>} labels
  * @property {string} [parent]
+ * @property {string[]} dependsOn
  * @property {string[]} blockedBy
  * @property {string} [worker]
  * @property {string} [session]

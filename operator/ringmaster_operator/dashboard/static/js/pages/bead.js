@@ -6,7 +6,7 @@ import { ago, between, compact, count, sentence, spaced, usd } from "../core/for
 import { bind } from "../core/keys.js";
 import { refetch } from "../core/refetch.js";
 import { link } from "../core/router.js";
-import { beadLink, card, chip, facts, heading, priority, workerLink } from "../parts/bits.js";
+import { beadLink, card, check, chip, facts, heading, priority, workerLink } from "../parts/bits.js";
 import { live } from "../parts/states.js";
 import { answers } from "./answering.js";
 import { edit, offered } from "./bead-acts.js";
@@ -46,12 +46,12 @@ function content(namespace, { bead, attempts, iterations, events, why, children 
   return [
     h("p", { class: "meta" }, spec.parent && ["part of ", beadLink(namespace, spec.parent)], h("span", { class: "mono" }, metadata.name)),
     heading(spec.title, offered(namespace, bead, again)),
-    h("p", { class: "line-up bead-line" }, chip(status.phase ?? "Pending"), priority(status.effectivePriority ?? spec.priority, spec.priority), h("span", { class: "muted" }, spec.type),
+    h("p", { class: "line-up bead-line" }, chip(status.phase ?? "Pending"), priority(status.effectivePriority ?? spec.priority, spec.priority, status.inheritedFrom), h("span", { class: "muted" }, spec.type),
       spec.desired !== "Run" && spec.desired !== undefined && status.phase !== "Held" && h("span", { class: "chip is-held" }, `wanted: ${spec.desired}`)),
     h(
       "div",
       { class: "overview" },
-      h("div", null, decision(namespace, bead, again), progress(namespace, bead), card("Description", described(spec)), timeline(attempts, iterations), told(events)),
+      h("div", null, decision(namespace, bead, again), progress(namespace, bead), card("Description", described(spec)), timeline(namespace, metadata.name, attempts, iterations), told(events)),
       h("div", null, standing(namespace, bead, why), accepted(spec, iterations), below(namespace, children), outside(bead), steered(bead)),
     ),
   ];
@@ -93,7 +93,7 @@ function progress(namespace, { status }) {
   if (!claim) return null;
   return card("Being worked on", facts([
     ["Worker", workerLink(namespace, claim.worker)],
-    ["Session", claim.session],
+    ["Session", h("a", { href: link(namespace, "workers", claim.worker, "sessions", claim.session) }, claim.session)],
     ["For", between(claim.since)], ["Iteration", count(status.iteration)], ["Attempt", count(status.attempts)],
   ]));
 }
@@ -140,12 +140,6 @@ function accepted(spec, iterations) {
     criteria.length > 0 && h("ul", null, criteria.map((/** @type {string} */ text) => h("li", null, text))),
     verify.map((/** @type {string} */ command) => check(command, last.get(command))),
   ));
-}
-
-/** @param {string} command @param {any} result */
-export function check(command, result) {
-  const state = result === undefined ? h("span", { class: "chip" }, "not run yet") : result.exitCode === 0 ? h("span", { class: "chip is-good" }, "✓ passed") : h("span", { class: "chip is-bad" }, `✕ exit code ${result.exitCode}`);
-  return h("details", { "data-key": command }, h("summary", { class: "check" }, h("code", null, command), " ", state), result?.output ? h("pre", null, result.output) : h("p", { class: "muted" }, "It printed nothing."));
 }
 
 /** @param {string} namespace @param {import("../core/types.js").BeadInfo[]} children */

@@ -63,17 +63,18 @@ function cardOf(board, bead) {
   const start = (/** @type {DragEvent} */ event) => {
     event.dataTransfer?.setData("text/x-ringmaster-bead", bead.name);
     if (event.dataTransfer) event.dataTransfer.effectAllowed = "move";
-    board.root.classList.add("dragging");
+    // Later: what changes the page while a drag begins may end it.
+    setTimeout(() => board.root.classList.add("dragging"));
   };
   return h(
     "li",
     {
       class: `bead-card ${board.picked.has(bead.name) ? "is-picked" : ""} ${board.cursor === bead.name ? "is-cursor" : ""}`,
       "data-key": bead.name, draggable: board.canChange ? "true" : null, ondragstart: start,
-      ondragend: () => board.root.classList.remove("dragging"), onclick: (/** @type {MouseEvent} */ event) => board.click(event, bead.name),
+      ondragend: () => setTimeout(() => board.root.classList.remove("dragging")), onclick: (/** @type {MouseEvent} */ event) => board.click(event, bead.name),
     },
     h("div", { class: "bead-title" }, beadLink(namespace, bead.name, bead.title)),
-    h("div", { class: "meta" }, priority(bead.effectivePriority, bead.priority), bead.phase in TELLING && chip(bead.phase), bead.desired === "Hold" && bead.phase !== "Held" && h("span", null, "to be held"), bead.worker && h("span", null, bead.worker), bead.iteration > 0 && bead.phase === "Running" && h("span", null, `run ${bead.iteration}`), bead.blockedBy.length > 0 && h("span", null, `waits for ${bead.blockedBy.length}`), bead.usd > 0 && h("span", null, usd(bead.usd))),
+    h("div", { class: "meta" }, priority(bead.effectivePriority, bead.priority, bead.inheritedFrom), bead.phase in TELLING && chip(bead.phase), bead.desired === "Hold" && bead.phase !== "Held" && h("span", null, "to be held"), bead.worker && h("span", null, bead.worker), bead.iteration > 0 && bead.phase === "Running" && h("span", null, `run ${bead.iteration}`), bead.blockedBy.length > 0 && h("span", null, `waits for ${bead.blockedBy.length}`), bead.usd > 0 && h("span", null, usd(bead.usd))),
   );
 }
 

@@ -52,7 +52,7 @@ function rowOf(board, bead) {
     "tr",
     { "data-key": bead.name, class: `${picked ? "is-chosen" : ""} ${board.cursor === bead.name ? "is-cursor" : ""}` },
     h("td", { class: "pick" }, h("input", { type: "checkbox", checked: picked, "aria-label": `Pick ${bead.name}`, onclick: (/** @type {MouseEvent} */ event) => board.pick(bead.name, event.shiftKey) })),
-    h("td", null, priority(bead.effectivePriority, bead.priority)),
+    h("td", null, priority(bead.effectivePriority, bead.priority, bead.inheritedFrom)),
     h("td", { title: bead.title }, beadLink(board.namespace, bead.name, bead.title)),
     h("td", null, chip(bead.phase)),
     h("td", null, bead.worker && workerLink(board.namespace, bead.worker)),

@@ -8,6 +8,8 @@ import { lessonsPage } from "./lessons.js";
 import { newBeadPage } from "./newbead.js";
 import { overviewPage } from "./overview.js";
 import { auditPage, usersPage } from "./people.js";
+import { recordsPage } from "./records.js";
+import { terminalPage } from "./terminal.js";
 import { workerPage, workersPage } from "./workers.js";
 
 /**
@@ -28,10 +30,12 @@ export const pages = [
   { name: "decisions", label: "Decisions", key: "d", paths: ["/ui/:namespace/decisions"], page: decisionsPage },
   { name: "workers", label: "Workers", key: "w", paths: ["/ui/:namespace/workers"], page: workersPage },
   { name: "workers", paths: ["/ui/:namespace/workers/:name"], page: workerPage },
+  { name: "workers", paths: ["/ui/:namespace/workers/:name/sessions/:session"], page: terminalPage },
   { name: "costs", label: "Costs", key: "c", paths: ["/ui/:namespace/costs"], page: costsPage },
   { name: "lessons", label: "Lessons", key: "l", paths: ["/ui/:namespace/lessons"], page: lessonsPage },
   { name: "audit", label: "Audit", key: "a", paths: ["/ui/:namespace/audit"], page: auditPage },
   { name: "users", label: "Users", key: "u", global: true, least: "admin", paths: ["/ui/_/users"], page: usersPage },
   { name: "new", paths: ["/ui/:namespace/new"], page: newBeadPage },
   { name: "beads", paths: ["/ui/:namespace/beads/:name"], page: beadPage },
+  { name: "beads", paths: ["/ui/:namespace/beads/:name/iterations/:id/:kind"], page: recordsPage },
 ];

@@ -29,6 +29,8 @@ const KINDS = new Map(Object.entries({
   failed: "Failed", stuck: "Stuck", stalled: "No progress",
 }));
 const SHOWN = 12;
+/** In the order of a life. */
+const PHASES = ["Pending", "Blocked", "Ready", "Running", "NeedsDecision", "Held", "Succeeded", "Failed", "Cancelled"];
 
 /** @param {import("../core/router.js").Context} context */
 export function overviewPage(context) {
@@ -86,11 +88,11 @@ function content(namespace, found, waiting, again) {
         : h("p", { class: "muted" }, "Nothing waits for a person.")),
       card(`Running`, found.running.length ? h("ul", { class: "plain mail" }, found.running.map((run) => running(namespace, run))) : h("p", { class: "muted" }, "Nothing runs."))),
     h("div", null,
-      card("Done", bars({ title: "Beads a day (UTC)", labels: found.done.map(({ day }) => day.slice(5)), format: count, series: [
+      card("Done", bars({ title: "Beads a day (UTC)", width: 400, labels: found.done.map(({ day }) => day.slice(5)), format: count, series: [
         { name: "Succeeded", tone: "good", values: found.done.map(({ succeeded }) => succeeded) }, { name: "Failed", tone: "bad", values: found.done.map(({ failed }) => failed) }] })),
       card("Spend", spend(found), h("a", { class: "small", href: link(namespace, "costs") }, "Costs")),
-      card("Beads", table("Beads by phase", ["Phase", "#Beads"], Object.entries(found.phases).map(([phase, number]) =>
-        [h("a", { href: `${link(namespace, "board")}?phase=${phase}` }, chip(phase)), count(number)]))),
+      card("Beads", table("Beads by phase", ["Phase", "#Beads"], PHASES.filter((phase) => found.phases[phase]).map((phase) =>
+        [h("a", { href: `${link(namespace, "board")}?phase=${phase}` }, chip(phase)), count(found.phases[phase])]))),
       card("Fleet", fleet(namespace, found), h("a", { class: "small", href: link(namespace, "workers") }, "Workers")),
       found.backup.schedules > 0 && card("Backup", backup(found))),
   );

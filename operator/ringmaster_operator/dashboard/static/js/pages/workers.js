@@ -4,6 +4,7 @@ import { call, path } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { ago, compact, count, percent, usd } from "../core/format.js";
 import { refetch } from "../core/refetch.js";
+import { link } from "../core/router.js";
 import { may } from "../core/who.js";
 import { beadLink, button, card, chip, facts, heading, table, workerLink } from "../parts/bits.js";
 import { ask } from "../parts/dialog.js";
@@ -74,7 +75,7 @@ function overviewOf(namespace, worker, sessions, again) {
     h("p", { class: "meta" }, h("span", null, `${spec.runtime}, ${spec.agent?.profile ?? "agent"}${spec.agent?.model ? `, ${spec.agent.model}` : ""}`), h("span", null, `${count(status.replicas)} sessions, ${size} wanted`), h("span", null, `${count(status.busyReplicas)} busy`), status.costToday !== undefined && h("span", null, `${usd(status.costToday.usd)} and ${compact(status.costToday.tokens)} tokens today (UTC)`)),
     sessions.length > 0
       ? table(`Sessions of ${metadata.name}`, ["Session", "State", "Bead", "Progress", "#Tokens/min", "What is wrong"], sessions.map((one) => [
-        h("span", { class: "mono" }, one.name), chip(one.activity.charAt(0).toUpperCase() + one.activity.slice(1)),
+        h("a", { class: "mono", href: link(namespace, "workers", metadata.name, "sessions", one.name) }, one.name), chip(one.activity.charAt(0).toUpperCase() + one.activity.slice(1)),
         one.bead ? [beadLink(namespace, one.bead), one.iteration ? ` (run ${one.iteration})` : ""] : "", ago(one.progressAt ?? one.startedAt),
         one.tokensPerMinute !== undefined ? compact(one.tokensPerMinute) : "", [one.message, one.restarts > 0 && ` ${count(one.restarts)} restarts`],
       ]))

@@ -18,10 +18,14 @@ export function chip(state) {
   return h("span", { class: `chip is-${state.toLowerCase()}` }, h("span", { "aria-hidden": "true" }, MARKS.get(state) ?? "•"), " ", spaced(state));
 }
 
-/** @param {string} priority @param {string} [own] The bead's own, where it inherits another. */
-export function priority(priority, own) {
+/**
+ * @param {string} priority
+ * @param {string} [own] The bead's own, where it inherits another.
+ * @param {string} [lender] Who lends it.
+ */
+export function priority(priority, own, lender) {
   const lent = own !== undefined && own !== priority;
-  return h("span", { class: `priority is-${priority.toLowerCase()}`, title: lent ? `Own priority ${own}, inherits ${priority}` : `Priority ${priority}` }, priority, lent && "↑");
+  return h("span", { class: `priority is-${priority.toLowerCase()}`, title: lent ? `Own priority ${own}; ${priority} is lent by ${lender || "a bead that waits for it"}` : `Priority ${priority}` }, priority, lent && "↑");
 }
 
 /** @param {string} namespace @param {string} name @param {Child} [text] */
@@ -79,4 +83,14 @@ export function table(caption, heads, rows) {
       h("tbody", null, rows.map((row) => h("tr", null, row.map((cell, at) => h("td", { class: kind(at) }, cell))))),
     ),
   );
+}
+
+/**
+ * An acceptance command and how it went.
+ * @param {string} command
+ * @param {any} result undefined: not run yet.
+ */
+export function check(command, result) {
+  const state = result === undefined ? h("span", { class: "chip" }, "not run yet") : result.exitCode === 0 ? h("span", { class: "chip is-good" }, "✓ passed") : h("span", { class: "chip is-bad" }, `✕ exit code ${result.exitCode}`);
+  return h("details", { "data-key": command }, h("summary", { class: "check" }, h("code", null, command), " ", state), result?.output ? h("pre", null, result.output) : h("p", { class: "muted" }, "It printed nothing."));
 }

@@ -14,20 +14,26 @@ import { table } from "./bits.js";
  * @property {string[]} labels
  * @property {Series[]} series Up to six.
  * @property {(value: number) => string} format
+ * @property {number} [width] Of the card that it is in, about: what is scaled down is not read.
  */
 
-const WIDTH = 640;
+const USUAL = 640;
+const PHONE = 350;
 const HEIGHT = 220;
 const LEFT = 64;
 const RIGHT = 8;
 const TOP = 12;
 const BOTTOM = 28;
 
+/** @param {Chart} chart */
+const wide = (chart) => (innerWidth < 800 ? PHONE : chart.width ?? USUAL);
+
 /** @param {Chart} chart Bars, the series of a label upon each other. */
 export function bars(chart) {
+  const width = wide(chart);
   const totals = chart.labels.map((_, at) => sum(chart, at));
   const most = nice(Math.max(...totals, 0));
-  const step = (WIDTH - LEFT - RIGHT) / Math.max(chart.labels.length, 1);
+  const step = (width - LEFT - RIGHT) / Math.max(chart.labels.length, 1);
   const scale = (/** @type {number} */ value) => (value / most) * (HEIGHT - TOP - BOTTOM);
   const shapes = chart.labels.flatMap((label, at) => {
     let base = HEIGHT - BOTTOM;
@@ -35,26 +41,10 @@ export function bars(chart) {
       const value = series.values[at] ?? 0;
       const tall = scale(value);
       base -= tall;
-      const width = Math.max(1, Math.min(step * 0.7, 48));
-      const bar = { class: tone(series, number), x: LEFT + at * step + (step - width) / 2, y: base, width, height: Math.max(tall, 0), rx: 2 };
+      const thick = Math.max(1, Math.min(step * 0.7, 48));
+      const bar = { class: tone(series, number), x: LEFT + at * step + (step - thick) / 2, y: base, width: thick, height: Math.max(tall, 0), rx: 2 };
       return s("rect", bar, s("title", null, `${label} · ${series.name}: ${chart.format(value)}`));
     });
-  });
-  return figure(chart, most, shapes);
-}
-
-/** @param {Chart} chart Lines over time; where a value is missing, so is the line. */
-export function lines(chart) {
-  const most = nice(Math.max(...chart.series.flatMap(({ values }) => values.map((value) => value ?? 0)), 0));
-  const step = (WIDTH - LEFT - RIGHT) / Math.max(chart.labels.length - 1, 1);
-  const point = (/** @type {number} */ at, /** @type {number} */ value) => `${(LEFT + at * step).toFixed(1)},${(HEIGHT - BOTTOM - (value / most) * (HEIGHT - TOP - BOTTOM)).toFixed(1)}`;
-  const shapes = chart.series.map((series, number) => {
-    const { values, name } = series;
-    let path = "";
-    values.forEach((value, at) => {
-      if (value !== null) path += `${path === "" || values[at - 1] === null ? "M" : "L"}${point(at, value)}`;
-    });
-    return s("path", { class: `line ${tone(series, number)}`, d: path, fill: "none" }, s("title", null, name));
   });
   return figure(chart, most, shapes);
 }
@@ -65,21 +55,22 @@ export function lines(chart) {
  * @param {SVGElement[]} shapes
  */
 function figure(chart, most, shapes) {
+  const width = wide(chart);
   const lines = [0, 0.5, 1].flatMap((share) => {
     const y = HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM);
     return [
-      s("line", { class: "rule", x1: LEFT, x2: WIDTH - RIGHT, y1: y, y2: y }),
+      s("line", { class: "rule", x1: LEFT, x2: width - RIGHT, y1: y, y2: y }),
       s("text", { class: "tick", x: LEFT - 8, y: y + 4, "text-anchor": "end" }, chart.format(most * share)),
     ];
   });
-  const every = Math.max(1, Math.ceil(chart.labels.length / 8));
-  const step = (WIDTH - LEFT - RIGHT) / Math.max(chart.labels.length, 1);
+  const every = Math.max(1, Math.ceil((chart.labels.length * 64) / width));
+  const step = (width - LEFT - RIGHT) / Math.max(chart.labels.length, 1);
   const ticks = chart.labels.map((label, at) => at % every === 0 && s("text", { class: "tick", x: LEFT + at * step + step / 2, y: HEIGHT - 8, "text-anchor": "middle" }, label));
   return h(
     "figure",
     { class: "chart" },
     h("figcaption", null, h("span", null, chart.title), h("a", { class: "small", href: csvAddress(chart), download: `${chart.title.toLowerCase().replace(/[^a-z0-9]+/g, "-")}.csv` }, "CSV")),
-    s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${chart.title}: the table below has the numbers` }, lines, shapes, ticks),
+    s("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": `${chart.title}: the table below has the numbers` }, lines, shapes, ticks),
     chart.series.length > 1 && h("ul", { class: "plain legend" }, chart.series.map((series, at) => h("li", null, s("svg", { viewBox: "0 0 10 10", class: "swatch", "aria-hidden": "true" }, s("rect", { class: tone(series, at), width: 10, height: 10, rx: 2 })), series.name))),
     h("details", null, h("summary", null, "Numbers"), table(chart.title, ["", ...chart.series.map(({ name }) => `#${name}`)],
       chart.labels.map((label, at) => [label, ...chart.series.map(({ values }) => chart.format(values[at] ?? 0))]))),
