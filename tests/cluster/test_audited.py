@@ -386,6 +386,22 @@ def reprice(scene: Scene) -> Line:
     return scene.line("costs.reprice", "Costs", "prices", after={"rows": 1, "usd": done["usd"]})
 
 
+def type_keys(scene: Scene) -> Line:
+    """Into a session that this operator runs itself."""
+    spec = {"tmux": {"host": "typing"}, "suspend": True, "replicas": 1}
+    make_worker(scene.tenants.cluster, scene.namespace, "typist", **spec)
+    end = time.monotonic() + 60
+    place = "workers/typist/sessions/typist-0"
+    where = f"/api/v1/namespaces/{scene.namespace}/{place}/screen"
+    while (seen := scene.ada.call("GET", where)).status_code != 200 or not seen.json()["live"]:
+        assert time.monotonic() < end, seen.text
+        time.sleep(0.2)
+    scene.inside("POST", f"{place}/keys", {"text": "a word of mine", "key": "Enter"})
+    scene.tenants.cluster.kubectl("delete", "worker", "typist", "-n", scene.namespace)
+    after = {"worker": "typist", "characters": 14, "key": "Enter"}
+    return scene.line("session.type", "Session", "typist-0", after=after)
+
+
 def lesson(scene: Scene) -> Body:
     text = f"Read the parser before file number {next(scene.numbers)} is changed"
     made: Body = scene.inside("POST", "lessons", {"lesson": text})
@@ -448,6 +464,7 @@ ROWS: dict[str, Callable[[Scene], Line]] = {
     "decideBead": decide,
     "scaleWorker": scale,
     "suspendWorker": suspend,
+    "typeKeys": type_keys,
     "overrideConfidence": override,
     "resetConfidence": reset,
     "repriceCosts": reprice,
@@ -468,6 +485,7 @@ def scene(cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sc
     with LyingProvider() as provider:
         provider.claims["preferred_username"] = "grace"
         operator.settings = {
+            "RINGMASTER_TMUX_HOST": "typing",
             "RINGMASTER_WEB_URL": operator.url,
             "RINGMASTER_OIDC_ISSUER": provider.issuer,
             "RINGMASTER_OIDC_CLIENT_SECRET_FILE": str(folder / "secret"),
@@ -496,7 +514,10 @@ def test_every_call_that_changes_something_is_known_here(scene: Scene) -> None:
     assert set(changing(scene)) == set(ROWS), "say what the audit log has of these"
 
 
-@pytest.mark.parametrize("operation", ROWS)
+@pytest.mark.parametrize(
+    "operation",
+    [pytest.param(name, marks=pytest.mark.tmux if name == "typeKeys" else ()) for name in ROWS],
+)
 def test_a_change_is_told(scene: Scene, operation: str) -> None:
     method, path = changing(scene)[operation]
     scene.called.clear()
