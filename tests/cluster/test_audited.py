@@ -89,7 +89,7 @@ class Scene:
         name = f"job-{next(self.numbers)}"
         cluster = self.tenants.cluster
         cluster.kubectl("create", "-n", self.namespace, "-f-", stdin=listed([bead(name, **spec)]))
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while cluster.get("bead", name, "-n", self.namespace).get("status", {}).get("phase") != phase:
             assert time.monotonic() < end, f"{name} does not become {phase}"
             time.sleep(0.1)

@@ -79,7 +79,7 @@ def look(person: Person) -> Overview:
 
 
 def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline, "it did not come about"
         time.sleep(0.5)

@@ -27,7 +27,7 @@ from support.station import AGENT, git, scenario, steps
 __all__ = ["postgres_server"]
 pytestmark = [pytest.mark.cluster, pytest.mark.tmux, pytest.mark.postgres]
 
-SECONDS = 60.0
+SECONDS = 150.0
 ROLES = ("ringmaster-operator", "ringmaster-tmux-host", "ringmaster-leader", "ringmaster-backups")
 WORK = scenario(steps({"write": {"path": "made.txt", "text": "yes\n"}}, {"done": "so"}))
 OPTIONS = [{"name": "a", "consequence": "this"}, {"name": "b", "consequence": "that"}]

@@ -22,7 +22,7 @@ from support.station import AGENT, git, scenario, steps
 
 pytestmark = [pytest.mark.cluster, pytest.mark.tmux]
 
-SECONDS = 60.0
+SECONDS = 150.0
 SLOW = scenario(steps({"run": "sleep 4"}, {"write": {"path": "made.txt", "text": "yes\n"}}, {"done": "so"}))
 QUICK = scenario(steps({"write": {"path": "made.txt", "text": "yes\n"}}, {"done": "so"}))
 
@@ -133,7 +133,7 @@ class Host:
         self.cluster.kubectl("delete", "beads", "--all", "-n", self.namespace, "--wait=false")
         if self.cluster.get("workers", "-n", self.namespace)["items"]:
             self.patch(stopMode="Now")
-            self.cluster.kubectl("delete", "workers", "--all", "-n", self.namespace, "--timeout=60s")
+            self.cluster.kubectl("delete", "workers", "--all", "-n", self.namespace, "--timeout=150s")
         assert self.processes() == {}
 
 
@@ -314,7 +314,7 @@ def test_a_killed_session_of_a_deleted_worker_leaves_nothing_behind(host: Host) 
     host.cluster.kubectl("delete", "worker", "w", "-n", host.namespace, "--wait=false")
     for process in host.processes()["w-0"]:
         process.kill()
-    host.cluster.kubectl("wait", "worker/w", "-n", host.namespace, "--for=delete", "--timeout=60s")
+    host.cluster.kubectl("wait", "worker/w", "-n", host.namespace, "--for=delete", "--timeout=150s")
     nothing_left(host)
     assert "claim" not in host.cluster.get("bead", "one", "-n", host.namespace)["status"]
 
@@ -331,14 +331,14 @@ def test_an_operator_killed_between_a_stop_and_its_clean_up_leaves_nothing_behin
     assert list((state / "home" / "worktrees").iterdir()) != []
     host.cluster.kubectl("delete", "worker", "w", "-n", host.namespace, "--wait=false")
     host.operator.start()
-    host.cluster.kubectl("wait", "worker/w", "-n", host.namespace, "--for=delete", "--timeout=60s")
+    host.cluster.kubectl("wait", "worker/w", "-n", host.namespace, "--for=delete", "--timeout=150s")
     nothing_left(host)
 
 
 def test_deleting_leaves_nothing_behind(host: Host) -> None:
     host.apply(host.worker(replicas=2), host.bead("one", SLOW))
     host.until(lambda: any(i["state"] == "Working" for i in host.sessions().values()), "one begins")
-    host.cluster.kubectl("delete", "worker", "w", "-n", host.namespace, "--timeout=60s")
+    host.cluster.kubectl("delete", "worker", "w", "-n", host.namespace, "--timeout=150s")
     host.done("one")
     assert host.processes() == {}
     nothing_left(host)

@@ -66,7 +66,7 @@ def living_in(namespace: str) -> list[str]:
 def run_pod(tool: Tool, cluster: str) -> None:
     run = ["run", "it", f"--image={BUSYBOX}", "--image-pull-policy=Never", "--", "sh", "-c"]
     tool.kubectl(cluster, *run, "echo began; exec sleep inf")
-    tool.kubectl(cluster, "wait", "--for=condition=Ready", "pod/it", "--timeout=60s")
+    tool.kubectl(cluster, "wait", "--for=condition=Ready", "pod/it", "--timeout=150s")
 
 
 def settle(tool: Tool, cluster: str) -> None:

@@ -93,7 +93,7 @@ def yard(own_node_cluster: OwnCluster, operator: InsideOperator) -> Iterator[Yar
     enforce = "pod-security.kubernetes.io/enforce=restricted"
     own_node_cluster.kubectl("label", "namespace", namespace, enforce)
     yield Yard(own_node_cluster, operator.url, namespace)
-    own_node_cluster.kubectl("delete", "workers", "--all", "-n", namespace, "--timeout=90s")
+    own_node_cluster.kubectl("delete", "workers", "--all", "-n", namespace, "--timeout=150s")
     drop_namespace(own_node_cluster, namespace)
 
 
@@ -121,7 +121,7 @@ def test_a_drained_node_gives_its_beads_back_in_order(yard: Yard) -> None:
     first = yard.begins("b")
     node = yard.pods()["w-0"]["spec"]["nodeName"]
     only = ("--pod-selector=ringmaster.dev/worker=w", "--delete-emptydir-data", "--force")
-    yard.cluster.kubectl("drain", node, *only, "--timeout=60s")
+    yard.cluster.kubectl("drain", node, *only, "--timeout=150s")
     yard.given_back("b", "Drained")
     assert "unschedulable" in yard.available("Unschedulable")
     yard.cluster.kubectl("uncordon", node)

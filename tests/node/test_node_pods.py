@@ -68,7 +68,7 @@ def apply(cluster: Cluster, namespace: str, *items: dict[str, Any]) -> None:
     cluster.kubectl("apply", "--namespace", namespace, "--filename=-", stdin=text)
     names = [f"pod/{item['metadata']['name']}" for item in items if item["kind"] == "Pod"]
     if names:
-        cluster.kubectl("wait", "--for=condition=Ready", "-n", namespace, "--timeout=60s", *names)
+        cluster.kubectl("wait", "--for=condition=Ready", "-n", namespace, "--timeout=150s", *names)
 
 
 def call(cluster: Cluster, namespace: str, url: str) -> str:
@@ -118,7 +118,7 @@ def test_a_network_policy_is_enforced(image_cluster: Cluster, restricted: str) -
 
 
 def eventually(ask: Any, url: str, wanted: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while wanted not in (answer := ask(url)):
         assert time.monotonic() < deadline, answer
         time.sleep(0.2)

@@ -81,7 +81,7 @@ class Scene:
 
         repository = project.make_repository(self.folder / "textkit")
         self.apply(pods.git_server(repository))
-        self.kubectl("wait", "--for=condition=Ready", "pod/demo-git", "--timeout=60s")
+        self.kubectl("wait", "--for=condition=Ready", "pod/demo-git", "--timeout=150s")
         self.apply(pods.backlog(PROJECT))
         self.apply(pods.workers(self.folder))
         self.until(self._done, "the backlog is finished")

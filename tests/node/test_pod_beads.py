@@ -61,7 +61,7 @@ def yard(image_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> It
     made = Yard(image_cluster, operator.url, namespace)
     try:
         yield made
-        image_cluster.kubectl("delete", "workers", "--all", "-n", namespace, "--timeout=90s")
+        image_cluster.kubectl("delete", "workers", "--all", "-n", namespace, "--timeout=150s")
         assert made.pods() == {}
     finally:
         operator.stop()

@@ -114,7 +114,7 @@ def node(image_cluster: Cluster) -> Iterator[Cluster]:
     for name in NAMESPACES:
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         image_cluster.kubectl("apply", "-f-", stdin=json.dumps(body))
-        image_cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
+        image_cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=150s")
     yield image_cluster
     for name in NAMESPACES:
         image_cluster.kubectl("delete", "namespace", name, "--wait=false")

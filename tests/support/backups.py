@@ -11,7 +11,7 @@ from typing import Any
 from support.manifests import API
 from support.operators import OperatorProcess
 
-SECONDS = 30.0
+SECONDS = 120.0
 HASH = "0" * 64
 
 

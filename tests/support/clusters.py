@@ -124,7 +124,7 @@ def add_definitions(cluster: Cluster) -> list[str]:
         text = yaml.safe_dump_all([wanted[name] for name in apply])
         cluster.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=text)
         names = [f"crd/{name}" for name in apply]
-        cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *names)
+        cluster.kubectl("wait", "--for=condition=Established", "--timeout=150s", *names)
     return new
 
 
@@ -133,7 +133,7 @@ def fresh_namespace(cluster: Cluster) -> str:
     name = f"test-{secrets.token_hex(5)}"
     cluster.kubectl("create", "namespace", name)
     for made_by_controllers in ("serviceaccount/default", "configmap/kube-root-ca.crt"):
-        cluster.kubectl("wait", "--for=create", made_by_controllers, "--timeout=60s", "--namespace", name)
+        cluster.kubectl("wait", "--for=create", made_by_controllers, "--timeout=150s", "--namespace", name)
     return name
 
 

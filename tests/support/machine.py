@@ -71,7 +71,7 @@ class Machine:
         return self
 
     def _boots(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while self.run("systemctl", "is-active", "machine.target").stdout.strip() != "active":
             assert time.monotonic() < deadline, "the machine does not boot"
             time.sleep(0.2)

@@ -11,7 +11,7 @@ from typing import Any
 from support.manifests import listed, worker
 from support.sessions import Session, token_of
 
-SECONDS = 30.0
+SECONDS = 120.0
 IMAGE = "registry.invalid/agent:1"
 
 
