@@ -57,11 +57,10 @@ def plan(backups: Sequence[Aged], *, now: datetime, hourly: timedelta, daily: ti
 
 
 def _floor(ordered: Sequence[Aged], now: datetime) -> set[str]:
-    """The newest verified of each mode and of all; and as many that the clock does not put in the future."""
+    """The newest verified of each mode; and as many that the clock does not put in the future."""
     kept: set[str] = set()
     for pool in (ordered, [backup for backup in ordered if backup.time <= now]):
         verified = [backup for backup in pool if backup.verified]
-        kept.update(backup.name for backup in verified[:1])
         for mode in BackupMode:
             kept.update(backup.name for backup in [b for b in verified if b.mode is mode][:FLOOR])
     return kept

@@ -233,6 +233,65 @@ def test_a_disk_that_becomes_full(place: Place, tmp_path: Path) -> None:
     assert (listed, unreadable, orphans) == (made, "0", "0"), "the failed one left nothing"
 
 
+FULL_RESTORE = """
+set -e
+mkdir -p {mount}
+mount -t tmpfs -o size={size} none {mount}
+cp {database} {mount}/ringmaster.db
+{python} - <<'END'
+import sys
+from pathlib import Path
+sys.path[:0] = {paths!r}
+from pysqlite3 import dbapi2 as driver
+from ringmaster_operator.backups import catalog, restore
+from ringmaster_operator.backups.errors import BackupError
+from ringmaster_operator.backups.services import Nobody
+from ringmaster_operator.backups.sqlite_source import SqliteSource
+from ringmaster_operator.backups.target import FolderTarget
+from ringmaster_operator.clock import Clock
+place, target = Path("{mount}/ringmaster.db"), FolderTarget(Path("{folder}"))
+restore._need_room = lambda path, manifest: None  # the disk fills up after the look
+made = catalog.load(target).find("{name}")
+work = restore.Restore(
+    manifest=made, target=target, source=SqliteSource(place), service=Nobody(), identity=None,
+    now=Clock().now, say=lambda text: None,
+)
+try:
+    with target.locked():
+        work.run()
+except BackupError as fault:
+    print("SAID", fault)
+db = driver.connect(str(place))
+asked = ("PRAGMA integrity_check", "SELECT count(*) FROM attempt")
+print("LEFT", *(db.execute(words).fetchone()[0] for words in asked))
+print("BESIDE", *sorted(path.name for path in place.parent.iterdir() if path.is_dir()))
+END
+"""
+
+
+def test_a_disk_that_becomes_full_in_a_restore(place: Place, tmp_path: Path) -> None:
+    """The restored copy does not fit: what is there stays, and nothing half-made lies beside it."""
+    add_attempts(place.url, first=100, count=400)
+    made = place.backup()
+    add_attempts(place.url, first=1000, count=7)
+    script = FULL_RESTORE.format(
+        mount=tmp_path / "small",
+        size=place.database.stat().st_size * 3 // 2,
+        database=place.database,
+        folder=place.folder,
+        name=made.name,
+        python=sys.executable,
+        paths=[path for path in sys.path if path],
+    )
+    done = subprocess.run([*APART, script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    said, left, *beside = done.stdout.splitlines()
+    assert "No space left" in said or "full" in said, said
+    assert left == "LEFT ok 437"
+    assert beside == ["BESIDE"]
+    sound(place, made.name, "afterwards")
+
+
 def test_a_target_that_vanishes(place: Place) -> None:
     """The folder goes away in the middle, as a disk that is pulled out; the run says so, nothing is lost."""
     first = place.backup().name

@@ -102,6 +102,22 @@ def test_reasons_and_recompression() -> None:
     }
 
 
+@pytest.mark.parametrize("mode", [BackupMode.HOURLY, BackupMode.DAILY])
+def test_backups_of_the_future_do_not_stand_in_for_those_of_the_past(mode: BackupMode) -> None:
+    """A clock that ran years ahead has left many; those that are surely of the past stay all the same."""
+    ahead = [Aged(f"ahead{n}", mode, START + timedelta(days=900 + n), verified=True) for n in range(5)]
+    past = [Aged(f"past{n}", mode, START - timedelta(days=100 + n), verified=True) for n in range(5)]
+    fates = {item.name: item.fate for item in plan([*ahead, *past], now=START, hourly=WEEK, daily=MONTH)}
+    left = {name for name, fate in fates.items() if fate is not Fate.DELETE}
+    assert left == {backup.name for backup in ahead} | {"past0", "past1", "past2"}
+
+
+def test_hourly_and_manual_ones_are_never_packed_again() -> None:
+    old = [Aged(mode.value, mode, START - timedelta(days=20), verified=True) for mode in BackupMode]
+    fates = {item.name: item.fate for item in plan(old, now=START, hourly=MONTH, daily=MONTH)}
+    assert fates == {"hourly": Fate.KEEP, "daily": Fate.HARDEN, "manual": Fate.KEEP}
+
+
 @pytest.mark.parametrize(("text", "length"), [("36h", 36), ("7d", 168), ("4w", 672)])
 def test_spans(text: str, length: int) -> None:
     assert span(text, "--keep-daily") == timedelta(hours=length)

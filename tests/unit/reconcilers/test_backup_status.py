@@ -110,6 +110,14 @@ def test_a_failure_is_named_where_backups_are_overdue() -> None:
     assert (fresh_.reason, "at 100" in fresh_.message) == ("Overdue", True)
 
 
+def test_the_more_frequent_schedule_says_when_a_backup_is_overdue() -> None:
+    both = schedule(hourly={"schedule": "0 * * * *"}, daily={"schedule": "0 3 * * *"})
+    seldom = schedule(hourly=None, daily={"schedule": "0 3 * * *"})
+    status = fold(BackupScheduleStatus(), [report(0)])
+    assert overdue_at(both, status) == datetime(2026, 3, 2, 12, 10, tzinfo=UTC)
+    assert overdue_at(seldom, status) == datetime(2026, 3, 4, 3, 10, tzinfo=UTC)
+
+
 def test_nothing_is_overdue_while_suspended() -> None:
     item = schedule(suspend=True)
     assert found(item, NOW + timedelta(days=30))["Fresh"] == ("Unknown", "Suspended")
