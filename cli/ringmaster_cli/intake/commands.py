@@ -14,7 +14,7 @@ from ringmaster_cli import output
 from ringmaster_cli.exits import Refused, UsageError
 from ringmaster_cli.intake.create import create
 from ringmaster_cli.intake.kinds import Format, Written, format_of
-from ringmaster_cli.people.commands import Context, Json, Namespace
+from ringmaster_cli.people.options import Context, Json, Namespace
 
 if TYPE_CHECKING:
     from ringmaster_cli.intake.draft import Drafts

@@ -14,7 +14,7 @@ import typer
 
 from ringmaster_cli import output
 from ringmaster_cli.exits import CliError, UsageError
-from ringmaster_cli.people.commands import Context, Json, Namespace
+from ringmaster_cli.people.options import Context, Json, Namespace
 
 Body = dict[str, Any]
 Words = list[str] | None

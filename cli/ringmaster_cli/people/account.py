@@ -11,7 +11,7 @@ import typer
 
 from ringmaster_cli import output
 from ringmaster_cli.exits import CliError, Exit, UsageError
-from ringmaster_cli.people.beads import Account, Context, Json, Namespace, Url
+from ringmaster_cli.people.options import Account, Context, Json, Namespace, Url
 
 Body = dict[str, Any]
 DAYS = 30

@@ -10,7 +10,7 @@ import typer
 
 from ringmaster_cli import output
 from ringmaster_cli.exits import UsageError
-from ringmaster_cli.people.beads import Account, Context, Json, Url
+from ringmaster_cli.people.options import Account, Context, Json, Url
 
 Body = dict[str, Any]
 HEAD = ("ID", "TIME", "WHO", "FROM", "ACTION", "WHAT", "CHANGE")

@@ -17,15 +17,6 @@ if TYPE_CHECKING:
     from ringmaster_operator.resources.bead import Bead
 
 Body = dict[str, Any]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Namespace = Annotated[
-    str | None, typer.Option("-n", "--namespace", help="Namespace; the context's when unset.")
-]
-Context = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.")]
-Url = Annotated[str | None, typer.Option("--url", envvar="RINGMASTER_URL", help="The operator's API.")]
-Account = Annotated[
-    str | None, typer.Option("--as-account", help="Ask as this service account of the namespace.")
-]
 Name = Annotated[str, typer.Argument(metavar="BEAD", help="Name of the bead.")]
 TRIES = 5
 POLL_SECONDS = 0.5

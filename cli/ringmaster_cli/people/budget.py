@@ -9,7 +9,7 @@ import typer
 
 from ringmaster_cli import output
 from ringmaster_cli.agents.terminal import plain
-from ringmaster_cli.people.beads import Account, Context, Json, Namespace, Url
+from ringmaster_cli.people.options import Account, Context, Json, Namespace, Url
 
 Body = dict[str, Any]
 HEAD = ("BUDGET", "PER", "LIMIT", "SPENT", "RESERVED", "LEFT", "")

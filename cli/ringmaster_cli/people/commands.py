@@ -14,16 +14,12 @@ import typer
 from ringmaster_cli import output
 from ringmaster_cli.agents.terminal import plain
 from ringmaster_cli.exits import CliError, Exit, Refused, UsageError
+from ringmaster_cli.people.options import Context, Json, Namespace
 
 if TYPE_CHECKING:
     from ringmaster_cli.people.cluster import Cluster
 
 Body = dict[str, Any]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Namespace = Annotated[
-    str | None, typer.Option("-n", "--namespace", help="Namespace; the context's when unset.")
-]
-Context = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.")]
 Name = Annotated[str, typer.Argument(help="Name of the Worker.")]
 Session = Annotated[str | None, typer.Argument(help="Name of the session; needed when there are several.")]
 WORKER_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?")

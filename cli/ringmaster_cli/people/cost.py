@@ -9,7 +9,7 @@ import typer
 
 from ringmaster_cli import output
 from ringmaster_cli.exits import UsageError
-from ringmaster_cli.people.beads import Account, Context, Json, Namespace, Url
+from ringmaster_cli.people.options import Account, Context, Json, Namespace, Url
 
 Body = dict[str, Any]
 PAGE = 500

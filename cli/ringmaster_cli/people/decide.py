@@ -9,7 +9,8 @@ import typer
 from ringmaster_cli import output
 from ringmaster_cli.agents.terminal import plain
 from ringmaster_cli.exits import CliError, Exit, UsageError
-from ringmaster_cli.people.beads import Beads, Body, Context, Json, Name, Namespace, phase
+from ringmaster_cli.people.beads import Beads, Body, Name, phase
+from ringmaster_cli.people.options import Context, Json, Namespace
 
 if TYPE_CHECKING:
     from ringmaster_operator.resources.bead import Bead

@@ -11,9 +11,9 @@ import typer
 
 from ringmaster_cli import output
 from ringmaster_cli.agents.terminal import one_line, plain
-from ringmaster_cli.people.beads import Account, Context, Json, Namespace, Url
 from ringmaster_cli.people.lesson_report import shown as report_shown
 from ringmaster_cli.people.lesson_views import FOUND, HEAD, WIDTH, page, row, table
+from ringmaster_cli.people.options import Account, Context, Json, Namespace, Url
 
 if TYPE_CHECKING:
     from ringmaster_cli.people.lesson_api import Book

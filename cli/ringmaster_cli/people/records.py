@@ -9,7 +9,8 @@ import typer
 
 from ringmaster_cli import output
 from ringmaster_cli.exits import CliError, Exit, Refused
-from ringmaster_cli.people.beads import Account, Context, Json, Name, Namespace, Url
+from ringmaster_cli.people.beads import Name
+from ringmaster_cli.people.options import Account, Context, Json, Namespace, Url
 
 if TYPE_CHECKING:
     from ringmaster_cli.people.client import Client

@@ -12,7 +12,7 @@ import typer
 
 from ringmaster_cli import output
 from ringmaster_cli.exits import Exit, Refused
-from ringmaster_cli.people.beads import Account, Context, Json, Namespace, Url
+from ringmaster_cli.people.options import Account, Context, Json, Namespace, Url
 
 if TYPE_CHECKING:
     from ringmaster_cli.people.identity import Identity

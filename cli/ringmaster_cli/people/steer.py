@@ -9,7 +9,8 @@ import typer
 
 from ringmaster_cli import output
 from ringmaster_cli.exits import UsageError
-from ringmaster_cli.people.beads import Beads, Body, Context, Name, Namespace
+from ringmaster_cli.people.beads import Beads, Body, Name
+from ringmaster_cli.people.options import Context, Namespace
 
 if TYPE_CHECKING:
     from ringmaster_operator.resources.bead import Bead

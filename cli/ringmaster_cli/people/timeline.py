@@ -11,7 +11,8 @@ import typer
 
 from ringmaster_cli import output
 from ringmaster_cli.agents.terminal import one_line, plain
-from ringmaster_cli.people.beads import Account, Context, Json, Name, Namespace, Url
+from ringmaster_cli.people.beads import Name
+from ringmaster_cli.people.options import Account, Context, Json, Namespace, Url
 
 if TYPE_CHECKING:
     from ringmaster_operator.resources.bead_api import AttemptInfo, EventInfo, IterationInfo

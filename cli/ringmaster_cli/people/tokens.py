@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ringmaster_cli import output
-from ringmaster_cli.people.beads import Account, Context, Json, Url
+from ringmaster_cli.people.options import Account, Context, Json, Url
 
 Body = dict[str, Any]
 HEAD = ("ID", "NAME", "SECRET", "ROLE", "NAMESPACES", "EXPIRES", "LAST USED")

@@ -17,6 +17,7 @@ import typer
 from ringmaster_cli import output
 from ringmaster_cli.exits import CliError, Exit, Refused, UsageError
 from ringmaster_cli.people.objects import Body, Kind, Objects
+from ringmaster_cli.people.options import Context
 
 OURS = "app.kubernetes.io/part-of=ringmaster"
 SESSIONS = "ringmaster.dev/worker,app.kubernetes.io/managed-by=ringmaster"
@@ -76,7 +77,7 @@ def uninstall(
     system: Annotated[
         str, typer.Option("--system-namespace", help="Namespace of the operator.")
     ] = "ringmaster-system",
-    context: Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.")] = None,
+    context: Context = None,
 ) -> None:
     """Remove the operator, its rights and its sessions; keep beads, Workers and the history's volume."""
     from ringmaster_cli.people.cluster import Cluster

@@ -14,7 +14,7 @@ import typer
 
 from ringmaster_cli import output
 from ringmaster_cli.exits import CliError, Exit, Unreachable, UsageError
-from ringmaster_cli.people.beads import Account, Context, Namespace, Url
+from ringmaster_cli.people.options import Account, Context, Namespace, Url
 from ringmaster_cli.people.status import Everywhere
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import typer
 
 from ringmaster_cli import output
 from ringmaster_cli.exits import CliError, Exit, UsageError
-from ringmaster_cli.people.commands import Context, Json, Namespace
+from ringmaster_cli.people.options import Context, Json, Namespace
 
 if TYPE_CHECKING:
     from ringmaster_operator.resources.proposal import Proposal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ringmaster_cli.people.beads import Account, Context, Namespace, Url
+from ringmaster_cli.people.options import Account, Context, Namespace, Url
 from ringmaster_cli.people.status import Everywhere
 
 
