@@ -27,7 +27,7 @@ from support.operators import OperatorProcess
 from support.sessions import Session, make_worker
 from support.tenants import PASSWORD, Person, Tenants
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.tmux]
 Body = dict[str, Any]
 VERIFIER = "v" * 43
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")

@@ -5,6 +5,7 @@ The routes are those that the running operator describes: one that this table do
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 
 from ringmaster_operator.resources.records import packed
 from support.clusters import drop_namespace, fresh_namespace
+from support.manifests import bead, listed
 from support.operators import OperatorProcess
-from support.sessions import Session, token_of
+from support.sessions import Session, make_worker, token_of
 from support.tenants import Person, Route, Tenants, filled
 
 pytestmark = pytest.mark.cluster
@@ -161,6 +163,68 @@ async def test_a_worker_keeps_records_of_its_own_reports_alone(
     status, said = await foreign.call("POST", path, {"fence": 1, "records": [RECORD]})
     assert (status, said["code"]) == (404, "not_found")
     await foreign.close()
+
+
+def theirs(tenants: Tenants, owner: Person, namespace: str) -> dict[str, str]:
+    """What only that namespace has, by the parameter of a path."""
+    things = [bead("theirs", title=tenants.secret(namespace), desired="Hold")]
+    things.append(bead("asked", title="t", type="decision", decision={"question": "Which?"}))
+    tenants.cluster.kubectl("create", "-n", namespace, "-f-", stdin=listed(things))
+    make_worker(tenants.cluster, namespace, "theirs", capabilities=[{"name": "theirs"}])
+    root = f"/api/v1/namespaces/{namespace}"
+    lesson = {"lesson": f"Ask for the {tenants.secret(namespace)} first"}
+    made = owner.call("POST", f"{root}/lessons", lesson).json()
+    [iteration] = owner.call("GET", f"{root}/beads/worked/iterations").json()["items"]
+    names = {"name": "theirs", "worker": "theirs", "session": "theirs-0", "kind": "diff"}
+    return {**names, "lesson": str(made["id"]), "iteration_id": str(iteration["id"])}
+
+
+def test_what_another_namespace_has_is_not_found_in_one_s_own(
+    tenants: Tenants, people: dict[str, tuple[Person, Person]]
+) -> None:
+    """By its id or name, over every route that takes one, with every right in one's own namespace."""
+    (one, two), (here, there) = people["accounts"], tenants.namespaces
+    foreign = theirs(tenants, two, there)
+    before = [tenants.state(namespace) for namespace in tenants.namespaces]
+    tried = set[str]()
+    for route in namespaced(tenants):
+        taken = set(re.findall(r"\{(\w+)\}", route.path)) & foreign.keys()
+        ways = [foreign, {**foreign, "name": "worked"}] if "iteration_id" in taken else [foreign]
+        for values in ways if taken else []:
+            path = filled(route.path, **{**values, "namespace": here})
+            query = QUERIES.get(route.id, {})
+            answer = one.call(route.method, path, BODIES.get(route.id), match="*", **query)
+            assert tenants.secret(there) not in answer.text
+            empty = route.method == "GET" and answer.json().get("items") == []
+            assert answer.status_code == 404 or empty, (route, path, answer.text)
+            tried |= taken
+    assert tried == foreign.keys()
+    assert [tenants.state(namespace) for namespace in tenants.namespaces] == before
+    answer = one.call("POST", f"/api/v1/namespaces/{here}/beads/asked/decide", {"answer": "mine"})
+    assert answer.status_code == 404
+
+
+async def test_a_worker_s_token_is_for_its_own_claims(
+    tenants: Tenants, people: dict[str, tuple[Person, Person]]
+) -> None:
+    here, there = tenants.namespaces
+    tokens = [token_of(tenants.cluster, namespace, "fleet") for namespace in (here, there)]
+    thief, owner = (Session(tenants.operator.url, token) for token in tokens)
+    tenants.cluster.kubectl("create", "-n", there, "-f-", stdin=listed([bead("claimed")]))
+    claimed = await owner.pull(wait=20, bead="claimed")
+    assert claimed is not None
+    place, fence = f"/claims/{claimed.claim_id}", claimed.fence
+    answers = [
+        await thief.heartbeat(claimed),
+        await thief.report(claimed),
+        await thief.call("GET", f"{place}/work", fence=fence),
+        await thief.call("POST", f"{place}/release", {"fence": fence}),
+    ]
+    assert [(status, said["detail"]) for status, said in answers] == [(404, "there is no such claim")] * 4
+    assert (await owner.heartbeat(claimed))[0] == 200
+    assert (await owner.report(claimed))[0] == 200
+    for session in (thief, owner):
+        await session.close()
 
 
 @KINDS

@@ -236,7 +236,9 @@ class ClaimService:
             if attempt is None or attempt.namespace != caller.namespace:
                 raise Refused(ProblemCode.NOT_FOUND, "there is no such claim")
             raise Refused(ProblemCode.CLAIM_ENDED, "this claim has ended; the bead may be with someone else")
-        if (lease.key[0], lease.worker) != (caller.namespace, caller.worker):
+        if lease.key[0] != caller.namespace:
+            raise Refused(ProblemCode.NOT_FOUND, "there is no such claim")
+        if lease.worker != caller.worker:
             raise Refused(ProblemCode.FORBIDDEN, "this claim belongs to another Worker")
         caller.check(lease.session, "and this claim of")
         if lease.fence != fence:
