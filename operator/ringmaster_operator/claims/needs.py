@@ -20,22 +20,42 @@ TRIES = 3
 """Losses to infrastructure in a row from which on a person should look."""
 QUIET = frozenset({"Starting", "NoneWanted", "SessionsRun"})
 """Why a Worker may have no session without anybody being needed."""
+QUESTIONS = (NeedKind.DECISION, NeedKind.ESCALATION)
+WEIGHED = 50
+"""So many of the first are ordered by all that wait for them; of the rest by what waits directly."""
 ORDER = {kind: place for place, kind in enumerate(NeedKind)}
 
 
-def needs(
+def of_beads(room: Room, now: datetime) -> list[Need]:
+    """Beads that need a person, in no order."""
+    return [need for bead in room.beads.values() if (need := _of_bead(room, bead, now)) is not None]
+
+
+def asking(found: Iterable[Need]) -> set[str]:
+    """Beads that have a question which is not answered."""
+    return {need.parent for need in found if need.kind in QUESTIONS and need.parent is not None}
+
+
+def ranked(
     room: Room,
+    found: Iterable[Need],
     workers: Iterable[Worker],
     sessions: Iterable[SessionInfo],
     budgets: Iterable[BudgetState],
-    now: datetime,
 ) -> list[Need]:
-    """All of them, in order: by kind, urgency, how much waits for it, and age."""
-    found = [need for bead in room.beads.values() if (need := _of_bead(room, bead, now)) is not None]
-    found += [need for worker in workers if (need := _of_worker(worker)) is not None]
-    found += _of_budgets(budgets)
-    found += [_stalled(room, session) for session in sessions if session.activity is Activity.STALLED]
-    return sorted(found, key=_place)
+    """What beads and all else need, in order: by kind, urgency, how much waits for it, and age."""
+    every = list(found)
+    every += [need for worker in workers if (need := _of_worker(worker)) is not None]
+    every += _of_budgets(budgets)
+    every += [_stalled(room, session) for session in sessions if session.activity is Activity.STALLED]
+    every.sort(key=_place)
+    first = [_weighed(room, need) for need in every[:WEIGHED]]
+    return sorted(first, key=_place) + every[WEIGHED:]
+
+
+def _weighed(room: Room, need: Need) -> Need:
+    """With all that wait for it, where those that do so directly were counted."""
+    return need.model_copy(update={"blocks": blocked_by(room, need.name)}) if need.blocks else need
 
 
 def _place(need: Need) -> tuple[int, str, int, float, str]:
@@ -79,7 +99,6 @@ def _failed(room: Room, bead: Bead, now: datetime) -> Need | None:
         NeedKind.FAILED,
         why=(outcome.summary or str(outcome.reason or "")) if outcome is not None else "",
         since=since,
-        blocks=blocked_by(room, bead.metadata.name),
     )
     return need if recent or need.blocks else None
 
@@ -95,10 +114,8 @@ def _stuck(room: Room, bead: Bead) -> str:
         return view.message  # a failed one is told by itself, a cancelled one is not
     if view.readiness is Readiness.BACKOFF and status.interruptions >= TRIES:
         return view.message
-    nobody = _condition(bead.status.conditions, "Assignable")
-    if view.ready and nobody is not None and nobody.status is ConditionStatus.FALSE:
-        return nobody.message
-    return ""
+    nobody = _condition(bead.status.conditions, "Assignable") if view.ready else None
+    return nobody.message if nobody is not None and nobody.status is ConditionStatus.FALSE else ""
 
 
 def _cancelled(bead: Bead | None) -> bool:
@@ -143,7 +160,6 @@ def _stalled(room: Room, session: SessionInfo) -> Need:
 def _need(room: Room, bead: Bead, kind: NeedKind, *, since: datetime | None, **more: object) -> Need:
     name = bead.metadata.name
     view = room.views.get(name)
-    more.setdefault("blocks", blocked_by(room, name))
     return Need.model_validate(
         {
             "kind": kind,
@@ -152,6 +168,7 @@ def _need(room: Room, bead: Bead, kind: NeedKind, *, since: datetime | None, **m
             "priority": view.effective_priority if view is not None else bead.spec.priority,
             "since": since,
             "parent": bead.spec.parent,
+            "blocks": len(_waiting_for(room, name)),
             **more,
         },
         by_name=True,
@@ -160,16 +177,20 @@ def _need(room: Room, bead: Bead, kind: NeedKind, *, since: datetime | None, **m
 
 def blocked_by(room: Room, name: str) -> int:
     """Unfinished beads that wait for it, directly or not."""
-    graph, found, queue = room.graph, {name}, [name]
+    found, queue = {name}, [name]
     while queue:
-        node = queue.pop()
-        waiting = {*graph.dependents(node), graph.facts[node].parent} if node in graph.facts else set()
-        for other in waiting - found:
-            facts = graph.facts.get(other or "")
-            if facts is not None and facts.standing is None:
-                found.add(facts.name)
-                queue.append(facts.name)
+        fresh = _waiting_for(room, queue.pop()) - found
+        found |= fresh
+        queue += fresh
     return len(found) - 1
+
+
+def _waiting_for(room: Room, name: str) -> set[str]:
+    """Unfinished beads that wait for it directly."""
+    graph = room.graph
+    own = graph.facts.get(name)
+    waiting = {*graph.dependents(name), *([own.parent] if own is not None and own.parent else [])}
+    return {other for other in waiting if other in graph.facts and graph.facts[other].standing is None}
 
 
 def _since(bead: Bead) -> datetime | None:

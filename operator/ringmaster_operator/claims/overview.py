@@ -12,15 +12,15 @@ from importlib.metadata import version
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.limits import resolve
 from ringmaster_operator.board.room import Room
+from ringmaster_operator.claims import needs
 from ringmaster_operator.claims.costs import Costs
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Lease, Leases
-from ringmaster_operator.claims.needs import needs
 from ringmaster_operator.claims.origin import parents_of
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import History, Question
 from ringmaster_operator.resources.backup import BackupSchedule
-from ringmaster_operator.resources.bead import FINISHED, Bead, BeadType, Phase
+from ringmaster_operator.resources.bead import Bead, Phase
 from ringmaster_operator.resources.budget_api import Sums
 from ringmaster_operator.resources.cost_api import MonthForecast
 from ringmaster_operator.resources.overview_api import (
@@ -39,6 +39,8 @@ DAYS = 14
 MOST_NEEDS = 200
 STALLED_SECONDS = 300
 """Without progress, and without a tool that runs, from which on a session is said to be stalled."""
+SHARED_SECONDS = 1.0
+"""How long an answer is good for others who ask: twenty people who look cost no more than one."""
 KEPT_SECONDS = 15.0
 """How long what the database says is good for all who ask."""
 
@@ -79,22 +81,31 @@ class Overviews:
         self._refresh = refresh
         self._elected = elected
         self._past: dict[str, tuple[float, asyncio.Task[Past]]] = {}
+        self._made: dict[str, tuple[float, Overview]] = {}
 
     async def of(self, namespace: str) -> Overview:
-        """As it stands now. Raises HistoryError."""
+        """As it stands now, or stood within the last second. Raises HistoryError."""
         past = await asyncio.shield(self._known(namespace))
+        now = self._clock.monotonic()
+        self._made = {name: made for name, made in self._made.items() if now - made[0] < SHARED_SECONDS}
+        if namespace not in self._made:
+            self._made[namespace] = now, self._look_at(namespace, past)
+        return self._made[namespace][1]
+
+    def _look_at(self, namespace: str, past: Past) -> Overview:
         self._refresh()
         now, room = self._clock.now(), self._board.room(namespace)
         workers = [item for item in self._store.workers() if item.metadata.namespace == namespace]
         leases = {lease.key[1]: lease for lease in self._leases if lease.key[0] == namespace}
-        asking = _asking(room)
+        found = needs.of_beads(room, now)
+        asking = needs.asking(found)
         sessions = [
             self._session(worker, session, leases.get(session.bead or ""), asking, now)
             for worker in sorted(workers, key=lambda item: item.metadata.name)
             for session in worker.status.sessions
         ]
         budgets = self._funds.overview(namespace)
-        wanted = needs(room, workers, sessions, budgets, now)
+        wanted = needs.ranked(room, found, workers, sessions, budgets)
         moods = {(item.worker, item.name): item.activity for item in sessions}
         running = [self._run(room, bead, leases.get(bead.metadata.name), moods) for bead in _running(room)]
         return Overview(
@@ -190,15 +201,6 @@ class Overviews:
 
 def _running(room: Room) -> list[Bead]:
     return [room.beads[name] for name in room.busy if name in room.beads and room.beads[name].status.claim]
-
-
-def _asking(room: Room) -> set[str]:
-    """Beads that have an unanswered question."""
-    return {
-        bead.spec.parent
-        for bead in room.beads.values()
-        if bead.spec.type is BeadType.DECISION and bead.spec.parent and bead.status.phase not in FINISHED
-    }
 
 
 def _activity(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.claims.leases import RATE_SECONDS, Leases
-from ringmaster_operator.claims.needs import RECENT, needs
+from ringmaster_operator.claims.needs import RECENT, asking, of_beads, ranked
 from ringmaster_operator.resources.bead import Bead, Phase
 from ringmaster_operator.resources.budget_api import BudgetState
 from ringmaster_operator.resources.overview_api import Activity, Need, SessionInfo
@@ -16,9 +16,9 @@ from ringmaster_operator.resources.worker import Worker
 from support.boards import NOON, NS, bead, board_of, ended, taken, worker
 
 
-def told(board: Board, **more: Any) -> list[Need]:
-    parts: dict[str, Any] = {"workers": [], "sessions": [], "budgets": [], "now": NOON} | more
-    return needs(board.room(NS), **parts)
+def told(board: Board, now: datetime = NOON, **more: Any) -> list[Need]:
+    parts: dict[str, Any] = {"workers": [], "sessions": [], "budgets": []} | more
+    return ranked(board.room(NS), of_beads(board.room(NS), now), **parts)
 
 
 def condition(kind: str, status: str, reason: str, message: str = "") -> dict[str, Any]:
@@ -75,6 +75,7 @@ def test_an_escalation_goes_before_a_decision_and_tells_what_may_be_answered() -
         ["retry", "cancel"],
     )
     assert (first.why, second.kind, second.name) == ("How?", "decision", "plain")
+    assert asking([first, second]) == {"task"}
 
 
 def test_a_failure_is_told_while_it_is_recent_or_holds_something_up() -> None:
