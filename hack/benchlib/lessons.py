@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from benchlib.lesson_fleet import Fleet, Run
+from benchlib.lesson_retrieval import table
 from benchlib.lesson_world import Task, Trap, rankings, tasks, traps
 from ringmaster_operator.recall import mean, wilson
 
@@ -24,8 +25,14 @@ def main(
     beads: Annotated[int, typer.Option(help="Beads.", min=20)] = 300,
     seed: Annotated[int, typer.Option(help="Of traps, beads and coins.")] = 1,
     seeds: Annotated[int, typer.Option(help="Worlds: this seed and the following ones.", min=1)] = 3,
+    retrieval: Annotated[
+        bool, typer.Option("--retrieval", help="Only how long a claim looks for lessons, among up to 5,000.")
+    ] = False,
 ) -> None:
     """Work the beads with and without lessons, then search 200 lessons for 200 beads."""
+    if retrieval:
+        table([100, 1000, 5000], seed)
+        return
     print("| lessons | beads | succeeded, 95 % | iterations a bead, 95 % | found |\n|---|---|---|---|---|")
     worlds = [asyncio.run(both(beads, seed + number)) for number in range(seeds)]
     for place, name in enumerate(("off", "on")):

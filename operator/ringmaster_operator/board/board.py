@@ -13,7 +13,7 @@ from ringmaster_operator.board import picking
 from ringmaster_operator.board.capabilities import Registry
 from ringmaster_operator.board.facts import Key, Readiness, View
 from ringmaster_operator.board.matching import NEVER_WORKED, Fits, Needs
-from ringmaster_operator.board.preference import Passed, Preference, Spare
+from ringmaster_operator.board.preference import Known, Passed, Preference, Spare
 from ringmaster_operator.board.room import Room
 from ringmaster_operator.board.scoring import Merit, Snapshot, measured
 from ringmaster_operator.recall import Outcomes, Past
@@ -34,6 +34,7 @@ class Board:
         self.registry = Registry()
         """What is known of the Workers' capabilities."""
         self._outcomes: dict[str, Outcomes] = {}
+        self._traits: dict[str, dict[str, Known]] = {}
         self._workers: dict[str, dict[str, Worker]] = {}
 
     def put(self, bead: Bead) -> None:
@@ -42,6 +43,7 @@ class Board:
 
     def remove(self, key: Key) -> None:
         """The bead is gone; what depends on it will say so."""
+        self._traits.get(key[0], {}).pop(key[1], None)
         self._room(key[0]).put(key[1], None)
 
     def set_project(self, namespace: str, project: Project | None) -> None:
@@ -142,6 +144,7 @@ class Board:
         return Preference(
             self._room(namespace),
             outcomes,
+            traits=self._traits.setdefault(namespace, {}),
             team=[(worker, self.fits(worker, now)) for worker in team],
             rules=rules,
             confidence=self.rules(namespace),

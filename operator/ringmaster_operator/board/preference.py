@@ -22,8 +22,10 @@ from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.resources.project import ConfidenceRules, RoutingRules
 from ringmaster_operator.resources.worker import Worker
 
-LOOK = 50
+LOOK = 20
 """Beads that are passed over at most to find one that is nobody else's."""
+Known = tuple[Bead, str | None, Traits]
+"""A bead, its repository, and what follows from both."""
 Spare = Callable[[Worker, Bead], bool]
 """Whether a Worker has a session that would take the bead at once."""
 
@@ -50,15 +52,17 @@ class Preference:
         room: Room,
         outcomes: Outcomes,
         *,
+        traits: dict[str, Known],
         team: Sequence[tuple[Worker, Fits]],
         rules: RoutingRules,
         confidence: ConfidenceRules,
         now: datetime,
     ) -> None:
-        """team: all Workers that take beads at all."""
+        """team: all Workers that take beads at all; traits: what is known from earlier looks, kept here."""
         self._room = room
         self._outcomes = outcomes
         self._team = team
+        self._traits = traits
         self._rules = rules
         self._confidence = confidence
         self._now = now
@@ -136,11 +140,18 @@ class Preference:
     def _outlooks(self, name: str) -> Mapping[Arm, Outlook]:
         if name not in self._known:
             bead = self._room.beads[name]
-            here = traits_of(bead, picking.repository(self._room, name, None))
+            here = self._here(name)
             arms = {arm_of(worker, bead) for worker, _ in self._team}
             days = self._confidence.half_life_days
             self._known[name] = self._outcomes.outlooks(here, arms, now=self._now, days=days)
         return self._known[name]
+
+    def _here(self, name: str) -> Traits:
+        bead, place = self._room.beads[name], picking.repository(self._room, name, None)
+        known = self._traits.get(name)
+        if known is None or known[0] is not bead or known[1] != place:
+            known = self._traits[name] = (bead, place, traits_of(bead, place))
+        return known[2]
 
 
 def arm_of(worker: Worker, bead: Bead) -> Arm:

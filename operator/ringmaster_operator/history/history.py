@@ -26,6 +26,7 @@ from ringmaster_operator.history import (
     done,
     iteration_records,
     lesson_queries,
+    lesson_search,
     lesson_undo,
     lesson_uses,
     lessons,
@@ -199,7 +200,7 @@ class History:
     capability_changes = _reads(capabilities.capability_changes)
     audit_entry = _reads(audit.audit_entry)
     audit_entries = _reads(audit.audit_entries)
-    matching_lessons = _reads(lesson_queries.matching_lessons)
+    matching_lessons = _reads(lesson_search.matching_lessons)
     lesson_uses = _reads(lesson_queries.lesson_uses)
     lesson_present = _reads(lesson_undo.lesson_present)
     lessons_in = _reads(lesson_queries.lessons_in)

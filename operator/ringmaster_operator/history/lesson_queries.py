@@ -7,30 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func
+from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from ringmaster_operator.history.lesson_tables import (
     LessonEvidenceRow,
     LessonRow,
-    LessonTermRow,
     LessonUseRow,
 )
 from ringmaster_operator.history.tables import AttemptRow, IterationRow, SpendingRow
-from ringmaster_operator.recall import (
-    MAX_TERMS,
-    Known,
-    Match,
-    Situation,
-    bm25,
-    fit,
-    frequencies,
-    terms,
-    worth,
-)
+from ringmaster_operator.recall import Known, Situation
 from ringmaster_operator.resources.lesson import LessonEvidence, LessonOrigin, LessonState
 
-CANDIDATES = 50
-"""Lessons that are looked at closely, by their words."""
 RECENT = 500
 """Attempts that the usual success rate is of."""
 SUCCESSES = ("success", "likely_success")
@@ -99,41 +87,6 @@ def known(row: LessonRow) -> Known:
     )
 
 
-def matching_lessons(
-    db: Session, *, namespace: str, text: str, here: Situation, now: datetime
-) -> list[tuple[StoredLesson, Match]]:
-    """Active lessons that have words of the text, or a path in it, the best first."""
-    words = list(dict.fromkeys(terms(text)))[:MAX_TERMS]
-    if not words:
-        return []
-    postings = db.exec(
-        select(LessonTermRow.lesson_id, LessonTermRow.term, LessonTermRow.count).where(
-            LessonTermRow.namespace == namespace, col(LessonTermRow.term).in_(words)
-        )
-    ).all()
-    if not postings:
-        return []
-    counts = frequencies(postings)
-    rows = db.exec(
-        select(LessonRow.id, LessonRow.length).where(
-            LessonRow.namespace == namespace, LessonRow.state == LessonState.ACTIVE.value
-        )
-    ).all()
-    lengths = {int(key): int(length) for key, length in rows}
-    scores = bm25(counts, lengths, total=len(lengths))
-    base, found = base_rate(db, namespace=namespace), []
-    for lesson in sorted(scores, key=lambda item: (-scores[item][0], item))[:CANDIDATES]:
-        row = db.get(LessonRow, lesson)
-        if row is None:
-            continue
-        stored = _stored(row)
-        score, why = fit(stored.known, here, *scores[lesson], text)
-        score *= worth(stored.known, base=base, now=now)
-        if score > 0:
-            found.append((stored, Match(lesson=stored.known, score=score, why=why)))
-    return sorted(found, key=lambda item: (-item[1].score, item[1].lesson.id))
-
-
 def lesson_uses(db: Session, *, bead_uid: str, fence: int) -> list[Use]:
     """What was decided for this attempt, the best lesson first."""
     rows = db.exec(
@@ -142,7 +95,7 @@ def lesson_uses(db: Session, *, bead_uid: str, fence: int) -> list[Use]:
         .where(LessonUseRow.bead_uid == bead_uid, LessonUseRow.fence == fence)
         .order_by(col(LessonUseRow.id))
     )
-    return [Use(lesson=_stored(row), given=use.given, why=use.why) for use, row in rows]
+    return [Use(lesson=stored(row), given=use.given, why=use.why) for use, row in rows]
 
 
 def lessons_in(
@@ -160,13 +113,13 @@ def lessons_in(
         chosen = chosen.where(LessonRow.state == state.value)
     if repository is not None:
         chosen = chosen.where(LessonRow.repository == repository)
-    return [_stored(row) for row in db.exec(chosen.order_by(col(LessonRow.id)).limit(limit))]
+    return [stored(row) for row in db.exec(chosen.order_by(col(LessonRow.id)).limit(limit))]
 
 
 def lesson(db: Session, *, namespace: str, lesson: int) -> StoredLesson | None:
     """One lesson, active or retired."""
     row = db.get(LessonRow, lesson)
-    return _stored(row) if row is not None and row.namespace == namespace else None
+    return stored(row) if row is not None and row.namespace == namespace else None
 
 
 def lesson_evidence(db: Session, *, lesson: int, limit: int = 100) -> list[LessonEvidence]:
@@ -193,17 +146,21 @@ def lesson_counts(db: Session, *, namespace: str) -> dict[str, int]:
 
 def base_rate(db: Session, *, namespace: str) -> float:
     """Success rate of the namespace's last attempts."""
-    kinds = db.exec(
-        select(AttemptRow.kind)
-        .where(
-            AttemptRow.namespace == namespace,
-            col(AttemptRow.kind).is_not(None),
-            col(AttemptRow.counted).is_(True),
+    kinds = (
+        db.connection()
+        .execute(
+            columns(col(AttemptRow.kind))
+            .where(
+                col(AttemptRow.namespace) == namespace,
+                col(AttemptRow.kind).is_not(None),
+                col(AttemptRow.counted).is_(True),
+            )
+            .order_by(col(AttemptRow.id).desc())
+            .limit(RECENT)
         )
-        .order_by(col(AttemptRow.id).desc())
-        .limit(RECENT)
-    ).all()
-    good = sum(kind in SUCCESSES for kind in kinds)
+        .all()
+    )
+    good = sum(kind in SUCCESSES for (kind,) in kinds)
     return (good + UNKNOWN_RATE * UNKNOWN_WEIGHT) / (len(kinds) + UNKNOWN_WEIGHT)
 
 
@@ -256,7 +213,8 @@ def _counts(rows: Sequence[tuple[int, int]]) -> dict[int, int]:
     return {int(key): int(count) for key, count in rows}
 
 
-def _stored(row: LessonRow) -> StoredLesson:
+def stored(row: LessonRow) -> StoredLesson:
+    """The row as others see it."""
     return StoredLesson(
         known=known(row),
         namespace=row.namespace,

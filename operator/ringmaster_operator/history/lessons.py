@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from ringmaster_operator.history.lesson_tables import (
     LessonTermRow,
     LessonUseRow,
 )
+from ringmaster_operator.history.lesson_words import spread_of
 from ringmaster_operator.recall import SAME, Situation, key_of, negative, overlap, terms
 from ringmaster_operator.resources.lesson import LessonOrigin, LessonState
 from ringmaster_operator.resources.reflexion import MAX_PATHS
@@ -146,23 +148,29 @@ def _row(db: Session, namespace: str, lesson: int) -> LessonRow | None:
 
 
 def _near(db: Session, teaching: Teaching, words: Sequence[str]) -> list[LessonRow]:
-    """Active lessons of the same repository in nearly the same words, the nearest first."""
-    distinct = sorted(set(words))[:100]
-    common = func.count().label("common")
-    ids = db.exec(
-        select(LessonTermRow.lesson_id, common)
-        .where(LessonTermRow.namespace == teaching.namespace, col(LessonTermRow.term).in_(distinct))
-        .group_by(col(LessonTermRow.lesson_id))
-        .having(common >= SAME * len(distinct))
-        .order_by(common.desc(), col(LessonTermRow.lesson_id))
-        .limit(20)
+    """Active lessons of the same repository in nearly the same words, the nearest first.
+
+    What has so many of the words has at least one of any that are more than it may lack: only lessons with
+    one of so many rarest ones are compared.
+    """
+    distinct = set(words)
+    spread = spread_of(db, teaching.namespace, distinct)
+    lacks = len(distinct) - math.ceil(SAME * len(distinct))
+    rare = sorted(distinct, key=lambda word: (spread.get(word, 0), word))[: lacks + 1]
+    telling = [word for word in rare if word in spread]
+    if not telling:
+        return []
+    holders = select(LessonTermRow.lesson_id).where(
+        LessonTermRow.namespace == teaching.namespace, col(LessonTermRow.term).in_(telling)
+    )
+    rows = db.exec(
+        select(LessonRow).where(
+            col(LessonRow.id).in_(holders), LessonRow.repository == teaching.where.repository
+        )
     ).all()
-    rows = [row for lesson, _ in ids if (row := db.get(LessonRow, lesson)) is not None]
-    return [
-        row
-        for row in rows
-        if row.repository == teaching.where.repository and overlap(words, terms(row.text)) >= SAME
-    ]
+    found = [(overlap(distinct, terms(row.text)), row) for row in rows]
+    found = [(share, row) for share, row in found if share >= SAME]
+    return [row for _, row in sorted(found, key=lambda item: (-item[0], item[1].id))][:20]
 
 
 def _strengthen(db: Session, row: LessonRow, teaching: Teaching, *, now: datetime) -> None:

@@ -15,6 +15,7 @@ from ringmaster_operator.recall.ranking import (
     fit,
     frequencies,
     key_of,
+    rarity,
     worth,
 )
 from ringmaster_operator.recall.similar import MOST as MOST_PAST
@@ -44,6 +45,7 @@ __all__ = [
     "negative",
     "overlap",
     "place",
+    "rarity",
     "said",
     "terms",
     "wilson",

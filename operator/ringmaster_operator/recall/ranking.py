@@ -79,25 +79,36 @@ def frequencies(postings: Iterable[tuple[int, str, int]]) -> dict[int, dict[str,
 
 
 def bm25(
-    counts: Mapping[int, Mapping[str, int]], lengths: Mapping[int, int], *, total: int
+    counts: Mapping[int, Mapping[str, int]],
+    lengths: Mapping[int, int],
+    *,
+    total: int,
+    spread: Mapping[str, int] | None = None,
+    average: float | None = None,
 ) -> dict[int, tuple[float, list[str]]]:
-    """Score and best words of each lesson, of the query's terms that it has; total: lessons there are."""
-    holders: dict[str, int] = {}
-    for held in counts.values():
+    """Score and best words of each lesson, of the query's terms that it has.
+
+    total: lessons there are. Where `counts` and `lengths` are not of all of them, spread says how many have a
+    term and average how long they are.
+    """
+    holders: dict[str, int] = dict(spread or {})
+    for held in counts.values() if spread is None else ():
         for term in held:
             holders[term] = holders.get(term, 0) + 1
-    average = sum(lengths.values()) / len(lengths) if lengths else 1.0
-    rarity = {term: _rarity(term, count, total) for term, count in holders.items()}
+    if average is None:
+        average = sum(lengths.values()) / len(lengths) if lengths else 1.0
+    rare = {term: rarity(term, holders[term], total) for term in holders}
     scores: dict[int, tuple[float, list[str]]] = {}
     for lesson, present in counts.items():
         long = K1 * (1 - B + B * lengths.get(lesson, average) / (average or 1.0))
-        parts = {term: rarity[term] * count * (K1 + 1) / (count + long) for term, count in present.items()}
+        parts = {term: rare[term] * count * (K1 + 1) / (count + long) for term, count in present.items()}
         best = sorted(parts, key=lambda term: (-parts[term], term))
         scores[lesson] = (sum(parts.values()), best)
     return scores
 
 
-def _rarity(term: str, holders: int, total: int) -> float:
+def rarity(term: str, holders: int, total: int) -> float:
+    """What it says that a lesson has the term, which so many of all lessons have."""
     value = math.log(1 + (max(total, holders) + UNSEEN - holders + 0.5) / (holders + 0.5))
     return min(value, WEAK_IDF) if term in WEAK else value
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +21,11 @@ NEAREST = 30
 """Attempts of one agent that count, the most alike ones."""
 LEAST_ALIKE = 0.35
 MAX_WORDS = 60
+KEPT = 5000
+"""Answers that are kept, for as many kinds of work."""
+KEPT_FOR = timedelta(minutes=10)
+STALE = 50
+"""An answer is kept until one attempt in so many is new to it."""
 PRIOR = 2.0
 """Attempts that the namespace's usual success rate is worth."""
 KNOWN = 3.0
@@ -93,12 +98,22 @@ def place(address: str) -> str:
     return plain.rpartition("@")[2].rstrip("/").removesuffix(".git").lower()
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An answer, and what it is of."""
+
+    version: int
+    at: datetime
+    found: Mapping[Arm, Outlook]
+
+
 class Outcomes:
     """The attempts of one namespace. Not thread-safe."""
 
     def __init__(self) -> None:
         self.version = 0
         """Grows with every change."""
+        self._kept: dict[Traits, _Kept] = {}
         self._past: dict[int, Past] = {}
         """By number, the oldest first."""
         self._arms: Counter[Arm] = Counter()
@@ -124,11 +139,24 @@ class Outcomes:
 
     def outlooks(
         self, here: Traits, arms: Iterable[Arm], *, now: datetime, days: float
-    ) -> dict[Arm, Outlook]:
+    ) -> Mapping[Arm, Outlook]:
         """Each agent's chance with such work; `days` after which an attempt counts half."""
-        near = self._near(here, set(arms))
-        usual = self._usual()
-        return {arm: _outlook(arm, near.get(arm, [])[:NEAREST], usual, now=now, days=days) for arm in arms}
+        wanted = frozenset(arms)
+        kept = self._kept.get(here)
+        if kept is None or not self._fresh(kept, wanted, now):
+            near, usual = self._near(here, wanted), self._usual()
+            found = {
+                arm: _outlook(arm, near.get(arm, [])[:NEAREST], usual, now=now, days=days) for arm in wanted
+            }
+            if len(self._kept) >= KEPT:
+                self._kept.clear()
+            kept = self._kept[here] = _Kept(self.version, now, found)
+        return kept.found
+
+    def _fresh(self, kept: _Kept, arms: Set[Arm], now: datetime) -> bool:
+        """Whether an answer holds still: a claim asks about many beads, and each report changes a little."""
+        news = self.version - kept.version
+        return news <= len(self._past) // STALE and now - kept.at < KEPT_FOR and arms <= kept.found.keys()
 
     def outlook(self, arm: Arm) -> Outlook:
         """Of an agent at a bead that it never did anything like."""
@@ -139,7 +167,7 @@ class Outcomes:
         """The agents of which anything is known."""
         return self._arms.keys()
 
-    def _near(self, here: Traits, arms: set[Arm]) -> dict[Arm, list[tuple[float, str, Past]]]:
+    def _near(self, here: Traits, arms: Set[Arm]) -> dict[Arm, list[tuple[float, str, Past]]]:
         texts = self._texts(here.words)
         shapes: dict[tuple[str, frozenset[str], frozenset[str]], tuple[float, float, str]] = {}
         found: dict[Arm, list[tuple[float, str, Past]]] = {}
