@@ -122,6 +122,23 @@ def test_a_restart_of_the_operator_is_told_and_passes(desk: Desk, fleet: Fleet) 
     expect(link(page, "Held", "Made afterwards")).to_be_visible()
 
 
+def test_the_graph_shows_what_one_bead_would_release(desk: Desk, fleet: Fleet) -> None:
+    fleet.apply(
+        bead("first", title="Lay the ground", desired="Hold"),
+        bead("second", title="Build on it", dependsOn=["first"], priority="P0"),
+        bead("third", title="Move in", dependsOn=["second"]),
+    )
+    ada = desk.person()
+    page = ada.visit("graph")
+    page.get_by_role("link", name="Lay the ground, Held").click()
+    expect(page.get_by_text("Finishing it makes 1 ready")).to_be_visible()
+    assert page.url.endswith("?focus=first")
+    expect(page.locator(".graph .node")).to_have_count(3)
+    expect(page.locator(".graph .edge.is-critical")).to_have_count(2)
+    expect(page.locator(".graph .edge.is-lent")).to_have_count(1)
+    ada.shot("graph")
+
+
 def test_keys_lead_everywhere(desk: Desk) -> None:
     page = desk.person().visit("overview")
     page.keyboard.press("g")

@@ -18,6 +18,7 @@ from ringmaster_operator.api import (
     acts,
     audit,
     auth,
+    backup_schedules,
     bead_history,
     beads,
     budgets,
@@ -144,6 +145,7 @@ def routers(parts: Parts) -> list[APIRouter]:
             order.Ordering(store=parts.store, board=parts.board, refresh=parts.refresh), objects, parts.people
         ),
         workers.routes(parts.store, objects, parts.people),
+        backup_schedules.routes(parts.store, parts.people),
         overview.routes(_overviews(parts), parts.people),
         screens.routes(_screens(parts)),
         watching.routes(parts.changes, parts.people, parts.clock, _bounds(parts.settings)),

@@ -57,6 +57,7 @@ OPERATIONS = {
     "resumeBead": "POST /namespaces/{namespace}/beads/{name}/resume",
     "retryBead": "POST /namespaces/{namespace}/beads/{name}/retry",
     "steerBead": "POST /namespaces/{namespace}/beads/{name}/steer",
+    "listBackupSchedules": "GET /namespaces/{namespace}/backup-schedules",
     "listBudgets": "GET /namespaces/{namespace}/budgets",
     "listCapabilities": "GET /namespaces/{namespace}/capabilities",
     "getCapability": "GET /namespaces/{namespace}/capabilities/{name}",

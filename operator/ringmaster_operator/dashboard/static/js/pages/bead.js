@@ -124,6 +124,7 @@ function standing(namespace, { spec, status, metadata }, why) {
       ["Capabilities", (spec.capabilities ?? []).join(", ")],
       ["Labels", Object.keys(metadata.labels ?? {}).length > 0 && Object.entries(metadata.labels ?? {}).map(([key, value], at) => [at > 0 && ", ", h("a", { href: `${link(namespace, "board")}?label=${encodeURIComponent(`${key}=${value}`)}` }, `${key}=${value}`)])],
     ]),
+    h("p", null, h("a", { href: `${link(namespace, "graph")}?focus=${encodeURIComponent(metadata.name)}` }, "In the graph")),
     why.workers?.length > 0 && h("details", null, h("summary", null, "Who could take it"), h("ul", null, why.workers.map((/** @type {any} */ suitor) => h("li", null, workerLink(namespace, suitor.worker), suitor.may ? " fits" : `: ${suitor.whyNot}`)))),
   ));
 }

@@ -1,9 +1,11 @@
 /** All pages. A new one: a module of its own, and a line here. */
 
+import { backupsPage } from "./backups.js";
 import { beadPage } from "./bead.js";
 import { boardPage } from "./board.js";
 import { costsPage } from "./costs.js";
 import { decisionsPage } from "./decisions.js";
+import { graphPage } from "./graph.js";
 import { lessonsPage } from "./lessons.js";
 import { newBeadPage } from "./newbead.js";
 import { overviewPage } from "./overview.js";
@@ -27,12 +29,14 @@ import { workerPage, workersPage } from "./workers.js";
 export const pages = [
   { name: "overview", label: "Overview", key: "o", paths: ["/ui/:namespace/overview", "/ui/:namespace"], page: overviewPage },
   { name: "board", label: "Board", key: "b", paths: ["/ui/:namespace/board"], page: boardPage },
+  { name: "graph", label: "Graph", key: "r", paths: ["/ui/:namespace/graph"], page: graphPage },
   { name: "decisions", label: "Decisions", key: "d", paths: ["/ui/:namespace/decisions"], page: decisionsPage },
   { name: "workers", label: "Workers", key: "w", paths: ["/ui/:namespace/workers"], page: workersPage },
   { name: "workers", paths: ["/ui/:namespace/workers/:name"], page: workerPage },
   { name: "workers", paths: ["/ui/:namespace/workers/:name/sessions/:session"], page: terminalPage },
   { name: "costs", label: "Costs", key: "c", paths: ["/ui/:namespace/costs"], page: costsPage },
   { name: "lessons", label: "Lessons", key: "l", paths: ["/ui/:namespace/lessons"], page: lessonsPage },
+  { name: "backups", label: "Backups", key: "k", paths: ["/ui/:namespace/backups"], page: backupsPage },
   { name: "audit", label: "Audit", key: "a", paths: ["/ui/:namespace/audit"], page: auditPage },
   { name: "users", label: "Users", key: "u", global: true, least: "admin", paths: ["/ui/_/users"], page: usersPage },
   { name: "new", paths: ["/ui/:namespace/new"], page: newBeadPage },

@@ -1,0 +1,46 @@
+/** BackupSchedules: whether the history is safe, since when, and how to get it back. */
+
+import { call, path } from "../core/api.js";
+import { h } from "../core/dom.js";
+import { ago, compact, count } from "../core/format.js";
+import { card, facts, heading, table } from "../parts/bits.js";
+import { empty, live } from "../parts/states.js";
+
+/** @param {import("../core/router.js").Context} context */
+export function backupsPage(context) {
+  const { namespace, title, signal } = context;
+  title("Backups");
+  const fetcher = (/** @type {AbortSignal} */ aborted) => call(`${path("namespaces", namespace)}/backup-schedules`, { signal: aborted, query: { limit: 500 } });
+  const page = live(context, "the backups", fetcher, ({ items }) => [
+    heading("Backups"),
+    items.length ? items.map(schedule) : empty("No BackupSchedule here", "The operator’s history is saved by a BackupSchedule, usually in the operator’s own namespace."),
+    items.length > 0 && card("To restore", [h("p", null, "On the operator’s machine, see what there is and what a restore would do:"), h("pre", null, "ringmaster backup list\nringmaster restore latest --dry-run")]),
+  ]);
+  const timer = setInterval(() => document.hidden || void page.load(), 30000);
+  signal.addEventListener("abort", () => clearInterval(timer));
+}
+
+/** @param {any} one */
+function schedule({ metadata, spec, status = {} }) {
+  const { lastSuccess: good, lastFailure: bad, kept = {}, lastRehearsal: trial } = status;
+  const failing = bad && (!good || Date.parse(bad.time) > Date.parse(good.time));
+  const state = spec.suspend ? ["", "Suspended"] : failing ? ["is-bad", "The last run failed"] : good?.verified ? ["is-good", "✓ Verified"] : good ? ["is-warning", "Not verified"] : ["is-warning", "None yet"];
+  return h(
+    "section",
+    { class: "card", "data-key": metadata.name },
+    h("div", { class: "card-head" }, h("h2", null, metadata.name), h("span", { class: `chip ${state[0]}` }, state[1])),
+    h(
+      "div",
+      { class: "stack" },
+      failing && h("p", { class: "why-box" }, ago(bad.time), ": ", bad.message),
+      facts([
+        ["Last good one", good && [ago(good.time), ` (${good.mode}, ${compact(good.bytes)} bytes)`]], ["Its name", good && h("span", { class: "mono" }, good.name)],
+        ["Next hourly", status.nextHourly && ago(status.nextHourly)], ["Next daily", status.nextDaily && ago(status.nextDaily)],
+        ["Kept", `${count(kept.hourly)} hourly, ${count(kept.daily)} daily, ${count(kept.manual)} by hand`],
+        ["Trial restore", trial && [trial.succeeded ? "worked " : "failed ", ago(trial.time), trial.message && `: ${trial.message}`]],
+        ["Run by", spec.executor],
+      ]),
+      status.conditions?.length > 0 && h("details", null, h("summary", null, "Conditions"), table("Conditions", ["Condition", "Status", "Reason", "Message", "Since"], status.conditions.map((/** @type {any} */ item) => [item.type, item.status, item.reason, item.message ?? "", ago(item.lastTransitionTime)]))),
+    ),
+  );
+}

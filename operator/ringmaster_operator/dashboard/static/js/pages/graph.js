@@ -1,0 +1,96 @@
+/** What waits for what: the longest chain, lent priorities, circles, and what one bead would release. */
+
+import { h, paint, s } from "../core/dom.js";
+import { count } from "../core/format.js";
+import { link, remember } from "../core/router.js";
+import { project } from "../core/store.js";
+import { beadLink, button, card, chip, heading, priority, table } from "../parts/bits.js";
+import { empty, failed, loading } from "../parts/states.js";
+import { layout, NODE, released } from "./graph-layout.js";
+
+/** @typedef {import("../core/types.js").BeadInfo} BeadInfo */
+/** @typedef {import("./graph-layout.js").Layout} Layout */
+
+const ZOOMS = [0.35, 0.5, 0.7, 1, 1.4];
+const LETTERS = 26;
+
+/** @param {import("../core/router.js").Context} context */
+export function graphPage({ root, namespace, query, title, signal }) {
+  title("Graph");
+  const { beads } = project(namespace);
+  const how = { focus: query.get("focus") ?? "", collapse: query.get("collapse") === "1", done: query.get("done") === "1" };
+  let zoom = 3;
+  const set = (/** @type {Partial<typeof how>} */ wanted) => {
+    Object.assign(how, wanted);
+    remember({ focus: how.focus, collapse: how.collapse ? "1" : "", done: how.done ? "1" : "" });
+    draw();
+  };
+  const toggle = (/** @type {"collapse" | "done"} */ name, /** @type {string} */ text) => button(text, () => set({ [name]: !how[name] }), { "aria-pressed": String(how[name]) });
+  const zooms = (/** @type {number} */ by, /** @type {string} */ text, /** @type {string} */ label) => button(text, () => {
+    zoom = Math.max(0, Math.min(ZOOMS.length - 1, zoom + by));
+    draw();
+  }, { "aria-label": label });
+  const draw = () => {
+    if (beads.problem && beads.state === "failed") return paint(root, failed(beads.problem, () => void beads.load()));
+    if (beads.state !== "ready") return paint(root, loading("beads"));
+    const all = [...beads.items.values()];
+    const found = layout(all, how);
+    return paint(root, heading("Graph", [how.focus && button("Show all", () => set({ focus: "" })), toggle("collapse", "Epics as one"), toggle("done", "With what has ended"), zooms(-1, "−", "Smaller"), zooms(1, "+", "Larger")]),
+      found.loops.length > 0 && h("p", { class: "fault" }, `These wait for each other in a circle, or between circles: ${found.loops.flat().join(", ")}`),
+      found.left > 0 && h("p", { class: "hint" }, `${count(found.left)} more are not drawn: choose a bead to see all that belongs to it.`),
+      how.focus && about(namespace, all, how.focus),
+      found.nodes.length ? [picture(namespace, found, ZOOMS[zoom] ?? 1), legend(), asTable(namespace, found)] : empty("Nothing waits for anything", "Beads that depend on others are drawn here."));
+  };
+  project(namespace).onChange((change) => {
+    if (change.all || change.beads.size) draw();
+  }, signal);
+  beads.want();
+  draw();
+}
+
+/** @param {string} namespace @param {BeadInfo[]} all @param {string} name */
+function about(namespace, all, name) {
+  const bead = all.find((one) => one.name === name);
+  if (!bead) return null;
+  const free = released(all, name);
+  return card(bead.title, h("div", { class: "stack" },
+    h("p", { class: "line-up" }, chip(bead.phase), priority(bead.effectivePriority, bead.priority, bead.inheritedFrom), beadLink(namespace, name, "Open it")),
+    h("p", null, free.length ? `Finishing it makes ${count(free.length)} ready: ` : "Finishing it alone makes nothing ready.", free.slice(0, 20).map((one, at) => [at > 0 && ", ", beadLink(namespace, one.name, one.title)]))));
+}
+
+/** @param {string} namespace @param {Layout} found @param {number} scale */
+function picture(namespace, { nodes, edges, width, height }, scale) {
+  const at = new Map(nodes.map((node) => [node.name, node]));
+  const lines = edges.map(({ from, to, critical, lends, looped }) => {
+    const [one, other] = [at.get(from), at.get(to)];
+    if (!one || !other) return null;
+    const [x1, y1, x2, y2] = [one.x + NODE.width, one.y + NODE.height / 2, other.x, other.y + NODE.height / 2];
+    const bend = Math.max(30, Math.abs(x2 - x1) / 2);
+    return s("path", { class: `edge ${critical ? "is-critical" : ""} ${lends ? "is-lent" : ""} ${looped ? "is-looped" : ""}`, d: `M${x1},${y1}C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`, "marker-end": "url(#arrow)" });
+  });
+  const boxes = nodes.map(({ name, bead, inside, x, y, critical, looped }) =>
+    s("a", { href: `${link(namespace, "graph")}?focus=${encodeURIComponent(name)}`, "aria-label": `${bead?.title ?? name}, ${bead?.phase ?? ""}` },
+      s("rect", { class: `node is-${(bead?.phase ?? "").toLowerCase()} ${critical ? "is-critical" : ""} ${looped ? "is-looped" : ""}`, x, y, width: NODE.width, height: NODE.height, rx: 6 }),
+      s("title", null, `${bead?.title ?? name}: ${bead?.phase ?? ""}`),
+      s("text", { class: "node-title", x: x + 10, y: y + 19 }, short(bead?.title ?? name)),
+      s("text", { class: "node-meta", x: x + 10, y: y + 36 }, `${bead?.effectivePriority ?? ""} ${bead?.phase ?? ""}${inside ? `, ${inside} inside` : ""}`)));
+  return h("div", { class: "card graph scroll", tabindex: "0", role: "region", "aria-label": "Graph: the table below has the same" },
+    s("svg", { viewBox: `0 0 ${width} ${height}`, width: width * scale, height: height * scale },
+      s("defs", null, s("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 8, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto-start-reverse" }, s("path", { class: "arrow", d: "M0,0L8,4L0,8z" }))),
+      lines, boxes));
+}
+
+function legend() {
+  const swatch = (/** @type {string} */ kind) => s("svg", { viewBox: "0 0 28 10", width: 28, height: 10, "aria-hidden": "true" }, s("path", { class: `edge ${kind}`, d: "M0,5H28" }));
+  return h("ul", { class: "plain legend" }, [["is-critical", "longest chain"], ["is-lent", "lends its priority to what it waits for"], ["is-looped", "circle"]].map(([kind = "", text = ""]) => h("li", { class: "line-up" }, swatch(kind), text)));
+}
+
+/** @param {string} namespace @param {Layout} found */
+function asTable(namespace, { edges, nodes }) {
+  const titles = new Map(nodes.map(({ name, bead }) => [name, bead?.title ?? name]));
+  return h("details", null, h("summary", null, "As a table"), table("What waits for what", ["This", "waits for", ""], edges.map(({ from, to, critical, lends }) => [
+    beadLink(namespace, to, titles.get(to)), beadLink(namespace, from, titles.get(from)), [critical && "longest chain ", lends && "lends its priority"]])));
+}
+
+/** @param {string} text */
+const short = (text) => (text.length > LETTERS ? `${text.slice(0, LETTERS - 1)}…` : text);
