@@ -22,7 +22,9 @@ from ringmaster_cli.exits import CliError, UsageError
 from ringmaster_operator.backups import catalog, continuous, places, work
 from ringmaster_operator.backups.app import commands
 from ringmaster_operator.backups.errors import BackupError
+from ringmaster_operator.backups.run import run
 from ringmaster_operator.backups.sqlite_source import SqliteSource
+from ringmaster_operator.backups.verify import mark
 from ringmaster_operator.history import History
 from support.s3 import Bucket
 
@@ -216,6 +218,20 @@ def test_a_backup_where_the_copy_does_not_reach(following: Following) -> None:
     assert f"restore {made.name}" in said
     assert "continuous copy as of" in following.restore(datetime.now(UTC), "--dry-run")
     assert "no backup in" in following.call("restore", "--at", "2020-01-01", "--offline", "--force", code=3)
+
+
+def test_the_newer_one_of_copy_and_backup(following: Following) -> None:
+    """A copy that nobody has made for a while is passed by for a backup that was made since."""
+    with following.followed():
+        at = following.settled()
+    made = run(SqliteSource(following.place.database), following.place.target, wish := following.place.wish())
+    assert made.time < at, "the test's clock is behind"
+    assert "continuous copy as of" in following.restore(at, "--dry-run")
+    with following.place.target.locked():
+        mark(following.place.target, made.model_copy(update={"time": at, "verified": wish.now()}))
+    said = following.restore(at, "--dry-run")
+    assert f"restore {made.name}" in said
+    assert "continuous copy" not in said
 
 
 def test_a_damaged_copy_changes_nothing(following: Following) -> None:
