@@ -48,6 +48,7 @@ def test_a_host_is_installed_upgraded_and_cleared(
     assert "ringmaster-backup-daily.timer" in machine.said("systemctl", "list-timers", "--no-pager")
     if LONG:
         _is_upgraded(site, bundle, tmp_path)
+    machine.said("mkdir", "/etc/systemd/system/ringmaster-operator.service.d")  # an administrator's
     machine.said(RINGMASTER, "uninstall", "--host", "--yes")
     assert machine.run(RINGMASTER, "uninstall", "--host", "--yes").returncode == 3
     assert "ringmaster.db" in machine.said("ls", "/var/lib/ringmaster")
@@ -65,7 +66,7 @@ def _is_guarded(machine: Machine) -> None:
     user = machine.said("systemctl", "show", "-P", "MainPID", "ringmaster-operator.service").strip()
     assert machine.said("stat", "-c", "%U", f"/proc/{user}").strip() == "ringmaster"
     stated = stated_exposure()
-    assert len(stated) == 4
+    assert "ringmaster-operator.service" in stated
     for unit, most in stated.items():
         verdict = machine.said("systemd-analyze", "security", "--no-pager", unit)
         (figure,) = re.findall(r"Overall exposure level for \S+: ([0-9.]+)", verdict)

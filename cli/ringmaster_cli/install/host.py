@@ -203,7 +203,7 @@ class Host:
 
 def uninstall(*, purge: bool) -> None:
     """Take it off this machine; purge: settings, history and backups too. Raises CliError."""
-    units = sorted(path.name for path in UNITS.glob("ringmaster-*"))
+    units = sorted(path.name for path in UNITS.glob("ringmaster-*") if path.is_file())
     if not units and not releases.TOP.exists() and not (purge and STATE.exists()):
         raise CliError("Ringmaster is not installed on this machine", exit=Exit.NOTHING)
     named = [unit for unit in units if "@" not in unit]
@@ -218,7 +218,8 @@ def uninstall(*, purge: bool) -> None:
     if not purge:
         output.note(f"Ringmaster is removed. Kept: {SETTINGS}, {STATE}, {BACKUPS} and the user {USER}")
         return
-    for folder in (SETTINGS, STATE, BACKUPS):
+    own = UNITS.glob("ringmaster-*.d")  # changes of the units by whoever runs this machine
+    for folder in (SETTINGS, STATE, BACKUPS, *own):
         shutil.rmtree(folder, ignore_errors=True)
     tried(["userdel", USER])
     output.note("Ringmaster is removed, with settings, history and backups")
