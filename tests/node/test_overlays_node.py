@@ -16,6 +16,7 @@ import pytest
 from support import account, images
 from support.clusters import OwnCluster
 from support.manifests import bead, listed, worker
+from support.overlays import prod
 from support.renders import ROOT
 from support.station import scenario, steps
 
@@ -126,33 +127,6 @@ def scene(loaded: OwnCluster, tmp_path: Path) -> Iterator[Scene]:
     loaded.kubectl("delete", "namespace", PROJECT, "--timeout=120s")
 
 
-def prod(cluster: OwnCluster, folder: Path) -> Path:
-    """overlays/prod as a user takes it: an image of one's own, this API server's address, and a project."""
-    place = Path(os.path.relpath(ROOT / "kustomize", folder))
-    image = {"name": "registry.example.com/ringmaster/operator", "newName": "localhost/ringmaster/operator"}
-    parts = [str(place / "overlays" / "prod"), "project", "api-server.yaml"]
-    own = {"resources": parts, "images": [{**image, "newTag": "dev"}]}
-    project = {"namespace": PROJECT, "resources": [str(".." / place / "project")]}
-    (folder / "project").mkdir(parents=True)
-    (folder / "api-server.yaml").write_text(json.dumps(_to_api_server(cluster)))
-    (folder / "kustomization.yaml").write_text(json.dumps(own))
-    (folder / "project" / "kustomization.yaml").write_text(json.dumps(project))
-    return folder
-
-
-def _to_api_server(cluster: OwnCluster) -> dict[str, Any]:
-    (part,) = cluster.get("endpoints", "kubernetes", "-n", "default")["subsets"]
-    to = [{"ipBlock": {"cidr": f"{address['ip']}/32"}} for address in part["addresses"]]
-    operator = {"matchLabels": {"app.kubernetes.io/name": "ringmaster-operator"}}
-    rule = {"to": to, "ports": [{"port": port["port"]} for port in part["ports"]]}
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": "operator-to-api-server", "namespace": account.NAMESPACE},
-        "spec": {"podSelector": operator, "policyTypes": ["Egress"], "egress": [rule]},
-    }
-
-
 def test_the_dev_overlay_works_the_demo(scene: Scene) -> None:
     scene.install(ROOT / "kustomize" / "overlays" / "dev")
     scene.until(
@@ -171,7 +145,7 @@ def test_the_dev_overlay_works_the_demo(scene: Scene) -> None:
 
 def test_the_prod_overlay_works_the_demo_in_pods_without_rights(scene: Scene, tmp_path: Path) -> None:
     scene.cluster.kubectl("apply", f"--filename={ROOT / 'hack' / 'manifestlib' / 'monitoring.yaml'}")
-    scene.install(prod(scene.cluster, tmp_path / "overlay"))
+    scene.install(prod(scene.cluster, tmp_path / "overlay", PROJECT))
     scene.work_the_demo()
     _came_out_well(scene)
     _pods_reach_nothing(scene)

@@ -31,12 +31,18 @@ def build(target: str = "all") -> list[str]:
 
 def spoil(folder: Path) -> str:
     """The archive of an image on top of the worker's that keeps some points of the contract no more."""
+    return derive(folder, SPOILED, SPOILED_FILE)
+
+
+def derive(folder: Path, tag: str, text: str) -> str:
+    """The archive of an image that a Dockerfile makes in a folder."""
     if str(HACK) not in sys.path:
         sys.path.append(str(HACK))
     from imagelib.engine import choose
 
-    engine, archive = choose("auto"), folder / "spoiled.tar"
-    (folder / "Dockerfile").write_text(SPOILED_FILE)
-    engine.build(folder, dockerfile=folder / "Dockerfile", tag=SPOILED, title="spoiled image")
-    engine.save(SPOILED, archive, title="spoiled image")
+    name = tag.rpartition("/")[2].partition(":")[0]
+    engine, archive = choose("auto"), folder / f"{name}.tar"
+    (folder / "Dockerfile").write_text(text)
+    engine.build(folder, dockerfile=folder / "Dockerfile", tag=tag, title=f"{name}: image")
+    engine.save(tag, archive, title=f"{name}: archive")
     return str(archive)
