@@ -19,7 +19,8 @@ import psycopg
 import pytest
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Path of one of PostgreSQL's programs."""
     found = shutil.which(name) or next(
         (str(path) for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)), None
     )
@@ -65,13 +66,11 @@ def postgres_server() -> Iterator[Postgres]:
         "--locale=C",
     ]
     try:
-        subprocess.run(
-            [_program("initdb"), *arguments], check=True, capture_output=True, cwd=folder, **run_as
-        )
+        subprocess.run([program("initdb"), *arguments], check=True, capture_output=True, cwd=folder, **run_as)
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(
                 [
-                    _program("postgres"),
+                    program("postgres"),
                     "-D",
                     data,
                     "-k",
