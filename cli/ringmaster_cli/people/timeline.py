@@ -52,14 +52,13 @@ def timeline(
     from ringmaster_cli.people.identity import identify
 
     client = Client(identify(url, account=account, namespace=namespace, context=context))
-    items = sorted(
-        [
-            *_of_attempts(islice(client.attempts(name), limit)),
-            *(_of_iteration(item) for item in islice(client.iterations(name), limit)),
-            *(_of_event(item) for item in islice(client.events(name), limit)),
-        ],
-        key=lambda item: (item["at"], ORDER.index(item["what"])),
-    )
+    newest_first = [
+        *_of_attempts(islice(client.attempts(name), limit)),
+        *(_of_iteration(item) for item in islice(client.iterations(name), limit)),
+        *(_of_event(item) for item in islice(client.events(name), limit)),
+    ]
+    oldest_first = newest_first[::-1]  # what is of the same moment keeps this order
+    items = sorted(oldest_first, key=lambda item: (item["at"], ORDER.index(item["what"])))
     if as_json:
         data = [{**item, "at": _rfc3339(item["at"])} for item in items]
         output.result({"bead": name, "namespace": client.namespace, "items": data}, "", as_json=True)
