@@ -23,8 +23,9 @@ ALL_CRDS_BYTES = 100_000
 
 @pytest.fixture(scope="module")
 def prepared(own_cluster: Any) -> Any:
-    """A cluster with what a dry run can't make up: namespaces, and the Prometheus Operator's kinds."""
+    """A cluster with what a dry run can't make up: namespaces, accounts, Prometheus Operator's kinds."""
     account.install(own_cluster, "dev", "project", kinds=("Namespace",))
+    account.install(own_cluster, "restore", kinds=("ServiceAccount",))
     monitoring = ROOT / "hack" / "manifestlib" / "monitoring.yaml"
     own_cluster.kubectl("apply", "--server-side", f"--filename={monitoring}")
     own_cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", f"--filename={monitoring}")
