@@ -16,7 +16,9 @@ from support.sessions import Session, make_worker, usage
 
 PASSWORD = "correct horse battery"
 PROJECT = '[budget]\nusdPerDay = 100.0\n[capabilities]\nrust = "Secret skill of {namespace}"\n'
-RIGHTS = [{"apiGroups": ["ringmaster.dev"], "resources": ["beads", "workers"], "verbs": ["*"]}]
+RIGHTS = [
+    {"apiGroups": ["ringmaster.dev"], "resources": ["beads", "workers", "backupschedules"], "verbs": ["*"]}
+]
 QUESTION = {"question": "Which way?"}
 METHODS = ("get", "post", "put", "patch", "delete")
 CLIENT = httpx2.Client(timeout=30, trust_env=False)
