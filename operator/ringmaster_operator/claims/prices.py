@@ -18,8 +18,9 @@ from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import Gap, History, HistoryError, Unpriced
 from ringmaster_operator.resources.price_table import table_price, table_version
-from ringmaster_operator.resources.prices import Price, own_price, price_for, version_of
+from ringmaster_operator.resources.prices import own_price, price_for, version_of
 from ringmaster_operator.resources.protocol import ModelUsage
+from ringmaster_operator.resources.rates import Price
 
 log = logging.getLogger(__name__)
 

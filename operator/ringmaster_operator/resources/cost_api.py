@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ringmaster_operator.resources.base import Model
 from ringmaster_operator.resources.budget_api import BudgetState
-from ringmaster_operator.resources.prices import Price
+from ringmaster_operator.resources.rates import Price
 from ringmaster_operator.resources.scalars import Time
 
 DIFFERS = 0.05

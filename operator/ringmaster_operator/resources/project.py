@@ -11,8 +11,8 @@ from ringmaster_operator.resources.base import Command, Model
 from ringmaster_operator.resources.bead import Limits, Repository
 from ringmaster_operator.resources.budget import Budget
 from ringmaster_operator.resources.lists import Unique
-from ringmaster_operator.resources.prices import Infrastructure, Price
 from ringmaster_operator.resources.prompt import PromptRules
+from ringmaster_operator.resources.rates import Infrastructure, Price
 from ringmaster_operator.resources.scalars import Label
 
 CONFIG_MAP = "ringmaster-project"

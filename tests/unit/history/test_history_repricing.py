@@ -17,9 +17,9 @@ from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.prices import Prices
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import History, Question
-from ringmaster_operator.resources.prices import Price
 from ringmaster_operator.resources.project import Project
 from ringmaster_operator.resources.protocol import ModelUsage, Usage
+from ringmaster_operator.resources.rates import Price
 
 from .conftest import NOON, Work
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from ringmaster_operator.resources.prices import Price, own_price, price_for, priced
+from ringmaster_operator.resources.prices import own_price, price_for, priced
 from ringmaster_operator.resources.project import Project
 from ringmaster_operator.resources.protocol import ModelUsage, Usage
+from ringmaster_operator.resources.rates import Price
 
 DAY = date(2026, 11, 24)
 TOML = """
