@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ringmaster_operator.resources.price_table import table_price, table_version
+from ringmaster_operator.resources.prices import own_price, price_for
 from ringmaster_operator.resources.protocol import MAX_USD, ModelUsage, Usage
+from ringmaster_operator.resources.rates import Price
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,3 +120,10 @@ def bounded(usd: float | None) -> float | None:
 def price(row: Spent, *, at: datetime) -> float | None:
     """US dollars of one request by the price table, or None when the model's price is not known."""
     return table_price(_row(row), at=at)
+
+
+def project_price(row: Spent, prices: Iterable[Price], *, at: datetime) -> float | None:
+    """US dollars of one request by the project's own list, or None when that does not list the model."""
+    usage = _row(row)
+    found = price_for(prices, usage, at.date())
+    return None if found is None else own_price(found, usage)

@@ -149,6 +149,7 @@ class Operator:
             history=self.history,
             funds=self.funds,
             memory=memory,
+            clock=clock,
             lease_seconds=settings.lease_seconds,
         )
         bench = Bench(board=self.board, funds=self.funds, events=self.events, clock=clock)

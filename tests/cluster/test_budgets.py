@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from support.manifests import bead, listed
 from support.operators import OperatorProcess
 from support.sessions import Session, make_worker, usage
+from support.station import AGENT, Station
 
 pytestmark = pytest.mark.cluster
 
@@ -133,6 +135,27 @@ async def test_a_session_is_stopped_where_the_budget_says_so_and_its_bead_goes_o
     assert other is not None
     assert other.allowance is None
     await strict.close()
+
+
+def test_a_session_is_stopped_by_dollars_of_a_model_that_only_the_project_prices(
+    cluster: Any, namespace: str, operator: OperatorProcess, tmp_path: Path
+) -> None:
+    """The agent works on for 20 seconds, unless its second request (0.80 dollars) is too much."""
+    settings(cluster, namespace, '[[prices]]\nmodel = "of-ours*"\ninput = 2.0\noutput = 0.0\n')
+    agent = {"profile": "claude-code", "command": [str(AGENT)]}
+    budget = {"usdPerDay": 1.5, "onExceeded": "StopSessions"}
+    token = make_worker(cluster, namespace, "strict", agent=agent, budget=budget)
+    spend = {"tokens": {"input": 400_000, "cached": 0, "output": 500}}
+    play = {"model": "of-ours-7b", "steps": [spend, {"say": "one"}, {"say": "two"}, {"hang": 20}]}
+    create(cluster, namespace, bead("dear", description=f"```scenario\n{json.dumps(play)}\n```\n"))
+    names = {"NAMESPACE": namespace, "WORKER": "strict", "SESSION": "strict-0"}
+    extra = {f"RINGMASTER_{name}": value for name, value in names.items()}
+    station = Station(desk=operator, folder=tmp_path, origin=tmp_path, extra=extra)
+    station.token_file.write_text(token)
+    done = station.run("worker", "run", "--once", timeout=50)
+    assert "Worker strict has spent $1.60 of $1.50 today" in done.stdout, done.stdout + done.stderr
+    left = cluster.get("bead", "dear", "-n", namespace)["status"]
+    assert (left["cost"]["usd"], left.get("attempts", 0), left.get("claim")) == (1.6, 0, None)
 
 
 async def test_a_lost_session_and_its_late_report_are_paid_once(

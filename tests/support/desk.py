@@ -68,6 +68,8 @@ class Desk:
     fault: Fault = lambda method, path: None
     order: tuple[str, str] = ("continue", "")
     allowance: Body | None = None
+    prices: list[Body] = field(default_factory=list)
+    """The project's own."""
     steering: list[Body] = field(default_factory=list)
     """Notes of people; told ones are not sent again."""
     questions: list[AskRequest] = field(default_factory=list)
@@ -249,6 +251,7 @@ class Desk:
                 "bead": bead,
                 "agent": self.agent,
                 "allowance": self.allowance,
+                "prices": self.prices,
             }
         )
         self.grants[request.claim_id] = Grant(claim=claim, session=request.session)

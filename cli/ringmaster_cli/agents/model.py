@@ -13,6 +13,7 @@ from ringmaster_cli.agents.profiles import Profile
 from ringmaster_cli.agents.tape import Played
 from ringmaster_operator.resources.bead import Reason
 from ringmaster_operator.resources.protocol import Progress, Usage
+from ringmaster_operator.resources.rates import Price
 
 Ended = Literal["exit", "timeout", "stalled", "stopped", "missing"]
 """exit: by itself; timeout, stalled, stopped: from outside; missing: the program could not be started."""
@@ -37,6 +38,8 @@ class AgentRun:
     """Replaces the profile's program."""
     args: Sequence[str] = ()
     """Added to the profile's arguments."""
+    prices: Sequence[Price] = ()
+    """The project's own, for what the agent uses while it runs."""
 
 
 @dataclass(frozen=True, kw_only=True)

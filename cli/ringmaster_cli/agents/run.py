@@ -116,7 +116,7 @@ class _Running:
         self.reader: Reader = make_reader(run.profile.events, context)
         self.transcript = Transcript(run.transcript)
         self.tape = Tape(run.profile.name, run.profile.events)
-        self.meter = Meter(at=started)
+        self.meter = Meter(at=started, prices=run.prices)
         by_stdin = run.profile.prompt == "stdin"
         with open(run.prompt_file if by_stdin else os.devnull, "rb") as prompt:
             try:

@@ -66,6 +66,7 @@ def agent_run(
         # Another profile than the Worker's has its own program.
         command=agent.command if wishes.profile in (None, agent.profile) else [],
         args=[*agent.args, *wishes.args],
+        prices=claimed.prices,
     )
 
 

@@ -8,7 +8,8 @@ from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.ladder import NO_LADDER, Ladder, model_of, wants_plan
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.memory import Memory
-from ringmaster_operator.claims.origin import parents_of
+from ringmaster_operator.claims.origin import own_prices, parents_of
+from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import History
 from ringmaster_operator.resources.bead import Bead, BeadType, Repository
 from ringmaster_operator.resources.project import Project
@@ -42,6 +43,7 @@ class Briefing:
         history: History,
         funds: Funds,
         memory: Memory,
+        clock: Clock,
         lease_seconds: float,
     ) -> None:
         self._store = store
@@ -50,6 +52,7 @@ class Briefing:
         self._lease_seconds = lease_seconds
         self._funds = funds
         self._memory = memory
+        self._clock = clock
 
     def parents(self, bead: Bead) -> list[Bead]:
         """Parent, grandparent and so on; a cycle ends the walk."""
@@ -76,6 +79,7 @@ class Briefing:
         claim = bead.status.claim
         if claim is None:
             raise ValueError(f"{bead.metadata.name} is not claimed")
+        project = self._board.project(bead.metadata.namespace)
         return Claimed(
             claim_id=claim.id,
             fence=claim.fence,
@@ -87,6 +91,7 @@ class Briefing:
             bead=await self._work(bead, worker),
             agent=_agent(bead, worker),
             allowance=self._funds.allowance(claim.id),
+            prices=own_prices(worker, project, self._clock.now()),
         )
 
     async def _saved(self, bead: Bead) -> SavedWork | None:

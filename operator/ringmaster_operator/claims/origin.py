@@ -11,9 +11,10 @@ from ringmaster_operator.board.limits import repository_of
 from ringmaster_operator.history import Account
 from ringmaster_operator.resources.bead import Bead, BeadType
 from ringmaster_operator.resources.costs import session_seconds, without_dollars
-from ringmaster_operator.resources.prices import priced
+from ringmaster_operator.resources.prices import in_force, priced
 from ringmaster_operator.resources.project import Project
 from ringmaster_operator.resources.protocol import ReportRequest, Usage
+from ringmaster_operator.resources.rates import Price
 from ringmaster_operator.resources.worker import RuntimeKind, Worker
 from ringmaster_operator.store import Store
 
@@ -59,6 +60,13 @@ def counted(usage: Usage, worker: Worker | None, project: Project | None, at: da
     if worker is not None and worker.spec.budget.flat_rate:
         return without_dollars(usage)
     return priced(usage, project.prices if project is not None else (), at)
+
+
+def own_prices(worker: Worker | None, project: Project | None, at: datetime) -> list[Price]:
+    """What a session counts its agent's requests with; under a flat rate they cost nothing."""
+    if project is None or (worker is not None and worker.spec.budget.flat_rate):
+        return []
+    return in_force(project.prices, at.date())
 
 
 def time_cost(request: ReportRequest, worker: Worker | None, project: Project | None) -> float:

@@ -24,6 +24,17 @@ def price_for(prices: Iterable[Price], row: ModelUsage, day: date) -> Price | No
     return max(fitting, key=lambda price: (_weight(price), price.since or date.min), default=None)
 
 
+def in_force(prices: Iterable[Price], day: date) -> list[Price]:
+    """Those that may count on a day: of each name the latest that has begun."""
+    begun = [price for price in prices if price.since is None or price.since <= day]
+    latest: dict[tuple[str, str], Price] = {}
+    for price in begun:
+        other = latest.setdefault((price.provider, price.model), price)
+        if (price.since or date.min) > (other.since or date.min):
+            latest[price.provider, price.model] = price
+    return [price for price in begun if latest[price.provider, price.model] is price]
+
+
 def _pattern(model: str) -> str:
     """Only * is special."""
     return model.replace("[", "[[]").replace("?", "[?]")

@@ -10,6 +10,7 @@ from ringmaster_operator.resources.base import Model, Priority
 from ringmaster_operator.resources.bead import Acceptance, BeadType, Outcome, Repository, SteeringNote
 from ringmaster_operator.resources.lesson import LessonNote
 from ringmaster_operator.resources.prompt import CheckLog, PromptRules, Relative
+from ringmaster_operator.resources.rates import Price
 from ringmaster_operator.resources.reflexion import Reflexion
 from ringmaster_operator.resources.saved import SavedWork
 from ringmaster_operator.resources.scalars import LongText, Message, Name, ShortText
@@ -126,3 +127,5 @@ class Claimed(Model):
     """Settings of the Worker at this moment; the bead's routing applied."""
     allowance: Allowance | None = None
     """Where a budget stops sessions: the share of it that is set aside for this iteration."""
+    prices: list[Price] = Field(default_factory=list)
+    """The project's own prices that hold today, for what the agent uses meanwhile; under a flat rate none."""

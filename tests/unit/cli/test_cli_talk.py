@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -109,6 +110,19 @@ def test_more_is_asked_for_before_the_allowance_is_used_up(station: Station[Desk
 def test_a_limit_of_dollars_ends_the_agent_while_it_works(station: Station[Desk]) -> None:
     spend = {"tokens": {"input": 400_000, "cached": 0, "output": 500}}
     station.add(description=scenario(hanging(station, WRITE, spend, {"say": "dear"})), costUsd=0.5)
+    station.run("worker", "run", "--once")
+    [report] = station.desk.reports.values()
+    assert (report.outcome.kind, report.outcome.reason) == ("failed", "Budget")
+    assert "$0.50 is exceeded" in report.outcome.summary
+
+
+def test_dollars_of_a_model_that_only_the_project_prices_are_counted_meanwhile(
+    station: Station[Desk],
+) -> None:
+    station.desk.prices = [{"model": "of-ours*", "input": 2.0, "output": 0.0}]
+    spend = {"tokens": {"input": 400_000, "cached": 0, "output": 500}}
+    play = {"model": "of-ours-7b", "runs": [hanging(station, WRITE, spend, {"say": "dear"})]}
+    station.add(description=f"```scenario\n{json.dumps(play)}\n```\n", costUsd=0.5)
     station.run("worker", "run", "--once")
     [report] = station.desk.reports.values()
     assert (report.outcome.kind, report.outcome.reason) == ("failed", "Budget")

@@ -6,8 +6,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ringmaster_operator.resources.prices import own_price, price_for, priced
+from ringmaster_operator.resources.prices import in_force, own_price, price_for, priced
 from ringmaster_operator.resources.project import Project
 from ringmaster_operator.resources.protocol import ModelUsage, Usage
 from ringmaster_operator.resources.rates import Price
@@ -114,3 +116,19 @@ def test_a_wrong_list_is_refused() -> None:
     for text in ('model = ""\ninput = 1\noutput = 1', 'model = "m"\ninput = -1\noutput = 1', 'model = "m"'):
         with pytest.raises(ValueError, match="prices"):
             Project.from_toml(f"[[prices]]\n{text}")
+
+
+names = st.sampled_from(["m", "m*", "*m", "mm*"])
+days = st.none() | st.dates(date(2026, 11, 22), date(2026, 11, 26))
+providers = st.sampled_from(["", "p"])
+own = st.builds(Price, model=names, provider=providers, since=days, input=st.just(1), output=st.just(1))
+
+
+@given(st.lists(own, max_size=12), st.sampled_from(["m", "mm", "am"]), providers)
+def test_what_is_in_force_prices_as_the_whole_list_does(
+    prices: list[Price], model: str, provider: str
+) -> None:
+    sent = in_force(prices, DAY)
+    used = row(model, provider=provider)
+    assert price_for(sent, used, DAY) is price_for(prices, used, DAY)
+    assert len({(price.provider, price.model) for price in sent}) == len(sent)
