@@ -186,3 +186,4 @@ async def test_a_clock_that_jumps_a_day_takes_no_claim_and_loses_no_bead(
         await serving
         await kube.close()
         await history.close()
+        await asyncio.sleep(0.5)  # connections with TLS, kopf's too, close a moment after their pool
