@@ -369,13 +369,15 @@ async def test_a_price_that_is_found_later_corrects_every_sum(history: History, 
 
 
 async def test_absurd_figures_lose_no_report_and_stay_numbers(history: History, work: Make) -> None:
+    """Of an earlier version, say: the protocol takes no such report."""
     one = work()
     await one.start()
     most = 1.7e308
     for number in (1, 2, 3):
-        again = row(most, output_tokens=number)  # the same position, larger
-        told = [again, row(most, f"q{number}"), row(None, f"r{number}")]
-        usage = Usage(requests=told, reported_usd=most)
+        again = row(None, output_tokens=number)  # the same position, larger
+        absurd = [item.model_copy(update={"computed_usd": most}) for item in (again, row(None, f"q{number}"))]
+        told = Usage(requests=[*absurd, row(None, f"r{number}")])
+        usage = told.model_copy(update={"reported_usd": most})
         assert (await one.report(one.request(number, usage=usage), next=Next.ITERATE)).next is Next.ITERATE
     [whole] = await history.roll_up(question=Question(by=["model"]))
     assert 1e9 <= whole.figures["usd"] <= 1e11
