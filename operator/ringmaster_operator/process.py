@@ -15,6 +15,7 @@ from ringmaster_operator.auth import setup as auth
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.budgets import Amount
 from ringmaster_operator.board.lifecycle import Backoff
+from ringmaster_operator.claims.bead_costs import BeadCosts
 from ringmaster_operator.claims.bench import Bench
 from ringmaster_operator.claims.briefing import Briefing
 from ringmaster_operator.claims.desk import Desk
@@ -130,7 +131,6 @@ class Operator:
             clock=clock,
             estimate=Amount(settings.estimate_usd, settings.estimate_tokens),
         )
-        self.prices = Prices(board=self.board, history=self.history, funds=self.funds, clock=clock)
         self.leases = Leases(settings.lease_seconds, ended=self.funds.free)
         shared: dict[str, Any] = {
             "store": self.store,
@@ -142,6 +142,12 @@ class Operator:
             "clock": clock,
             "funds": self.funds,
         }
+        self.bead_costs = BeadCosts(
+            store=self.store, kube=self.kube, history=self.history, statuses=self.statuses
+        )
+        self.prices = Prices(
+            board=self.board, history=self.history, funds=self.funds, beads=self.bead_costs, clock=clock
+        )
         memory = Memory(board=self.board, history=self.history, clock=clock)
         briefing = Briefing(
             store=self.store,
@@ -252,6 +258,7 @@ class Operator:
             self._task(self.skills.run(), "skills"),
             self._task(self.reports.run(), "outbox"),
             self._task(self.prices.run(), "prices"),
+            self._task(self.bead_costs.run(), "costs of beads"),
             self._task(self.records.run(), "records"),
             self._task(self.service.expire(), "leases"),
             self._task(self.state.sweep(self.settings.sweep_seconds), "sweep"),

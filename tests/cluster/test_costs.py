@@ -150,6 +150,33 @@ async def test_people_see_costs_by_any_grouping_and_give_prices_to_what_has_none
     assert call(tokens["editor"], "/reprice", "POST") == (200, {"rows": 0, "usd": 0.0, "gaps": []})
     budget(reader, call)
     program(cluster, namespace, operator)
+    status(cluster, namespace, operator)
+    version = cluster.get("bead", "bad", "-n", namespace)["metadata"]["resourceVersion"]
+    assert call(tokens["editor"], "/reprice", "POST")[1]["rows"] == 0
+    assert cluster.get("bead", "bad", "-n", namespace)["metadata"]["resourceVersion"] == version
+
+
+def status(cluster: Any, namespace: str, operator: OperatorProcess) -> None:
+    """The failed bead's own cost has the price too, also where the operator died before it wrote that."""
+
+    def bad() -> dict[str, Any]:
+        found: dict[str, Any] = cluster.get("bead", "bad", "-n", namespace)
+        return found
+
+    def right() -> bool:
+        cost = bad()["status"]["cost"]
+        return (cost["usd"], cost.get("unpricedRequests", 0)) == (2.0, 0)
+
+    until(right)
+    first = bad()
+    assert (first["status"]["phase"], first["status"]["cost"]["inputTokens"]) == ("Failed", 500_000)
+    operator.stop()
+    body = json.dumps({"status": {"cost": {"usd": 0, "unpricedRequests": 3}}})
+    command = ("patch", "bead", "bad", "-n", namespace, "--type=merge", "--subresource=status", "-p", body)
+    cluster.kubectl(*command)
+    assert not right()
+    operator.start()
+    until(right)
 
 
 def groups(reader: str, call: Call) -> None:

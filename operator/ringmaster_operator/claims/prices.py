@@ -14,6 +14,7 @@ from datetime import datetime
 
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.budgets import Amount
+from ringmaster_operator.claims.bead_costs import BeadCosts
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import Gap, History, HistoryError, Unpriced
@@ -41,10 +42,13 @@ class Repriced:
 class Prices:
     """Gives prices to what has none."""
 
-    def __init__(self, *, board: Board, history: History, funds: Funds, clock: Clock) -> None:
+    def __init__(
+        self, *, board: Board, history: History, funds: Funds, beads: BeadCosts, clock: Clock
+    ) -> None:
         self._board = board
         self._history = history
         self._funds = funds
+        self._beads = beads
         self._clock = clock
         self._turn = asyncio.Lock()
         self._due = asyncio.Event()
@@ -98,6 +102,8 @@ class Prices:
             if found:
                 rows += len(found)
                 usd += await self._set(found)
+                priced = {row_id for row_id, _, _ in found}
+                self._beads.concerned(row.bead_uid for row in batch if row.id in priced)
         return Repriced(rows, usd)
 
     async def _set(self, found: list[tuple[int, float, str]]) -> float:

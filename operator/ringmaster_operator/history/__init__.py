@@ -31,7 +31,7 @@ from ringmaster_operator.history.records import (
     StoredReport,
     StoredSession,
 )
-from ringmaster_operator.history.repricing import Correction, Gap, Unpriced
+from ringmaster_operator.history.repricing import BeadSums, Correction, Gap, Unpriced
 from ringmaster_operator.history.spending import Account, StoredSpending, heard_source
 from ringmaster_operator.history.user_records import Actor, AuditEntry, Change
 
@@ -45,6 +45,7 @@ __all__ = [
     "Actor",
     "AttemptSummary",
     "AuditEntry",
+    "BeadSums",
     "CapabilityChange",
     "Change",
     "Committed",

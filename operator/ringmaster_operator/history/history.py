@@ -181,6 +181,7 @@ class History:
     finished_since = _reads(done.finished_since)
     price_gaps = _reads(repricing.price_gaps)
     unpriced_usage = _reads(repricing.unpriced_usage)
+    bead_sums = _reads(repricing.bead_sums)
     session = _reads(queries.session)
     outcome_counts = _reads(queries.outcome_counts)
     attempts_of = _reads(queries.attempts_of)

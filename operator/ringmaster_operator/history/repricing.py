@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, text
+from sqlalchemy import case, func, text
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
@@ -19,6 +19,7 @@ from ringmaster_operator.history.tables import (
     WITHOUT_PRICE,
     AttemptRow,
     IterationRow,
+    ReportRow,
     SpendingRow,
     UsageRow,
 )
@@ -45,8 +46,21 @@ class Unpriced:
     """One row without a price."""
 
     id: int
+    bead_uid: str
     usage: ModelUsage
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeadSums:
+    """What the reports of a bead come to by the prices that are known today."""
+
+    usd: float = 0.0
+    tokens: int = 0
+    """Input and output."""
+    unpriced_requests: int = 0
+    applied: bool = True
+    """Whether the bead's status shows all of its reports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,19 +100,50 @@ def price_gaps(db: Session, *, namespace: str) -> list[Gap]:
 
 def unpriced_usage(db: Session, *, gap: Gap, after: int, limit: int) -> list[Unpriced]:
     """Rows of a gap in order, from the id after `after` on."""
-    rows = db.exec(
-        select(UsageRow)
-        .where(
-            text(WITHOUT_PRICE),
-            UsageRow.namespace == gap.namespace,
-            UsageRow.provider == gap.provider,
-            UsageRow.model == gap.model,
-            col(UsageRow.id) > after,
-        )
-        .order_by(col(UsageRow.id))
-        .limit(limit)
+    query = select(UsageRow).where(
+        text(WITHOUT_PRICE),
+        UsageRow.namespace == gap.namespace,
+        UsageRow.provider == gap.provider,
+        UsageRow.model == gap.model,
+        col(UsageRow.id) > after,
     )
-    return [Unpriced(id=row.id, usage=_usage(row), at=row.at) for row in rows]
+    rows = db.exec(query.order_by(col(UsageRow.id)).limit(limit)).all()
+    iterations = {row.iteration_id for row in rows}
+    whose = select(IterationRow.id, IterationRow.bead_uid).where(col(IterationRow.id).in_(iterations))
+    beads = dict(db.exec(whose).all())
+    return [
+        Unpriced(id=row.id, bead_uid=beads[row.iteration_id], usage=_usage(row), at=row.at) for row in rows
+    ]
+
+
+def bead_sums(db: Session, *, uids: Collection[str]) -> dict[str, BeadSums]:
+    """By the uid of a bead, a few hundred at most; without those that have no usage.
+
+    Requests of an iteration whose agent told a total are in that, and so never without a price.
+    """
+    price = func.coalesce(col(UsageRow.computed_usd), col(UsageRow.reported_usd))
+    missing = price.is_(None) & col(IterationRow.reported_usd).is_(None)
+    sums: list[Any] = [
+        func.sum(func.coalesce(price, 0.0)),
+        func.sum(col(UsageRow.input_tokens) + col(UsageRow.output_tokens)),
+        func.sum(case((missing, col(UsageRow.requests)), else_=0)),
+    ]
+    bead = col(IterationRow.bead_uid)
+    used = columns(bead, *sums).join(IterationRow, col(IterationRow.id) == col(UsageRow.iteration_id))
+    rows = db.connection().execute(used.where(bead.in_(uids)).group_by(bead)).all()
+    lump = columns(bead, func.sum(col(IterationRow.lump_usd))).where(bead.in_(uids)).group_by(bead)
+    lumps = {uid: float(usd) for uid, usd in db.connection().execute(lump)}
+    left = select(ReportRow.bead_uid).where(~col(ReportRow.applied), col(ReportRow.bead_uid).in_(uids))
+    waiting = set(db.exec(left))  # asked last: what was committed meanwhile is seen to be open
+    return {
+        uid: BeadSums(
+            usd=float(usd) + lumps.get(uid, 0.0),
+            tokens=int(tokens),
+            unpriced_requests=int(unpriced),
+            applied=uid not in waiting,
+        )
+        for uid, usd, tokens, unpriced in rows
+    }
 
 
 def _usage(row: UsageRow) -> ModelUsage:
