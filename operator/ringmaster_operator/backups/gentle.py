@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PIECE = 4 << 20
+PIECE = 1 << 20
 """Bytes between syncs."""
 LONGEST_REST = 0.25
 """Seconds; a disk that is slower than that for a piece has other trouble."""
