@@ -91,7 +91,7 @@ def test_shown_options_of_hack_exist(where: str, words: list[str]) -> None:
     program, rest = words[0], words[1:]
     assert os.access(ROOT / program, os.X_OK), f"{where}: {program} is not there"
     asked = [program]
-    if program == "hack/cluster" and rest:
+    if program in ("hack/bench", "hack/cluster") and rest and not rest[0].startswith("-"):
         asked.append(rest[0])
     if program in WITHOUT_HELP:
         assert not list(flags(rest)), f"{where}: {program} takes no options"
