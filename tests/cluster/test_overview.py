@@ -74,6 +74,22 @@ async def test_it_shows_what_needs_a_person_runs_and_is_done(
     assert (found.backup.schedules, found.backup.last) == (0, None)
 
 
+async def test_it_is_never_older_than_a_change_that_was_seen(
+    cluster: Any, namespace: str, operator: OperatorProcess
+) -> None:
+    names = [f"held-{number}" for number in range(5)]
+    cluster.kubectl("create", "-n", namespace, "-f-", stdin=listed([bead(name) for name in names]))
+    with httpx2.Client(timeout=60) as client:
+        editor = Person(operator.url, accounts(cluster, namespace)["editor"], namespace, client)
+        until(lambda: look(editor).phases == {"Ready": 5})
+        for number, name in enumerate(names, start=1):
+            look(editor)
+            editor.ok("POST", f"/beads/{name}/hold")
+            while editor.ok("GET", f"/beads/{name}")["status"]["phase"] != "Held":
+                pass
+            assert look(editor).phases.get("Held") == number
+
+
 def look(person: Person) -> Overview:
     return Overview.read(person.ok("GET", "/overview"))
 
