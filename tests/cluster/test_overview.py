@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from ringmaster_operator.resources.bead import Phase
 from ringmaster_operator.resources.overview_api import Overview
 from support.manifests import bead, listed
 from support.operators import OperatorProcess
@@ -87,7 +88,7 @@ async def test_it_is_never_older_than_a_change_that_was_seen(
             editor.ok("POST", f"/beads/{name}/hold")
             while editor.ok("GET", f"/beads/{name}")["status"]["phase"] != "Held":
                 pass
-            assert look(editor).phases.get("Held") == number
+            assert look(editor).phases.get(Phase.HELD) == number
 
 
 def look(person: Person) -> Overview:
