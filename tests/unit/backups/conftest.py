@@ -24,24 +24,29 @@ __all__ = ["bucket", "postgres_server", "s3_server"]
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 
+async def start_attempts(history: History, first: int, count: int) -> None:
+    """Rows in a history that is open."""
+    for number in range(first, first + count):
+        await history.start_attempt(
+            bead_uid=f"uid-{number}",
+            namespace="team",
+            bead=f"bead-{number}",
+            fence=1,
+            claim_id=f"claim-{number}",
+            worker="fleet",
+            session="fleet-0",
+            profile="generic",
+            model=None,
+            attempt=1,
+            iteration=1,
+            now=NOON,
+        )
+
+
 async def _attempts(url: str, first: int, count: int) -> None:
     history = await History.open(url)
     try:
-        for number in range(first, first + count):
-            await history.start_attempt(
-                bead_uid=f"uid-{number}",
-                namespace="team",
-                bead=f"bead-{number}",
-                fence=1,
-                claim_id=f"claim-{number}",
-                worker="fleet",
-                session="fleet-0",
-                profile="generic",
-                model=None,
-                attempt=1,
-                iteration=1,
-                now=NOON,
-            )
+        await start_attempts(history, first, count)
     finally:
         await history.close()
 

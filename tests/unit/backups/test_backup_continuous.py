@@ -28,7 +28,7 @@ from ringmaster_operator.backups.verify import mark
 from ringmaster_operator.history import History
 from support.s3 import Bucket
 
-from .conftest import NOON, Place
+from .conftest import NOON, Place, start_attempts
 
 SECONDS = 120.0
 RUNNER = CliRunner()
@@ -124,24 +124,6 @@ def rows(path: Path) -> int:
         db.close()
 
 
-async def start(history: History, first: int, count: int) -> None:
-    for number in range(first, first + count):
-        await history.start_attempt(
-            bead_uid=f"uid-{number}",
-            namespace="team",
-            bead=f"bead-{number}",
-            fence=1,
-            claim_id=f"claim-{number}",
-            worker="fleet",
-            session="fleet-0",
-            profile="generic",
-            model=None,
-            attempt=1,
-            iteration=1,
-            now=NOON,
-        )
-
-
 @pytest.fixture
 def following(place: Place) -> Following:
     place.folder.mkdir()
@@ -156,9 +138,9 @@ def moments(following: Following, *, first: int = 100, count: int = 2) -> dict[d
         history = await History.open(following.place.url)
         try:
             for step in range(count):
-                await start(history, first + 10 * step, 10)
+                await start_attempts(history, first + 10 * step, 10)
                 found[following.settled()] = rows(following.place.database)
-            await start(history, first + 500, 1)
+            await start_attempts(history, first + 500, 1)
         finally:
             await history.close()
 
