@@ -12,7 +12,7 @@ from support.clusters import OwnCluster, fresh_namespace
 from support.hosts import RINGMASTER, Site, changed, make_bundle
 from support.machine import Machine
 from support.manifests import bead
-from support.previous import Previous, previous
+from support.previous import BREAKS, NEXT, Previous, previous
 from support.reading import create
 from support.sessions import Session, make_worker, token_of
 
@@ -26,23 +26,6 @@ REFUSES = """\
 ExecStartPre=/usr/bin/python3 -c "import sqlite3, sys; \
 db = sqlite3.connect('/var/lib/ringmaster/ringmaster.db'); \
 sys.exit(db.execute('select 1 from attempt where bead = ?', ('second',)).fetchone() is None)"
-"""
-#: It upgrades the history and then ends: what is hardest to go back from.
-BREAKS = """\
-import asyncio, os, sys
-if sys.argv[1:] == ["run"]:
-    from ringmaster_operator.history import History
-    history = asyncio.run(History.open(os.environ["RINGMASTER_DATABASE_URL"]))
-    raise SystemExit("this version is broken")
-"""
-NEXT = f"""\
-from alembic import op
-import sqlalchemy as sa
-revision = "9999"
-down_revision = "{migrate.head()}"
-branch_labels = depends_on = None
-def upgrade():
-    op.add_column("attempt", sa.Column("mood", sa.String()))
 """
 
 

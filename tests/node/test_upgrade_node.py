@@ -13,30 +13,13 @@ from support.clusters import OwnCluster
 from support.installs import SCHEDULE, Person, overlay
 from support.manifests import bead, listed
 from support.node_backups import ATTEMPTS, DONE, RESTORING, WELL, Scene, fleet
-from support.previous import TAG, Previous, previous
+from support.previous import BREAKS, NEXT, TAG, Previous, previous
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(1200)]
 
 PROJECT = "upgraded"
 OPERATOR = "localhost/ringmaster/operator"
 PLACE = "/opt/ringmaster/lib/python3*/site-packages/ringmaster_operator"
-#: It upgrades the history and then ends: what is hardest to go back from.
-BREAKS = """\
-import asyncio, os, sys
-if sys.argv[1:] == ["run"]:
-    from ringmaster_operator.history import History
-    history = asyncio.run(History.open(os.environ["RINGMASTER_DATABASE_URL"]))
-    raise SystemExit("this version is broken")
-"""
-NEXT = f"""\
-from alembic import op
-import sqlalchemy as sa
-revision = "9999"
-down_revision = "{migrate.head()}"
-branch_labels = depends_on = None
-def upgrade():
-    op.add_column("attempt", sa.Column("mood", sa.String()))
-"""
 BROKEN = f"""\
 FROM {OPERATOR}:dev
 USER 0

@@ -17,6 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from ringmaster_operator.history import migrate
 from support.clusters import REPOSITORY
 
 if str(REPOSITORY / "hack") not in sys.path:
@@ -25,10 +26,27 @@ if str(REPOSITORY / "hack") not in sys.path:
 from imagelib.context import SOURCES, uv
 from imagelib.run import images_dir
 
-#: Before the tables of records and notifications: it writes schema 0009.
+#: Before the tables of records: it writes schema 0009.
 COMMIT = "f7b9c9c6bb8e94efbf66dde6ef2b7fa29f3a4010"
 TAG = "previous"
 NAMES = ("operator", "test-agent")
+#: It upgrades the history and then ends: what is hardest to go back from.
+BREAKS = """\
+import asyncio, os, sys
+if sys.argv[1:] == ["run"]:
+    from ringmaster_operator.history import History
+    history = asyncio.run(History.open(os.environ["RINGMASTER_DATABASE_URL"]))
+    raise SystemExit("this version is broken")
+"""
+NEXT = f"""\
+from alembic import op
+import sqlalchemy as sa
+revision = "9999"
+down_revision = "{migrate.head()}"
+branch_labels = depends_on = None
+def upgrade():
+    op.add_column("attempt", sa.Column("mood", sa.String()))
+"""
 
 
 @dataclass(frozen=True)
