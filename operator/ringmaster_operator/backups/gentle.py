@@ -2,28 +2,70 @@
 
 A file system that orders its journal makes a small commit wait for what others have written and not yet
 synced, so a gigabyte that the kernel holds back is a pause for the operator when it goes out. Each piece is
-synced and let go of by its writer, who then rests for as long as that took.
+synced by its writer, who then rests for as long as that took. It stays in the page cache: reading it again
+from the disk would make others wait more than anything else here. A large file goes in pieces too:
+giving up a gigabyte of blocks at once is a pause of its own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-PIECE = 1 << 20
+PIECE = 1 << 19
 """Bytes between syncs."""
+REMOVED = 16 << 20
+"""Bytes that a file loses at a time."""
 LONGEST_REST = 0.25
 """Seconds; a disk that is slower than that for a piece has other trouble."""
 
 
 def settle(handle: int, *, rest: Callable[[float], None] = time.sleep) -> None:
-    """Bring what was written to a file to the disk and out of the page cache, then rest as long."""
+    """Bring what was written to a file to the disk, then rest as long as that took."""
     began = time.monotonic()
     os.fdatasync(handle)
-    os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
     rest(min(time.monotonic() - began, LONGEST_REST))
+
+
+def remove(path: Path) -> None:
+    """Unlink a file that nobody else needs, a piece at a time; one that is not there is no fault.
+
+    One that has another name, or is none of the regular kind, is only unlinked. Raises OSError.
+    """
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_size > REMOVED:
+        handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            for size in range(found.st_size - REMOVED, 0, -REMOVED):
+                _shorten(handle, size)
+        finally:
+            os.close(handle)
+    path.unlink(missing_ok=True)
+
+
+def _shorten(handle: int, size: int) -> None:
+    """Give up the blocks behind `size` bytes, on the disk as well, then rest as long as that took."""
+    began = time.monotonic()
+    os.ftruncate(handle, size)
+    os.fsync(handle)
+    time.sleep(min(time.monotonic() - began, LONGEST_REST))
+
+
+def clear(folder: Path) -> None:
+    """Remove a folder of work with all that is in it; what cannot be removed stays."""
+    for file in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            if not file.is_dir() or file.is_symlink():
+                remove(file)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class Paced:

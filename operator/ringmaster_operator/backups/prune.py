@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from ringmaster_operator.backups import catalog, packing, retention
+from ringmaster_operator.backups import catalog, gentle, packing, retention
 from ringmaster_operator.backups import manifest as manifests
 from ringmaster_operator.backups import verify as verifying
 from ringmaster_operator.backups.errors import Damaged, NoSpace
@@ -88,7 +88,7 @@ def harden(target: Target, manifest: Manifest, now: datetime) -> None:
             raise
         packed = scratch / "hard"
         made = packing.pack(plain, packed, compression=Compression.ZSTD, level=packing.HARD)
-        plain.unlink()
+        gentle.remove(plain)
         renewed = part.model_copy(
             update={
                 "name": _renamed(part),
@@ -101,7 +101,7 @@ def harden(target: Target, manifest: Manifest, now: datetime) -> None:
         parts = [renewed if item is part else item for item in manifest.parts]
         changed = manifest.model_copy(update={"parts": parts, "verified": now, "fault": ""})
         target.put(packed, renewed.name)
-        verifying.check(target, changed, identity=None, scratch=scratch).unlink()
+        gentle.remove(verifying.check(target, changed, identity=None, scratch=scratch))
         verifying.mark(target, changed)
     target.delete(part.name)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from ringmaster_operator.backups import catalog, packing, rehearsal, revoked, sqlite_source, swap
+from ringmaster_operator.backups import catalog, gentle, packing, rehearsal, revoked, sqlite_source, swap
 from ringmaster_operator.backups import run as running
 from ringmaster_operator.backups import verify as verifying
 from ringmaster_operator.backups.errors import BackupError, NoSpace
@@ -275,9 +275,9 @@ def _need_room(path: Path, manifest: Manifest) -> None:
 def _scratch(path: Path) -> Iterator[Path]:
     """On the database's own disk, so that a rename puts it in place. What a dead restore left is cleared."""
     for stale in path.parent.glob(f"{path.name}{SCRATCH}*"):
-        shutil.rmtree(stale, ignore_errors=True)
+        gentle.clear(stale)
     made = Path(tempfile.mkdtemp(prefix=path.name + SCRATCH, dir=path.parent))
     try:
         yield made
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        gentle.clear(made)

@@ -10,7 +10,7 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from ringmaster_operator.backups import catalog, packing
+from ringmaster_operator.backups import catalog, gentle, packing
 from ringmaster_operator.backups import manifest as manifests
 from ringmaster_operator.backups import verify as verifying
 from ringmaster_operator.backups.errors import BackupError, NoResources, NoSpace
@@ -117,12 +117,12 @@ def _pack(role: str, ending: str, path: Path, manifest: Manifest, wish: Wish) ->
     packed = path.with_name(path.name + ".packed")
     made = packing.pack(path, packed, compression=wish.compression)
     size, digest = made.bytes, made.sha256
-    path.unlink()
+    gentle.remove(path)
     if wish.recipients:
         _open_once(packed, made, manifest, wish, role)
         packing.encrypt(packed, path, wish.recipients)
         size, digest = packing.hashed(path)
-        packed.unlink()
+        gentle.remove(packed)
     else:
         packed.rename(path)
     passed(f"{role} packed")
@@ -156,7 +156,7 @@ def _open_once(packed: Path, made: packing.Packed, manifest: Manifest, wish: Wis
         if role == "database" and (fault := verifying.content_fault(plain, manifest)):
             raise BackupError(f"the copy of the database is not whole: {fault}; nothing was kept")
     finally:
-        plain.unlink(missing_ok=True)
+        gentle.remove(plain)
 
 
 def _keep(target: Target, scratch: Path, part: Part, kept: list[str]) -> None:
@@ -170,9 +170,9 @@ def _proven(target: Target, manifest: Manifest, scratch: Path, wish: Wish) -> Ma
     work.mkdir()
     if manifest.encrypted:
         for part in manifest.parts:
-            verifying.fetch(target, manifest, part, work).unlink()
+            gentle.remove(verifying.fetch(target, manifest, part, work))
     else:
-        verifying.check(target, manifest, identity=None, scratch=work).unlink()
+        gentle.remove(verifying.check(target, manifest, identity=None, scratch=work))
     passed("proven")
     return manifest.model_copy(update={"verified": wish.now()})
 

@@ -19,7 +19,7 @@ from obstore import exceptions
 from obstore.store import S3Store
 
 from ringmaster_cli.exits import UsageError
-from ringmaster_operator.backups import places
+from ringmaster_operator.backups import gentle, places
 from ringmaster_operator.backups.errors import Busy, NotThere, TargetFault
 from ringmaster_operator.backups.points import passed
 from ringmaster_operator.backups.target import LOCK, SCRATCH
@@ -96,7 +96,7 @@ class S3Target:
         try:
             yield made
         finally:
-            shutil.rmtree(made, ignore_errors=True)
+            gentle.clear(made)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

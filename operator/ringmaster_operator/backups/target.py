@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from ringmaster_operator.backups import gentle
 from ringmaster_operator.backups.errors import Busy, NotThere, TargetFault
 from ringmaster_operator.backups.gentle import Paced
 from ringmaster_operator.backups.points import passed
@@ -142,12 +143,12 @@ class FolderTarget:
         try:
             yield made
         finally:
-            shutil.rmtree(made, ignore_errors=True)
+            gentle.clear(made)
 
     def _clear(self) -> None:
         for entry in list(os.scandir(self.folder)):
             if entry.name.startswith(SCRATCH):
-                shutil.rmtree(entry.path, ignore_errors=True)
+                gentle.clear(Path(entry.path))
             elif entry.name.startswith(PARTIAL):
                 Path(entry.path).unlink(missing_ok=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from ringmaster_operator.backups import packing, postgres_source, resources_source, sqlite_source
+from ringmaster_operator.backups import gentle, packing, postgres_source, resources_source, sqlite_source
 from ringmaster_operator.backups.errors import BackupError, Damaged, NoSpace, NotThere
 from ringmaster_operator.backups.manifest import ANOTHER, SUFFIX, Manifest, Part
 from ringmaster_operator.backups.points import passed
@@ -26,7 +26,7 @@ def check(target: Target, manifest: Manifest, *, identity: Path | None, scratch:
                 raise damaged(manifest, f"it holds other resources than its manifest says: {counted}")
     path = unpacked(target, manifest, manifest.database, identity=identity, scratch=scratch)
     if fault := content_fault(path, manifest):
-        path.unlink()
+        gentle.remove(path)
         raise damaged(manifest, fault)
     return path
 
@@ -49,16 +49,16 @@ def unpacked(target: Target, manifest: Manifest, part: Part, *, identity: Path |
                 )
             opened = scratch / f"opened-{part.role}"
             packing.decrypt(fetched, opened, identity)
-            fetched.unlink()
+            gentle.remove(fetched)
             fetched = opened
         into = scratch / f"unpacked-{part.role}"
         found = packing.unpack(fetched, into, compression=part.compression)
     except Damaged as fault:
         raise damaged(manifest, f"{part.name}: {fault}") from fault
     finally:
-        fetched.unlink(missing_ok=True)
+        gentle.remove(fetched)
     if (found.raw_bytes, found.raw_sha256) != (part.raw_bytes, part.raw_sha256):
-        into.unlink()
+        gentle.remove(into)
         raise damaged(manifest, f"{part.name} unpacks to something else than its manifest says")
     return into
 
@@ -71,7 +71,7 @@ def fetch(target: Target, manifest: Manifest, part: Part, scratch: Path) -> Path
     except NotThere as error:
         raise damaged(manifest, f"its file {part.name} is missing") from error
     if packing.hashed(into) != (part.bytes, part.sha256):
-        into.unlink()
+        gentle.remove(into)
         raise damaged(manifest, f"{part.name} is not the file that was written (size or SHA-256 differs)")
     return into
 
@@ -89,7 +89,7 @@ def verify(target: Target, manifest: Manifest, *, identity: Path | None, now: da
                 check(target, manifest, identity=identity, scratch=scratch)
             else:
                 for part in manifest.parts:
-                    fetch(target, manifest, part, scratch).unlink()
+                    gentle.remove(fetch(target, manifest, part, scratch))
     except Damaged as fault:
         mark(target, manifest.model_copy(update={"verified": None, "fault": str(fault)}))
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 
@@ -48,3 +49,36 @@ def test_a_rest_is_as_long_as_the_disk_took_and_bounded(tmp_path: Path) -> None:
         gentle.settle(file.fileno(), rest=rests.append)
     assert len(rests) == 1
     assert 0 < rests[0] <= gentle.LONGEST_REST
+
+
+def test_a_large_file_goes_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    large = tmp_path / "work" / "large"
+    large.parent.mkdir()
+    large.write_bytes(b"x" * (SIZE * 3))
+    (tmp_path / "work" / "small").write_bytes(b"x")
+    sizes = [SIZE * 3]
+    real = os.ftruncate
+
+    def watched(handle: int, size: int) -> None:
+        sizes.append(size)
+        real(handle, size)
+
+    monkeypatch.setattr(os, "ftruncate", watched)
+    gentle.clear(large.parent)
+    assert not large.parent.exists()
+    steps = [before - after for before, after in itertools.pairwise(sizes)]
+    assert max(steps) <= gentle.REMOVED
+    assert sizes[-1] <= gentle.REMOVED
+
+
+def test_what_has_another_name_keeps_its_content(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_bytes(b"x" * (gentle.REMOVED + 1))
+    other, link = tmp_path / "other", tmp_path / "link"
+    os.link(kept, other)
+    link.symlink_to(kept)
+    gentle.remove(other)
+    gentle.remove(link)
+    gentle.remove(tmp_path / "missing")
+    assert os.listdir(tmp_path) == ["kept"]
+    assert kept.stat().st_size == gentle.REMOVED + 1
