@@ -75,8 +75,8 @@ def _bench(folder: Path, asked: argparse.Namespace) -> None:
 
     rounds: dict[str, list[list[float]]] = {label: [] for label in WRITERS}
     for _ in range(asked.rounds):
-        for label, compression in WRITERS.items():
-            rounds[label].append(_written(folder, database, asked, compression))
+        for label, meanwhile in WRITERS.items():
+            rounds[label].append(_written(folder, database, asked, meanwhile))
     _compare(rounds, asked.rate)
 
 
