@@ -22,6 +22,12 @@ from ringmaster_operator.history.lesson_queries import StoredLesson, Tried, Use
 from ringmaster_operator.history.lesson_undo import IMPORT as LESSON_IMPORT
 from ringmaster_operator.history.lesson_uses import Learned
 from ringmaster_operator.history.lessons import Teaching
+from ringmaster_operator.history.notice_records import (
+    Message,
+    NewNotice,
+    StoredSubscription,
+    Subscribers,
+)
 from ringmaster_operator.history.records import (
     AttemptSummary,
     CapabilityChange,
@@ -60,7 +66,9 @@ __all__ = [
     "KeptAnswer",
     "LastAdministrator",
     "Learned",
+    "Message",
     "NameTaken",
+    "NewNotice",
     "NewRecord",
     "Question",
     "ReportConflict",
@@ -74,6 +82,8 @@ __all__ = [
     "StoredReport",
     "StoredSession",
     "StoredSpending",
+    "StoredSubscription",
+    "Subscribers",
     "Teaching",
     "Tried",
     "Unpriced",

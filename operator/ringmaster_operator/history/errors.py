@@ -42,7 +42,7 @@ class ReportConflict(HistoryError):
 
 
 class NameTaken(HistoryError):
-    """There is an account of this name."""
+    """There is one of this name already."""
 
 
 class LastAdministrator(HistoryError):

@@ -30,6 +30,7 @@ from ringmaster_operator.history import (
     lesson_undo,
     lesson_uses,
     lessons,
+    notices,
     outcomes,
     queries,
     recorder,
@@ -37,6 +38,7 @@ from ringmaster_operator.history import (
     repricing,
     saved,
     spending,
+    subscriptions,
     timeline,
 )
 from ringmaster_operator.history.errors import HistoryError, damaged, explained, unavailable
@@ -167,6 +169,18 @@ class History:
     endorse_lesson = _writes(lessons.endorse)
     retire_lesson = _writes(lessons.retire_lesson)
 
+    add_subscription = _writes(subscriptions.add_subscription)
+    change_subscription = _writes(subscriptions.change_subscription)
+    remove_subscription = _writes(subscriptions.remove_subscription)
+    note_delivery = _writes(subscriptions.note_delivery)
+    add_notices = _writes(notices.add_notices)
+    put_off_notices = _writes(notices.put_off_notices)
+    take_due_notices = _writes(notices.take_due_notices)
+    begin_delivery = _writes(notices.begin_delivery)
+    settle_notices = _writes(notices.settle_notices)
+    deliver_later = _writes(notices.deliver_later)
+    forget_notices = _writes(notices.forget_notices)
+
     find_report = _reads(queries.find_report)
     unapplied_reports = _reads(queries.unapplied_reports)
     find_claim = _reads(queries.find_claim)
@@ -210,3 +224,8 @@ class History:
     lesson_counts = _reads(lesson_queries.lesson_counts)
     base_rate = _reads(lesson_queries.base_rate)
     tried = _reads(lesson_queries.tried)
+    subscription = _reads(subscriptions.subscription)
+    subscribers = _reads(subscriptions.subscribers)
+    next_notice_due = _reads(notices.next_notice_due)
+    waiting_notices = _reads(notices.waiting_notices)
+    subscriptions = _reads(subscriptions.subscriptions)

@@ -1,0 +1,153 @@
+"""The bodies of the people's API about notifications: who is told what, where, and when.
+
+An address of a service with its tokens is in none of them: it has a name, and the operator's file knows more.
+"""
+
+from __future__ import annotations
+
+from datetime import time
+from enum import StrEnum
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from ringmaster_operator.resources.base import Model
+from ringmaster_operator.resources.lists import Unique
+from ringmaster_operator.resources.rules import rule
+from ringmaster_operator.resources.scalars import Name, Natural, ShortText, Time
+
+MOST_SUBSCRIPTIONS = 20
+"""Of one person, or of one namespace."""
+
+ChannelName = Annotated[
+    str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+]
+Address = Annotated[str, StringConstraints(max_length=200, pattern=r"^[A-Za-z0-9@#._+:=~-]*$")]
+"""What a channel puts into its address: one recipient, room or topic."""
+TimeOfDay = Annotated[
+    str, StringConstraints(min_length=5, max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+]
+"""Hours and minutes, 00:00 to 23:59."""
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise PydanticCustomError("zone", "no such time zone; write it like Europe/Berlin or UTC") from None
+    return name
+
+
+TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
+"""Name in the time zone database."""
+
+
+class NoticeKind(StrEnum):
+    """What somebody can be told."""
+
+    DECISION = "decision"
+    """A question waits for a person."""
+    ESCALATION = "escalation"
+    """A bead got stuck, and a person says how it goes on."""
+    FAILED = "failed"
+    """A bead has failed for good."""
+    FINISHED = "finished"
+    """An epic has succeeded."""
+    BUDGET = "budget"
+    """A budget is nearly spent, or spent."""
+    BACKUP = "backup"
+    """A backup or a trial restore failed, or the newest backup is too old."""
+    WORKER = "worker"
+    """A Worker's sessions do not come up by themselves."""
+    OPERATOR = "operator"
+    """The operator cannot do its work, or a project's settings have a fault."""
+
+
+class Digest(StrEnum):
+    """How often."""
+
+    NOW = "now"
+    """At once; what happens within seconds comes together."""
+    HOURLY = "hourly"
+    DAILY = "daily"
+
+
+@rule("self.start != self.end", "start and end must differ", holds=lambda s: s.start != s.end)
+class Quiet(Model):
+    """Hours of each day without messages; they may span midnight."""
+
+    start: TimeOfDay
+    end: TimeOfDay
+
+
+class SubscriptionRequest(Model):
+    """POST and PUT: who is told is the caller, or the namespace."""
+
+    channel: ChannelName
+    """By which the messages go; the list of notifications names those there are."""
+    address: Address = ""
+    """Recipient, room or topic, for channels that ask for one."""
+    kinds: Annotated[list[NoticeKind], Unique()] = Field(default_factory=list, max_length=20)
+    """What to tell; everything when empty."""
+    namespaces: Annotated[list[Name], Unique()] = Field(default_factory=list, max_length=64)
+    """Of a person: where; everywhere that the person may see beads when empty."""
+    digest: Digest = Digest.NOW
+    daily_at: TimeOfDay = "08:00"
+    """When a daily one goes."""
+    quiet: Quiet | None = None
+    """What happens then comes as one message at their end."""
+    time_zone: TimeZone = "UTC"
+    """Of dailyAt and quiet; summer time counts."""
+    muted_until: Time | None = None
+    """No messages before; what happens meanwhile comes as one message then."""
+
+
+class Subscription(SubscriptionRequest):
+    """One way in which somebody is told."""
+
+    id: Natural
+    created_at: Time
+    created_by: str
+    waiting: Natural = 0
+    """Notices that are still to go."""
+    given_up: Natural = 0
+    """Notices that could not be delivered within a day, of the last 60 days."""
+    last_sent_at: Time | None = None
+    last_error: ShortText = ""
+    """Why the last attempt failed; empty when it did not."""
+    last_error_at: Time | None = None
+
+
+class ChannelInfo(Model):
+    """A way to send that the operator knows."""
+
+    name: ChannelName
+    about: str = ""
+    """In the words of who set it up."""
+    takes_address: bool = False
+    """Whether a subscription must say an address."""
+    signed: bool = False
+    """Whether it is a webhook with a signature."""
+
+
+class SubscriptionList(Model):
+    """All of one person or namespace, and the channels that they can use."""
+
+    items: list[Subscription]
+    channels: list[ChannelInfo]
+    trouble: ShortText = ""
+    """Why there are no channels, if something is wrong."""
+
+
+class TestSent(Model):
+    """POST test: a message was taken by its channel."""
+
+    id: str
+    """Of the message, as a webhook has it in webhook-id."""
+
+
+def clock_time(text: TimeOfDay) -> time:
+    """As a time of day."""
+    return time.fromisoformat(text)
