@@ -2,88 +2,140 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import importlib
+import inspect
 import json
 import os
-import platform
 import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from benchlib.scenarios import SCENARIOS, Bench, Figure
-from support.operators import OperatorProcess
-from support.sessions import make_worker
-
-HACK = Path(__file__).resolve().parents[1]
-CLUSTER = "bench"
+from benchlib.compare import compare, known
+from benchlib.figures import Figure, facts, machine, table
+from benchlib.registry import PROGRAMS, SCENARIOS, listing
 
 
-class Kubectl:
-    """kubectl on the bench's own cluster."""
+def main() -> int:
+    """Entry point; the exit code is 1 where a scenario failed."""
+    if sys.argv[1:2] and sys.argv[1] in PROGRAMS:
+        _program(*sys.argv[1:])
+        return 0
+    parser = _parser()
+    asked = parser.parse_args()
+    names = asked.scenarios or [name for name, scenario in SCENARIOS.items() if scenario.usual]
+    for name in names:
+        if name not in SCENARIOS:
+            alone = " (it has options of its own: run it alone)" if name in PROGRAMS else ""
+            parser.exit(2, f"hack/bench: there is no scenario {name}{alone}; see --list\n")
+    for option in ("beads", "rounds", "turns"):
+        if getattr(asked, option) < 1:
+            parser.exit(2, f"hack/bench: --{option} is at least 1\n")
+    if asked.compare and not known(asked.compare):
+        parser.exit(2, f"hack/bench: there is no revision {asked.compare}\n")
+    if asked.list:
+        print(listing())
+        return 0
+    with _cluster(asked.on) as name:
+        if asked.compare:
+            return compare(asked.compare, names, asked, name)
+        figures, failures, load = _run(names, asked, name)
+    about = machine() | {"load": load}
+    if asked.as_json:
+        print(json.dumps({"machine": about, "figures": [each.body() for each in figures]}, indent=2))
+    elif figures:
+        print(f"\n{facts(about)}\n\n{table(figures)}")
+    return 1 if failures else 0
 
-    def __init__(self, kubeconfig: Path) -> None:
-        self.kubeconfig = kubeconfig
 
-    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        command = [str(HACK.parent / ".venv/bin/kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments]
-        return subprocess.run(command, input=stdin, capture_output=True, text=True, check=True).stdout
-
-
-def hack_cluster(*arguments: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
-    command = [str(HACK / "cluster"), *arguments, "--name", CLUSTER]
-    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
-
-
-def main(
-    only: Annotated[list[str] | None, typer.Argument(help=f"Scenarios: {', '.join(SCENARIOS)}.")] = None,
-    beads: Annotated[int, typer.Option(help="Beads in each scenario.", min=10)] = 200,
-    as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
-) -> None:
-    """Start a cluster and an operator of the bench's own, and measure."""
-    wanted = only or list(SCENARIOS)
-    unknown = [name for name in wanted if name not in SCENARIOS]
-    if unknown:
-        raise typer.BadParameter(f"{', '.join(unknown)}: known are {', '.join(SCENARIOS)}")
-    hack_cluster("up")
-    try:
-        figures = asyncio.run(_measure(wanted, beads))
-    finally:
-        hack_cluster("down")
-    if as_json:
-        print(json.dumps([figure.__dict__ for figure in figures], indent=2))
+def _program(name: str, *options: str) -> None:
+    """Give the options to a program of their own."""
+    entry = importlib.import_module(f"benchlib.{PROGRAMS[name].module}").main
+    if not inspect.signature(entry).parameters:
+        sys.argv = [f"hack/bench {name}", *options]
+        entry()
         return
-    machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    print(f"\n{os.cpu_count()} cores, {machine}\n")
-    print("| scenario | figure | value |\n|---|---|---|")
-    for figure in figures:
-        print(f"| {figure.scenario} | {figure.name} | {figure.value} |")
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(entry)
+    app(list(options), prog_name=f"hack/bench {name}")
 
 
-async def _measure(wanted: list[str], beads: int) -> list[Figure]:
-    cluster = Kubectl(Path(hack_cluster("kubeconfig").strip()))
-    crds = HACK.parent / "crds"
-    cluster.kubectl("apply", "--server-side", "-k", str(crds))
-    cluster.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
-    figures: list[Figure] = []
-    for name in wanted:
-        namespace = f"bench-{name}"
-        for each in (namespace, f"{namespace}-raw"):
-            cluster.kubectl("create", "namespace", each)
-        with tempfile.TemporaryDirectory(prefix="ringmaster-bench-") as folder:
-            operator = OperatorProcess(cluster.kubeconfig, namespace, Path(folder))
-            operator.start()
-            try:
-                token = make_worker(cluster, namespace)
-                bench = Bench(cluster, operator, token, namespace, beads)
-                figures.extend(await SCENARIOS[name](bench))
-            finally:
-                operator.stop()
-    return figures
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hack/bench",
+        description="Measure Ringmaster beside the machine that it runs on: every figure that matters is a "
+        "ratio within one run, or a count.",
+        epilog=listing(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="what to measure; see below")
+    parser.add_argument("--list", action="store_true", help="the scenarios")
+    parser.add_argument("--beads", type=int, default=100, help="beads a round, where none are fixed (100)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of a scenario (5)")
+    parser.add_argument("--seconds", type=float, default=300, help="the longest that a scenario takes (300)")
+    parser.add_argument("--json", dest="as_json", action="store_true", help="figures as JSON")
+    parser.add_argument("--compare", metavar="REV", help="measure that revision of the product too, in turns")
+    parser.add_argument("--turns", type=int, default=3, help="with --compare: turns of each revision (3)")
+    parser.add_argument("--on", metavar="CLUSTER", help="a cluster of hack/cluster that is up already")
+    return parser
+
+
+@contextmanager
+def _cluster(given: str | None) -> Iterator[str]:
+    """Its name. One of the bench's own ends with it."""
+    from support.clusters import hack_cluster
+
+    if given:
+        yield given
+        return
+    name = f"bench-{os.getpid()}"
+    try:
+        hack_cluster("up", "--name", name)
+        yield name
+    finally:
+        hack_cluster("down", "--name", name)
+
+
+def _run(names: list[str], asked: argparse.Namespace, cluster: str) -> tuple[list[Figure], int, str]:
+    """Figures, how many scenarios failed, and the load before and after."""
+    figures, failures, before = [], 0, os.getloadavg()[0]
+    for name in names:
+        print(f"hack/bench: {name} …", file=sys.stderr, flush=True)
+        try:
+            figures += asyncio.run(_scenario(name, asked, cluster))
+        except TimeoutError:
+            failures += 1
+            print(f"hack/bench: {name} took longer than {asked.seconds:g} s", file=sys.stderr)
+        except (RuntimeError, AssertionError, subprocess.SubprocessError) as fault:
+            failures += 1
+            print(f"hack/bench: {name} failed: {fault}", file=sys.stderr)
+    return figures, failures, f"{before:.1f} to {os.getloadavg()[0]:.1f}"
+
+
+async def _scenario(name: str, asked: argparse.Namespace, cluster: str) -> list[Figure]:
+    from benchlib.bench import PRODUCT, Bench
+    from support.clusters import Cluster, named
+
+    ready = named(Cluster, "--name", cluster)
+    ready.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(PRODUCT / "crds"))
+    ready.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
+    module = importlib.import_module(f"benchlib.{SCENARIOS[name].module}")
+    with tempfile.TemporaryDirectory(prefix="ringmaster-bench-") as folder:
+        bench = Bench(ready, Path(folder), asked.beads, asked.rounds, asked.seconds)
+        try:
+            async with asyncio.timeout(asked.seconds):
+                found: list[Figure] = await module.measure(bench)
+        finally:
+            with suppress(AssertionError):
+                ready.kubectl("delete", "namespace", "--wait=false", *bench.made)
+    return found
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    sys.exit(main())

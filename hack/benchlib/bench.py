@@ -1,0 +1,110 @@
+"""What a scenario works with: a cluster of the bench's own, and operators on it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import ringmaster_operator
+from ringmaster_operator.kube import Kube
+from support.clusters import Cluster
+from support.manifests import bead, listed
+from support.operators import OperatorProcess
+from support.sessions import Session, make_worker
+
+PRODUCT = Path(ringmaster_operator.__file__).parents[2]
+"""The checkout that is measured: with --compare not the one that this module is of."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """An operator, and the Worker `fleet` in its namespace."""
+
+    operator: OperatorProcess
+    token: str
+
+    def session(self, number: int = 0) -> Session:
+        return Session(self.operator.url, self.token, name=f"fleet-{number}")
+
+    async def settled(self, beads: int, seconds: float = 240) -> None:
+        """Until so many beads have their phase and no key waits."""
+        async with asyncio.timeout(seconds):
+            while await self._metric("ringmaster_beads") < beads or await self._metric("workqueue_depth"):
+                await asyncio.sleep(0.2)
+
+    async def _metric(self, name: str) -> float:
+        return await asyncio.to_thread(self.operator.metric, name)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One scenario's run."""
+
+    cluster: Cluster
+    folder: Path
+    beads: int
+    rounds: int
+    seconds: float = 300
+    """The longest that all rounds may take."""
+    made: list[str] = field(default_factory=list)
+    """Namespaces, deleted at the end."""
+
+    def turns(self) -> Iterator[int]:
+        """Numbers of rounds: as many as were asked for, or as there is time for."""
+        began, longest = time.monotonic(), 0.0
+        for turn in range(self.rounds):
+            at = time.monotonic()
+            if turn and at - began + 1.5 * longest > self.seconds * 0.8:
+                print(f"hack/bench: {turn} rounds of {self.rounds}: no time for more", file=sys.stderr)
+                return
+            yield turn
+            longest = max(longest, time.monotonic() - at)
+
+    def namespace(self, name: str) -> str:
+        """A fresh one; nobody works in it but who is told its name."""
+        full = f"bench-{name}-{secrets.token_hex(3)}"
+        self.cluster.kubectl("create", "namespace", full)
+        self.made.append(full)
+        return full
+
+    @contextmanager
+    def running(self, namespace: str, **settings: str) -> Iterator[Running]:
+        """An operator on a namespace, with a database of its own."""
+        folder = self.folder / secrets.token_hex(4)
+        folder.mkdir()
+        operator = OperatorProcess(self.cluster.kubeconfig, namespace, folder, settings=settings)
+        operator.start()
+        try:
+            yield Running(operator, make_worker(self.cluster, namespace))
+        finally:
+            operator.stop()
+
+    @asynccontextmanager
+    async def kube(self) -> AsyncIterator[Kube]:
+        """A client of the bench's own."""
+        made = await Kube.connect(str(self.cluster.kubeconfig))
+        try:
+            yield made
+        finally:
+            await made.close()
+
+    async def create(self, namespace: str, names: list[str], **spec: object) -> None:
+        """Make beads, without a wait for what becomes of them."""
+        text = listed(bead(name, **spec) for name in names)
+        await asyncio.to_thread(self.cluster.kubectl, "create", "-n", namespace, "-f-", stdin=text)
+
+    async def ready(self, namespace: str, names: list[str]) -> None:
+        """Wait until they can be claimed."""
+        args = ("wait", "-n", namespace, "--for=condition=Ready", "--timeout=120s")
+        await asyncio.to_thread(self.cluster.kubectl, *args, *(f"bead/{name}" for name in names))
+
+
+def milliseconds(since: float) -> float:
+    """Of the monotonic performance counter."""
+    return (time.perf_counter() - since) * 1e3

@@ -1,0 +1,85 @@
+"""`hack/bench`: its names, and what it says of figures."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def benchlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "hack"))
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchlib", *arguments]
+    environment = {"PYTHONPATH": f"{ROOT}/hack:{ROOT}/tests", "PATH": os.defpath}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_every_name_has_its_module() -> None:
+    from benchlib.registry import PROGRAMS, SCENARIOS
+
+    for name, scenario in SCENARIOS.items():
+        assert callable(importlib.import_module(f"benchlib.{scenario.module}").measure), name
+    for name, program in PROGRAMS.items():
+        assert callable(importlib.import_module(f"benchlib.{program.module}").main), name
+
+
+def test_the_list_names_every_scenario() -> None:
+    from benchlib.registry import PROGRAMS, SCENARIOS
+
+    done = bench("--list")
+    assert done.returncode == 0
+    assert {*SCENARIOS, *PROGRAMS} <= set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nope"], "there is no scenario nope; see --list"),
+        (["claims", "ranking"], "there is no scenario ranking (it has options of its own: run it alone)"),
+        (["claims", "--rounds=0"], "at least 1"),
+        (["claims", "--compare=no-such-revision"], "there is no revision no-such-revision"),
+    ],
+)
+def test_a_wrong_word_is_answered_in_one_line(words: list[str], said: str) -> None:
+    done = bench(*words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_figures_show_their_spread_and_their_goal() -> None:
+    from benchlib.figures import Figure, percentile, table
+
+    share = Figure("claims", "share", [0.4, 0.725, 0.9], at_least=0.7)
+    late = Figure("latency", "p99", [120.0, 99.0, 1234.5], "ms", at_most=100)
+    writes = Figure("counts", "writes", [4, 4, 4], at_most=4)
+    assert (share.value, share.goal) == ("0.72 (0.40 to 0.90)", "≥ 0.70: yes")
+    assert (late.value, late.goal) == ("120 (99 to 1,234) ms", "≤ 100: no")
+    assert (writes.value, writes.goal) == ("4", "≤ 4: yes")
+    assert "| counts | writes | 4 | 3 | ≤ 4: yes |" in table([share, late, writes])
+    assert Figure.read(late.body()) == late
+    assert [percentile([5.0, 1.0, 3.0], share) for share in (0, 0.5, 0.99)] == [1, 3, 5]
+
+
+def test_turns_of_a_comparison_are_put_together() -> None:
+    from benchlib.compare import add, table
+    from benchlib.figures import Figure
+
+    there: dict[tuple[str, str], Figure] = {}
+    here: dict[tuple[str, str], Figure] = {}
+    for turn in (1.0, 2.0, 3.0):
+        add(there, [Figure("claims", "rate", [10 * turn], "/s")])
+        add(here, [Figure("claims", "rate", [20 * turn], "/s"), Figure("claims", "fresh", [turn])])
+    shown = table("main", there, here)
+    assert "| claims | rate | 20 (10 to 30) /s | 40 (20 to 60) /s | 2 | — |" in shown
+    assert "| claims | fresh | — | 2 (1 to 3) | — | — |" in shown
