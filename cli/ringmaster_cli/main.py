@@ -25,6 +25,7 @@ from ringmaster_cli.people import (
     capability,
     cost,
     decide,
+    events,
     kubectl,
     records,
     status,
@@ -109,6 +110,7 @@ steer.register(app)
 budget.register(app)
 status.register(app)
 watch.register(app)
+events.register(app)
 top.register(app)
 intake.register(app)
 account.register(app)

@@ -10,12 +10,13 @@ import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from ringmaster_operator import metrics
 from ringmaster_operator.clock import Clock
-from ringmaster_operator.history import History, HistoryUnavailable
+from ringmaster_operator.history import History, HistoryUnavailable, StoredEvent
 from ringmaster_operator.kube import EVENTS, Body, Conflict, Kube, KubeError
 from ringmaster_operator.resources.base import API_VERSION, Metadata
 
@@ -48,10 +49,18 @@ class _Told:
 class Events:
     """A bounded queue in front of the API server: telling must never hold up doing."""
 
-    def __init__(self, kube: Kube, history: History, clock: Clock) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        history: History,
+        clock: Clock,
+        recorded: Callable[[StoredEvent], None] = lambda _: None,
+    ) -> None:
+        """`recorded` is told of each event once the history has it."""
         self._kube = kube
         self._history = history
         self._clock = clock
+        self._recorded = recorded
         self._told: OrderedDict[str, _Told] = OrderedDict()
         self._queue: asyncio.Queue[tuple[str, Metadata, Note]] = asyncio.Queue(BACKLOG)
 
@@ -72,7 +81,7 @@ class Events:
 
     async def _record(self, kind: str, meta: Metadata, note: Note) -> None:
         try:
-            await self._history.record_event(
+            kept = await self._history.record_event(
                 namespace=meta.namespace,
                 kind=kind,
                 name=meta.name,
@@ -84,6 +93,8 @@ class Events:
             )
         except HistoryUnavailable as error:
             log.warning("event %s of %s/%s not recorded: %s", note.reason, kind, meta.name, error)
+        else:
+            self._recorded(kept)
 
     async def _post(self, kind: str, meta: Metadata, note: Note) -> None:
         digest = hashlib.sha256(f"{meta.uid}\0{note.reason}\0{note.message}".encode()).hexdigest()[:16]

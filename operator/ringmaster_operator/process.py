@@ -61,7 +61,7 @@ class Operator:
         self.changes = Changes(clock)
         self.board = Board()
         self.learning = Learning(board=self.board, history=history, clock=clock)
-        self.events = Events(kube, history, clock)
+        self.events = Events(kube, history, clock, self.changes.told)
         self.state = ClusterState(
             kube=kube,
             store=self.store,

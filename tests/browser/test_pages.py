@@ -22,6 +22,7 @@ PAGES = {
     "costs": "Costs",
     "lessons": "Lessons",
     "backups": "Backups",
+    "events": "Events",
     "audit": "Audit",
     "new": "New bead",
     "../_/users": "Users",

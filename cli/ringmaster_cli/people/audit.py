@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
 
 from ringmaster_cli import output
-from ringmaster_cli.exits import UsageError
+from ringmaster_cli.people.days import moment
 from ringmaster_cli.people.options import Account, Context, Json, Url
 
 Body = dict[str, Any]
 HEAD = ("ID", "TIME", "WHO", "FROM", "ACTION", "WHAT", "CHANGE")
-UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 LONGEST = 60
 
 
@@ -48,7 +46,7 @@ def audit(
     """Who changed what through the API, the newest first: of a namespace, or of all that you may see."""
     from ringmaster_cli.people.caller import Caller, show
 
-    first, end = _moment(since), _moment(until)
+    first, end = moment(since), moment(until)
     found = Caller(url, account, namespace, context).each(
         "/audit",
         most=limit,
@@ -102,21 +100,3 @@ def _short(value: Body | None) -> str:
         value = dict(next(iter(value.values())))
     text = ", ".join(f"{key}={json.dumps(part, ensure_ascii=False)}" for key, part in value.items())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
-
-
-def _moment(text: str | None) -> str | None:
-    """RFC 3339 in UTC of a time, or of so long ago. Raises UsageError."""
-    if text is None:
-        return None
-    number, unit = text[:-1], text[-1:]
-    try:
-        if number.isdecimal() and unit in UNITS:
-            moment = datetime.now(UTC) - timedelta(**{UNITS[unit]: int(number)})
-        else:
-            moment = datetime.fromisoformat(text)
-            moment = moment.astimezone() if moment.tzinfo is None else moment
-    except (ValueError, OverflowError):
-        raise UsageError(
-            f"{text} is no time: 2026-01-31, 2026-01-31T18:00:00Z, or 30m, 12h, 7d ago"
-        ) from None
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -20,6 +20,7 @@ from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.resources.bead_api import AttemptInfo, BeadInfo, EventInfo, IterationInfo, NewBead
 from ringmaster_operator.resources.budget_api import BudgetList
 from ringmaster_operator.resources.capability_api import ConfidenceHistory
+from ringmaster_operator.resources.event_api import ObjectEvent
 from ringmaster_operator.resources.order_api import Explanation, Place, ProjectInfo
 from ringmaster_operator.resources.overview_api import Overview
 from ringmaster_operator.resources.records import Record, RecordInfo, RecordList
@@ -106,6 +107,10 @@ class Client:
 
     def events(self, name: str) -> Iterator[EventInfo]:
         return self._pages(EventInfo, f"/beads/{_word(name)}/events")
+
+    def happened(self, **filters: str | list[str]) -> Iterator[ObjectEvent]:
+        """What was told in the namespace: kind, name, type, reason, text, since, until; the newest first."""
+        return self._pages(ObjectEvent, "/events", filters)
 
     def order(self, page: int = PAGE) -> Iterator[Place]:
         """What may be claimed, best first."""

@@ -1,4 +1,4 @@
-"""Days as people write them: 2026-01-31, 7d (seven days ago), 4w, today, month, ever."""
+"""Days and moments as people write them: 2026-01-31, 7d (seven days ago), 4w, today, month, ever, 30m."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from ringmaster_cli.exits import UsageError
 
 _AGO = re.compile(r"([0-9]{1,4})([dw])")
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _WORDS = "a day is 2026-01-31, 7d, 4w or today"
 
 
@@ -36,3 +37,21 @@ def _day(text: str, words: str) -> date:
         return date.fromisoformat(text)
     except (ValueError, OverflowError):
         raise UsageError(f"{text!r}: {words}") from None
+
+
+def moment(text: str | None) -> str | None:
+    """RFC 3339 in UTC of a time, or of so long ago (30m, 12h). Raises UsageError."""
+    if text is None:
+        return None
+    number, unit = text[:-1], text[-1:]
+    try:
+        if number.isdecimal() and unit in UNITS:
+            found = datetime.now(UTC) - timedelta(**{UNITS[unit]: int(number)})
+        else:
+            found = datetime.fromisoformat(text)
+            found = found.astimezone() if found.tzinfo is None else found
+        return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"{text} is no time: 2026-01-31, 2026-01-31T18:00:00Z, or 30m, 12h, 7d ago"
+        ) from None

@@ -1,4 +1,4 @@
-"""Changes of beads and Workers as they happen, for whoever watches a namespace.
+"""Changes of beads and Workers, and what is told of them, as it happens, for whoever watches a namespace.
 
 They come from the operator's own store: a watcher costs the API server nothing. Each namespace that is
 watched keeps its last changes in one ring that all its watchers read, each from its own place. A watcher
@@ -14,8 +14,10 @@ from collections import deque
 from dataclasses import dataclass
 
 from ringmaster_operator.clock import Clock
+from ringmaster_operator.history import StoredEvent
 from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.resources.bead_api import BeadInfo
+from ringmaster_operator.resources.event_api import ObjectEvent
 from ringmaster_operator.resources.worker import Worker
 from ringmaster_operator.store import Key, Resource
 
@@ -32,7 +34,7 @@ class Change:
 
     number: int
     kind: str
-    """bead or worker."""
+    """bead, worker or event."""
     data: str
     """JSON."""
 
@@ -111,13 +113,27 @@ class Changes:
 
     def take(self, kind: str, key: Key, old: Resource | None, new: Resource | None) -> None:
         """A change of the store."""
-        ring = self._rings.get(key[0])
-        if ring is None or kind not in KINDS:
-            return
-        if not ring.watchers and self._clock.monotonic() - ring.left_at > IDLE_SECONDS:
-            del self._rings[key[0]]
-            return
-        ring.add(KINDS[kind], _data(key[1], old, new))
+        if kind in KINDS and (ring := self._watched(key[0])) is not None:
+            ring.add(KINDS[kind], _data(key[1], old, new))
+
+    def told(self, event: StoredEvent) -> None:
+        """Something was told about an object, again or for the first time."""
+        if (ring := self._watched(event.namespace)) is not None:
+            body = {
+                "type": "ADDED" if event.count == 1 else "MODIFIED",
+                "name": event.name,
+                "uid": event.uid,
+                "object": object_event(event).body(),
+            }
+            ring.add("event", json.dumps(body, separators=(",", ":"), ensure_ascii=False))
+
+    def _watched(self, namespace: str) -> Ring | None:
+        """The ring of a namespace that somebody watches, or did a short while ago."""
+        ring = self._rings.get(namespace)
+        if ring is None or ring.watchers or self._clock.monotonic() - ring.left_at <= IDLE_SECONDS:
+            return ring
+        del self._rings[namespace]
+        return None
 
     def identifier(self, number: int) -> str:
         """What a watcher is told as the id of a change."""
@@ -129,6 +145,12 @@ class Changes:
         if epoch != self.epoch or not (number.isascii() and number.isdigit()) or len(number) > 15:
             return None
         return int(number)
+
+
+def object_event(found: StoredEvent) -> ObjectEvent:
+    """An event as the API tells it."""
+    own = set(StoredEvent.__slots__) - {"namespace"}
+    return ObjectEvent(**{name: getattr(found, name) for name in own})
 
 
 def _data(name: str, old: Resource | None, new: Resource | None) -> str:

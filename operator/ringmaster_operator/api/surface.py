@@ -24,6 +24,7 @@ from ringmaster_operator.api import (
     budgets,
     capabilities,
     costs,
+    events,
     oidc,
     order,
     overview,
@@ -140,6 +141,7 @@ def routers(parts: Parts) -> list[APIRouter]:
         beads.routes(parts.store, objects, parts.people),
         acts.routes(objects, parts.people, parts.clock),
         bead_history.routes(parts.store, parts.history, parts.people),
+        events.routes(parts.history, parts.people),
         records.routes(parts.store, parts.history, parts.people),
         order.routes(
             order.Ordering(store=parts.store, board=parts.board, refresh=parts.refresh), objects, parts.people

@@ -40,9 +40,15 @@ class Watched(StrEnum):
 
     BEADS = "beads"
     WORKERS = "workers"
+    EVENTS = "events"
 
 
-WORDS = {Watched.BEADS: ("bead", BEADS), Watched.WORKERS: ("worker", WORKERS)}
+WORDS = {
+    Watched.BEADS: ("bead", (BEADS,)),
+    Watched.WORKERS: ("worker", (WORKERS,)),
+    Watched.EVENTS: ("event", (BEADS, WORKERS)),
+}
+"""What a change is called, and the kinds of which one needs the right to watch them."""
 Check = Callable[[], Awaitable[None]]
 
 
@@ -199,18 +205,20 @@ def routes(changes: Changes, people: People, clock: Clock, bounds: Bounds) -> AP
     @router.get("/watch", operation_id="watchNamespace", response_class=Stream, responses=streamed)
     async def watch(
         namespace: Name,
-        kinds: Annotated[list[Watched], Query(min_length=1, max_length=2)] = [Watched.BEADS, Watched.WORKERS],  # noqa: B006
+        kinds: Annotated[list[Watched], Query(min_length=1, max_length=3)] = [Watched.BEADS, Watched.WORKERS],  # noqa: B006
         seconds: Annotated[int, Query(ge=1, le=MOST_SECONDS, description="It ends then.")] = MOST_SECONDS,
         last_event_id: Annotated[
             str | None, Header(alias="Last-Event-ID", max_length=64, description="Go on after this one.")
         ] = None,
         authorization: Authorization = None,
     ) -> Response:
-        """Changes of beads and Workers as server-sent events: bead, worker, ready, reset, end."""
+        """Changes of beads and Workers as server-sent events: bead, worker, event, ready, reset, end."""
 
         async def check() -> None:
-            for kind in sorted(set(kinds)):
-                await people.allowed(authorization, verb="watch", kind=WORDS[kind][1], namespace=namespace)
+            for needed in {
+                resource.plural: resource for kind in kinds for resource in WORDS[kind][1]
+            }.values():
+                await people.allowed(authorization, verb="watch", kind=needed, namespace=namespace)
 
         await check()
         if changes.watchers >= MOST_WATCHERS:

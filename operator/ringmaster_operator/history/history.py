@@ -205,6 +205,7 @@ class History:
     attempts_before = _reads(timeline.attempts_before)
     iterations_before = _reads(timeline.iterations_before)
     events_before = _reads(timeline.events_before)
+    events_in = _reads(timeline.events_in)
     report_place = _reads(iteration_records.report_place)
     iteration_of = _reads(iteration_records.iteration_of)
     records_of = _reads(iteration_records.records_of)

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from ringmaster_operator.history.records import StoredEvent
 from ringmaster_operator.history.spending import give
 from ringmaster_operator.history.tables import AttemptRow, BeadRow, EventRow, SessionRow
 from ringmaster_operator.resources.bead import Bead
@@ -61,27 +62,33 @@ def record_event(
     reason: str,
     message: str,
     now: datetime,
-) -> None:
-    """Add an event, or count it up when the object's last one said the same."""
+) -> StoredEvent:
+    """Add an event, or count it up when the object's last one said the same; the event as it is kept."""
     last = db.exec(
         select(EventRow).where(EventRow.uid == uid).order_by(col(EventRow.id).desc()).limit(1)
     ).first()
     if last is not None and (last.type, last.reason, last.message) == (type, reason, message):
         last.count += 1
         last.at = now
-        return
-    db.add(
-        EventRow(
-            namespace=namespace,
-            kind=kind,
-            name=name,
-            uid=uid,
-            type=type,
-            reason=reason,
-            message=message,
-            at=now,
-        )
+        return stored_event(last)
+    row = EventRow(
+        namespace=namespace,
+        kind=kind,
+        name=name,
+        uid=uid,
+        type=type,
+        reason=reason,
+        message=message,
+        at=now,
     )
+    db.add(row)
+    db.flush()
+    return stored_event(row)
+
+
+def stored_event(row: EventRow) -> StoredEvent:
+    """As a plain value."""
+    return StoredEvent(**{name: getattr(row, name) for name in StoredEvent.__slots__})
 
 
 def attempt_of(db: Session, bead_uid: str, fence: int) -> AttemptRow | None:

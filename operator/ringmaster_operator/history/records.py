@@ -141,6 +141,10 @@ class StoredEvent:
     """Something that was told about an object."""
 
     id: int
+    namespace: str
+    kind: str
+    name: str
+    uid: str
     type: str
     reason: str
     message: str

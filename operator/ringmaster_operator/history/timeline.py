@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from ringmaster_operator.history.queries import summaries
+from ringmaster_operator.history.recorder import stored_event
 from ringmaster_operator.history.records import AttemptSummary, StoredEvent, StoredIteration
 from ringmaster_operator.history.tables import AttemptRow, BeadRow, EventRow, IterationRow
 
@@ -52,4 +57,45 @@ def events_before(db: Session, *, uid: str, before: int | None, limit: int) -> l
     if before is not None:
         chosen = chosen.where(EventRow.id < before)
     rows = db.exec(chosen.order_by(col(EventRow.id).desc()).limit(limit)).all()
-    return [StoredEvent(**{name: getattr(row, name) for name in StoredEvent.__slots__}) for row in rows]
+    return [stored_event(row) for row in rows]
+
+
+def events_in(
+    db: Session,
+    *,
+    namespace: str,
+    kind: str | None = None,
+    name: str | None = None,
+    types: Collection[str] = (),
+    reasons: Collection[str] = (),
+    text: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: tuple[datetime, int] | None = None,
+    limit: int,
+) -> list[StoredEvent]:
+    """Events of a namespace that fit all that is given, those that were last so first.
+
+    `since` is part of the time, `until` is not; `before` is the moment and id of the event to go on from.
+    `text` is looked for in name, reason and message; upper and lower case are alike in ASCII.
+    """
+    chosen = select(EventRow).where(EventRow.namespace == namespace)
+    for column, value in ((EventRow.kind, kind), (EventRow.name, name)):
+        if value is not None:
+            chosen = chosen.where(col(column) == value)
+    if types:
+        chosen = chosen.where(col(EventRow.type).in_(types))
+    if reasons:
+        chosen = chosen.where(col(EventRow.reason).in_(reasons))
+    if text:
+        places = (EventRow.name, EventRow.reason, EventRow.message)
+        chosen = chosen.where(or_(*(col(place).icontains(text, autoescape=True) for place in places)))
+    if since is not None:
+        chosen = chosen.where(col(EventRow.at) >= since)
+    if until is not None:
+        chosen = chosen.where(col(EventRow.at) < until)
+    if before is not None:
+        at, id = before
+        chosen = chosen.where(col(EventRow.at) <= at, or_(col(EventRow.at) < at, col(EventRow.id) < id))
+    newest = chosen.order_by(col(EventRow.at).desc(), col(EventRow.id).desc())
+    return [stored_event(row) for row in db.exec(newest.limit(limit))]

@@ -7,6 +7,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import httpx2
@@ -19,6 +20,7 @@ from ringmaster_operator.api.changes import Changes
 from ringmaster_operator.api.people import People, Person
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.clock import Clock
+from ringmaster_operator.history import StoredEvent
 from ringmaster_operator.resources.protocol import ProblemCode
 from ringmaster_operator.server import Front
 from ringmaster_operator.store import Store
@@ -109,6 +111,39 @@ async def test_a_watcher_sees_what_happens_and_goes_on_where_it_was(place: Place
         "DELETED",
     ]
     await cast(Any, everything).aclose()
+
+
+def told(name: str, count: int, namespace: str = "n") -> StoredEvent:
+    return StoredEvent(
+        id=7,
+        namespace=namespace,
+        kind="Bead",
+        name=name,
+        uid=name,
+        type="Warning",
+        reason="Lost",
+        message="it is gone",
+        at=datetime(2026, 11, 29, 12, tzinfo=UTC),
+        count=count,
+    )
+
+
+async def test_who_asks_for_events_hears_them_and_nobody_else_does(place: Place) -> None:
+    both, beads = place.watch(kinds=["beads", "events"]), place.watch()
+    await named(both, "ready")
+    await named(beads, "ready")
+    place.changes.told(told("elsewhere", 1, namespace="other"))
+    place.changes.told(told("a", 1))
+    place.changes.told(told("a", 2))
+    place.put("last")
+    first, again = await named(both, "event"), await named(both, "event")
+    assert (first.data["type"], first.data["name"], first.data["object"]["count"]) == ("ADDED", "a", 1)
+    assert (again.data["type"], again.data["object"]["count"]) == ("MODIFIED", 2)
+    assert again.data["object"]["at"] == "2026-11-29T12:00:00Z"
+    async with asyncio.timeout(10):
+        assert [(await anext(beads)).name] == ["bead"]
+    for stream in (both, beads):
+        await cast(Any, stream).aclose()
 
 
 @pytest.mark.parametrize("last", ["00000000-3", "nonsense", "-", "x-1-2", "9" * 60])

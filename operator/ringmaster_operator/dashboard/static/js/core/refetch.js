@@ -8,7 +8,7 @@ import { project } from "./store.js";
  * @param {{gap?: number, every?: number, concerns?: (change: import("./types.js").Change) => boolean}} [how]
  *   gap and every in milliseconds: between two loads, and between loads for what no change tells (0: never).
  */
-export function refetch({ namespace, signal }, load, { gap = 400, every = 0, concerns = () => true } = {}) {
+export function refetch({ namespace, signal }, load, { gap = 400, every = 0, concerns = ({ beads, workers }) => beads.size + workers.size > 0 } = {}) {
   let last = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let waiting;

@@ -122,9 +122,9 @@ export class Project {
     /** @type {Set<() => void>} */
     this.watchers = new Set();
     /** @type {Change} */
-    this.pending = { beads: new Set(), workers: new Set(), all: false };
+    this.pending = { beads: new Set(), workers: new Set(), events: [], all: false };
     this.scheduled = false;
-    this.stream = new Stream(`${at}/watch`, (name, data) => this.hear(name, data), (state, why) => this.become(state, why));
+    this.stream = new Stream(`${at}/watch?kinds=beads&kinds=workers&kinds=events`, (name, data) => this.hear(name, data), (state, why) => this.become(state, why));
   }
 
   close() {
@@ -172,16 +172,19 @@ export class Project {
     } else if (name === "worker") {
       this.workers.apply(data);
       this.tell({ worker: data.name });
+    } else if (name === "event") {
+      this.tell({ event: data.object });
     } else if (name === "ready" || name === "reset") {
       for (const list of [this.beads, this.workers]) if (list.state !== "idle") void list.load();
       this.tell({ all: true });
     }
   }
 
-  /** @param {{bead?: string, worker?: string, all?: boolean}} what */
-  tell({ bead, worker, all }) {
+  /** @param {{bead?: string, worker?: string, event?: import("./types.js").ObjectEvent, all?: boolean}} what */
+  tell({ bead, worker, event, all }) {
     if (bead !== undefined) this.pending.beads.add(bead);
     if (worker !== undefined) this.pending.workers.add(worker);
+    if (event !== undefined) this.pending.events.push(event);
     if (all) this.pending.all = true;
     if (this.scheduled) return;
     this.scheduled = true;
@@ -192,7 +195,7 @@ export class Project {
 
   flush() {
     const change = this.pending;
-    this.pending = { beads: new Set(), workers: new Set(), all: false };
+    this.pending = { beads: new Set(), workers: new Set(), events: [], all: false };
     this.scheduled = false;
     for (const listener of this.listeners) listener(change);
   }

@@ -88,6 +88,18 @@
  * @typedef {object} Change What changed since pages were last told.
  * @property {Set<string>} beads Names.
  * @property {Set<string>} workers Names.
+ * @property {ObjectEvent[]} events That were told, in their order.
  * @property {boolean} all Anything may have changed.
+ *
+ * @typedef {object} ObjectEvent
+ * @property {number} id
+ * @property {"Normal" | "Warning"} type
+ * @property {string} reason
+ * @property {string} message
+ * @property {string} at When it was last so.
+ * @property {number} count
+ * @property {string} kind
+ * @property {string} name
+ * @property {string} uid
  */
 export {};

@@ -32,7 +32,7 @@ export function beadPage(context) {
     title(found.bead.spec.title);
     return content(namespace, found, again);
   });
-  refetch(context, again, { gap: 500, every: 15000, concerns: ({ beads }) => beads.has(name) });
+  refetch(context, again, { gap: 500, every: 15000, concerns: ({ beads, events }) => beads.has(name) || events.some((event) => event.kind === "Bead" && event.name === name) });
   bind("e", "Edit the bead", () => void call(at).then((bead) => edit(namespace, bead, again)), signal);
 }
 
@@ -51,7 +51,7 @@ function content(namespace, { bead, attempts, iterations, events, why, children 
     h(
       "div",
       { class: "overview" },
-      h("div", null, decision(namespace, bead, again), progress(namespace, bead), card("Description", described(spec)), timeline(namespace, metadata.name, attempts, iterations), told(events)),
+      h("div", null, decision(namespace, bead, again), progress(namespace, bead), card("Description", described(spec)), timeline(namespace, metadata.name, attempts, iterations), told(namespace, metadata.name, events)),
       h("div", null, standing(namespace, bead, why), accepted(spec, iterations), below(namespace, children), outside(bead), steered(bead)),
     ),
   ];
@@ -169,10 +169,11 @@ function steered({ spec, status }) {
   return card("Said to the agent", h("ul", { class: "plain mail" }, notes.map((/** @type {any} */ note) => h("li", null, h("p", { class: "prose" }, note.text), h("p", { class: "meta" }, told.has(note.id) ? "told" : "not told yet")))));
 }
 
-/** @param {any[]} events */
-function told(events) {
+/** @param {string} namespace @param {string} name @param {any[]} events */
+function told(namespace, name, events) {
   if (!events.length) return null;
   return card("Events", h("ul", { class: "plain mail" }, events.map((event) => h("li", { "data-key": String(event.id) },
-    h("div", { class: "spread" }, h("span", { class: `chip ${event.type === "Warning" ? "is-warning" : ""}` }, spaced(event.reason)), h("span", { class: "meta" }, event.count > 1 && `${count(event.count)} times`, ago(event.at))), h("p", { class: "prose" }, event.message)))));
+    h("div", { class: "spread" }, h("span", { class: `chip ${event.type === "Warning" ? "is-warning" : ""}` }, spaced(event.reason)), h("span", { class: "meta" }, event.count > 1 && `${count(event.count)} times`, ago(event.at))), h("p", { class: "prose" }, event.message)))),
+    h("a", { class: "small", href: `${link(namespace, "events")}?kind=Bead&name=${encodeURIComponent(name)}` }, "All events"));
 }
 

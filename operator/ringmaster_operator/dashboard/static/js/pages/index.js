@@ -5,6 +5,7 @@ import { beadPage } from "./bead.js";
 import { boardPage } from "./board.js";
 import { costsPage } from "./costs.js";
 import { decisionsPage } from "./decisions.js";
+import { eventsPage } from "./events.js";
 import { graphPage } from "./graph.js";
 import { lessonsPage } from "./lessons.js";
 import { newBeadPage } from "./newbead.js";
@@ -37,6 +38,7 @@ export const pages = [
   { name: "costs", label: "Costs", key: "c", paths: ["/ui/:namespace/costs"], page: costsPage },
   { name: "lessons", label: "Lessons", key: "l", paths: ["/ui/:namespace/lessons"], page: lessonsPage },
   { name: "backups", label: "Backups", key: "k", paths: ["/ui/:namespace/backups"], page: backupsPage },
+  { name: "events", label: "Events", key: "e", paths: ["/ui/:namespace/events"], page: eventsPage },
   { name: "audit", label: "Audit", key: "a", paths: ["/ui/:namespace/audit"], page: auditPage },
   { name: "users", label: "Users", key: "u", global: true, least: "admin", paths: ["/ui/_/users"], page: usersPage },
   { name: "new", paths: ["/ui/:namespace/new"], page: newBeadPage },
