@@ -20,6 +20,8 @@ SHORT = {"after": "dependencies", "parent": "dependencies", "spec": "metadata", 
 """Keys of YAML that bd writes in another way."""
 SURROGATE = re.compile("[\ud800-\udfff]")
 AWKWARD = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff]")
+FORMULA = re.compile("[\t\r\n ]*[=+@\uff0b\uff0d\uff1d\uff20-]")
+"""How a text begins that a spreadsheet would run."""
 
 
 def parse(text: str, form: Format, *, file: str, source: str) -> list[Item]:
@@ -88,9 +90,10 @@ def write_csv(records: list[Record]) -> str:
 
 
 def _cell(value: Any) -> str:
-    """A text that would be read back as something else is quoted once more."""
-    if isinstance(value, str) and value and _value(value) == value and not AWKWARD.search(value):
-        return value
+    """A text that would be read back as something else, or run as a formula, is quoted once more."""
+    plain = isinstance(value, str) and value and _value(value) == value
+    if plain and not AWKWARD.search(value) and not FORMULA.match(value):
+        return str(value)
     return _json(value)
 
 

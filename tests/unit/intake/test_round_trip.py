@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import csv
+import io
 import json
 from typing import Any
 
@@ -90,6 +92,14 @@ def test_csv_and_jsonl_lose_nothing(rows: list[Record]) -> None:
     for form, write in ((Format.BEADS, write_jsonl), (Format.CSV, write_csv)):
         text = write(rows).encode().decode()
         assert [item.record for item in parse(text, form, file="f", source="s")] == rows
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-2+3", "@SUM(A1)", "\t=1", " =1", "\n=1", "\uff1d1+1"])
+def test_a_spreadsheet_runs_nothing_of_a_backlog(text: str) -> None:
+    written = write_csv([{"id": "a", "title": text}])
+    _, (_, cell) = csv.reader(io.StringIO(written, newline=""))
+    assert cell.startswith('"')
+    assert [item.record["title"] for item in parse(written, Format.CSV, file="f", source="s")] == [text]
 
 
 def test_names_references_and_labels_are_the_same_each_time() -> None:
