@@ -10,7 +10,9 @@ from playwright.sync_api import Browser
 
 from support.browsing import Desk, chromium
 from support.fleet import Fleet
-from support.manifests import account
+from support.front import PASSWORD
+from support.manifests import account, bead
+from support.payloads import BLOCK, LINES, NAME
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,7 +30,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def fleet(cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """An operator that is a tmux host, with a Worker that is to be scaled up by who needs it."""
-    made = Fleet(cluster, tmp_path_factory.mktemp("fleet"))
+    made = Fleet(cluster, tmp_path_factory.mktemp("fleet"), RINGMASTER_TOKEN_CACHE_SECONDS="2")
     made.operator.start()
     made.apply(account("w"), made.worker(replicas=0))
     yield made
@@ -54,3 +56,45 @@ def desk(office: Desk) -> Iterator[Desk]:
         person.page.context.close()
     office.people.clear()
     assert faults == []
+
+
+@pytest.fixture(scope="session")
+def evil(office: Desk, fleet: Fleet) -> None:
+    """All that strangers may write is markup: beads, agents, checks, files, notes, lessons, users, groups."""
+    shown = bead(
+        "shown",
+        title=LINES[0],
+        description=BLOCK,
+        desired="Hold",
+        acceptance={"criteria": list(LINES), "verify": [f"true # {line}" for line in LINES]},
+        repository={"url": f"https://127.0.0.1:1/{'x'.join(LINES[0].split())}"},
+    )
+    shown["metadata"]["annotations"] = {"ringmaster.dev/requested-by": LINES[1]}
+    titles = [
+        bead(f"line-{at}", title=line, dependsOn=["shown"], type="task") for at, line in enumerate(LINES)
+    ]
+    options = [{"name": line[:128], "consequence": BLOCK} for line in LINES[:5]]
+    asked = {"question": BLOCK, "options": options, "recommendation": BLOCK}
+    checks = {"criteria": [LINES[0]], "verify": ["cat a*.txt", f"true # {LINES[1]}"]}
+    written = {"write": {"path": NAME, "text": BLOCK + "\n"}}
+    question = {"question": LINES[1], "options": [{"name": LINES[2], "consequence": LINES[4]}]}
+    fleet.apply(
+        shown,
+        *titles,
+        bead("asked", title=LINES[1], type="decision", decision=asked),
+        fleet.bead("told", {"say": BLOCK}, written, {"done": BLOCK}, title=LINES[2], acceptance=checks),
+        fleet.bead("asks", {"ask": {**question, "recommendation": LINES[3]}}, title=LINES[3]),
+        fleet.bead("lost", {"failed": BLOCK}, title=LINES[4], limits={"maxAttempts": 1}),
+    )
+    at = f"namespaces/{office.namespace}"
+    for line in LINES[:4]:
+        office.call("POST", f"{at}/lessons", {"lesson": line, "cause": BLOCK})
+        office.call("POST", f"{at}/beads/shown/steer", {"text": BLOCK})
+    office.call("POST", "users", {"name": "evil", "displayName": LINES[0], "password": PASSWORD})
+    role = {"subject": f"group:{LINES[1]}", "namespace": office.namespace, "role": "viewer"}
+    office.call("PUT", "roles", role)
+    fleet.patch(replicas=1)
+    fleet.done("told")
+    fleet.until(lambda: fleet.status("lost").get("phase") == "Failed", "the other one fails")
+    fleet.until(lambda: fleet.status("asks").get("phase") == "NeedsDecision", "the third one asks")
+    fleet.patch(replicas=0)

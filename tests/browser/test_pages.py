@@ -1,4 +1,4 @@
-"""Every page: usable by all people in both themes and on a phone, and no place for what strangers write."""
+"""Every page: usable by all people, in both themes and on a phone, whatever strangers have written there."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from support.browsing import Desk
-from support.fleet import Fleet
-from support.manifests import bead
 
-EVIL = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>{{1}}\'">'
 PAGES = {
     "overview": "Overview",
     "board": "Board",
@@ -27,39 +24,6 @@ PAGES = {
     "new": "New bead",
     "../_/users": "Users",
 }
-
-
-@pytest.fixture(scope="module")
-def evil(office: Desk, fleet: Fleet) -> None:
-    """A namespace in which every text that strangers may set is markup."""
-    asked = {"question": EVIL, "options": [{"name": EVIL, "consequence": EVIL}], "recommendation": EVIL}
-    criteria = {"criteria": [EVIL], "verify": [f"true || echo '{EVIL[:30]}'"]}
-    written = {"write": {"path": "evil.txt", "text": "yes\n"}}
-    fleet.apply(
-        bead("shown", title=EVIL, description=EVIL, acceptance=criteria, desired="Hold"),
-        bead("asked", title=EVIL, type="decision", decision=asked),
-        fleet.bead("told", {"say": EVIL}, written, {"done": EVIL}, title=EVIL, acceptance=criteria),
-        fleet.bead("lost", {"failed": EVIL}, title=EVIL, limits={"maxAttempts": 1}),
-    )
-    office.call("POST", f"namespaces/{office.namespace}/lessons", {"lesson": EVIL, "cause": EVIL})
-    path = f"namespaces/{office.namespace}/beads/shown/steer"
-    office.call("POST", path, {"text": EVIL})
-    fleet.patch(replicas=1)
-    fleet.done("told")
-    fleet.until(lambda: fleet.status("lost").get("phase") == "Failed", "the other one fails")
-    fleet.patch(replicas=0)
-
-
-@pytest.mark.parametrize("place", [*PAGES, "beads/told", "beads/lost", "beads/asked"])
-def test_text_stays_text(desk: Desk, evil: None, place: str) -> None:
-    ada = desk.person()
-    page = ada.visit(place)
-    expect(page.locator("[aria-busy]")).to_have_count(0)
-    page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true })")
-    assert page.evaluate("window.pwned") is None
-    assert page.locator("main img, main script, main iframe").count() == 0
-    if place.startswith("beads/") or place == "decisions":
-        expect(page.locator("main")).to_contain_text("<img src=x onerror=")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

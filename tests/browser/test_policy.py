@@ -85,7 +85,7 @@ def test_every_kind_of_answer_says_what_may_come_of_it(
 ) -> None:
     method, path = kind.replace("{ns}", desk.namespace).split(" ", 1)
     client = stranger if "claims" in path else desk.admin
-    body = {} if method == "POST" else None
+    body: object = {} if method == "POST" else None
     answer = client.request(method, desk.operator.url + path, json=body)
     status, media = KINDS[kind]
     assert (answer.status_code, answer.headers.get("content-type", "").partition(";")[0]) == (status, media)

@@ -23,6 +23,27 @@ from support.operators import OperatorProcess
 
 SHOTS = Path(os.environ.get("RINGMASTER_SHOTS", REPOSITORY / "build" / "screenshots"))
 """Where screenshots stay; git ignores it."""
+TRAP = """
+window.traces = [];
+Object.defineProperty(window, 'pwned', { set(value) { traces.push(`a script ran: ${value}`); } });
+addEventListener('securitypolicyviolation', (event) =>
+  traces.push([event.violatedDirective, event.blockedURI, event.sample, event.sourceFile].join(' ')));
+"""
+"""In every page, before its own scripts: tells that a text ran, or that the page broke its own policy."""
+MADE = """
+(() => {
+  const made = [...document.body.querySelectorAll('*')];
+  const strange = 'script,img,iframe,object,embed,base,link,meta,style,video,audio,math,xss,b,u';
+  return [
+    ...window.traces,
+    ...made.filter((one) => one.matches(strange)).map((one) => `an element: ${one.outerHTML.slice(0, 120)}`),
+    ...made.flatMap((one) => [...one.attributes].filter(({ name, value }) =>
+      /^(on|srcdoc|formaction)/.test(name) || /^(href|src|action|xlink:href)$/.test(name)
+      && !/^(https?:|blob:|[/?#])/.test(value)).map(({ name, value }) => `an attribute: ${name}=${value}`)),
+  ];
+})()
+"""
+"""What only markup could have made of a text: our pages are made of other elements."""
 EXPECTED = ("401 (Unauthorized)", "403 (Forbidden)", "net::ERR_", "503 (Service Unavailable)")
 """What a browser says of answers that are as they should be: not signed in, refused, nobody there."""
 
@@ -79,10 +100,7 @@ class Desk:
 
     def stranger(self, **context: Any) -> Page:
         """A browser in which nobody is signed in."""
-        settings = {"viewport": {"width": 1360, "height": 860}, "reduced_motion": "reduce", **context}
-        page = self.browser.new_context(**settings).new_page()
-        page.set_default_timeout(20000)
-        return page
+        return visitor(self.browser, **context)
 
     def close(self) -> None:
         """End all browsers; what went wrong in their pages fails the test."""
@@ -101,6 +119,7 @@ class Person:
     page: Page
     name: str
     faults: list[str] = field(default_factory=list)
+    expected: tuple[str, ...] = EXPECTED
     hosts: set[str] = field(default_factory=set)
     """All hosts that the browser asked for anything."""
 
@@ -111,7 +130,7 @@ class Person:
         self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
 
     def _said(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and not any(part in message.text for part in EXPECTED):
+        if message.type == "error" and not any(part in message.text for part in self.expected):
             self.faults.append(message.text)
 
     def sign_in(self) -> None:
@@ -128,6 +147,18 @@ class Person:
         self.page.wait_for_selector(".frame main h1, .frame main .state h2")
         return self.page
 
+    def settled(self, place: str) -> Page:
+        """A page of the namespace with all that it loads, and all that can be unfolded."""
+        self.visit(place)
+        self.page.wait_for_selector("[aria-busy]", state="detached")
+        self.page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true })")
+        return self.page
+
+    def strange(self) -> list[str]:
+        """Traces of a text that was taken for markup or a script."""
+        found: list[str] = self.page.evaluate(MADE)
+        return found
+
     def shot(self, name: str) -> None:
         """Keep how the page looks."""
         SHOTS.mkdir(parents=True, exist_ok=True)
@@ -135,15 +166,30 @@ class Person:
 
     def unusable(self) -> list[str]:
         """What axe finds that keeps people from using the page as it is; serious and critical."""
-        self.page.evaluate(axe())
-        rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-        found = self.page.evaluate(f"axe.run({json.dumps(rules)})")
-        return [
-            f"{rule['id']}: {node['html'][:120]} {node.get('failureSummary', '')}"
-            for rule in found["violations"]
-            if rule["impact"] in ("serious", "critical")
-            for node in rule["nodes"][:3]
-        ]
+        return axe_finds(self.page)
+
+
+def visitor(browser: Browser, **context: Any) -> Page:
+    """A browser context of somebody's own; `context` is Playwright's."""
+    settings = {"viewport": {"width": 1360, "height": 860}, "reduced_motion": "reduce", **context}
+    visit = browser.new_context(**settings)
+    visit.add_init_script(TRAP)
+    page = visit.new_page()
+    page.set_default_timeout(20000)
+    return page
+
+
+def axe_finds(page: Page) -> list[str]:
+    """What keeps people from using a page as it is: serious and critical."""
+    page.evaluate(axe())
+    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+    found = page.evaluate(f"axe.run({json.dumps(rules)})")
+    return [
+        f"{rule['id']}: {node['html'][:120]} {node.get('failureSummary', '')}"
+        for rule in found["violations"]
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"][:3]
+    ]
 
 
 @cache

@@ -147,9 +147,11 @@ function zone() {
 }
 
 async function signOut() {
+  const elsewhere = who()?.signOutPage;
   if ((await attempt(() => call("auth/sign-out", { method: "POST" }))) === false) return;
   leave();
-  go("/ui/_/sign-in");
+  if (elsewhere) location.assign(elsewhere);
+  else go("/ui/_/sign-in");
 }
 
 /** Forget who was here. */

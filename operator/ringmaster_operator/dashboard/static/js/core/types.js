@@ -75,6 +75,7 @@
  * @property {{namespace: string, role: Role}[]} roles
  * @property {string} [csrf]
  * @property {string} [expiresAt]
+ * @property {string} [signOutPage] Where the session at the provider is ended too.
  *
  * @typedef {"viewer"|"contributor"|"maintainer"|"admin"} Role
  *

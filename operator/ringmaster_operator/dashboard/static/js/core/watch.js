@@ -67,7 +67,7 @@ export class Stream {
       if (!answer.ok || !answer.body) {
         const problem = await answer.json().catch(() => ({}));
         why = problem.detail ?? why;
-        if ([401, 403, 404].includes(answer.status)) return this.end(why);
+        if ([400, 401, 403, 404, 422].includes(answer.status)) return this.end(why);
       } else {
         this.wait = FIRST_WAIT;
         this.became("live", "");

@@ -22,8 +22,8 @@ export function costsPage(context) {
   const { namespace, title, query } = context;
   title("Costs");
   const at = `${path("namespaces", namespace)}/costs`;
-  let by = query.get("by") ?? "model";
-  let days = query.get("days") ?? "14";
+  let by = GROUPINGS.find((name) => name === query.get("by")) ?? "model";
+  let days = DAYS.find((number) => number === query.get("days")) ?? "14";
   const again = () => page.load();
   const choose = (/** @type {Event} */ event) => {
     if (!(event.target instanceof HTMLSelectElement)) return;

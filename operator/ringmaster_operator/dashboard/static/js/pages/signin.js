@@ -14,8 +14,7 @@ import { live } from "../parts/states.js";
  */
 export function signInPage(context, done) {
   context.title("Sign in");
-  const wanted = context.query.get("back") ?? "";
-  const back = /^\/ui(\/|$)/.test(wanted) ? wanted : "/ui";
+  const back = ours(context.query.get("back") ?? "");
   const fetcher = () => call("auth/methods", { quiet: true, signal: context.signal });
   live(context, "the ways to sign in", fetcher, (/** @type {Methods} */ methods) =>
     h(
@@ -29,6 +28,13 @@ export function signInPage(context, done) {
         !methods.local && !methods.oidc && h("p", null, "This operator lets nobody sign in with a browser."),
       ],
     ));
+}
+
+/** @param {string} wanted An address, which anybody may have made up; it is a page of ours or else the first one. */
+function ours(wanted) {
+  if (!URL.canParse(wanted, location.origin)) return "/ui";
+  const to = new URL(wanted, location.origin);
+  return to.origin === location.origin && /^\/ui(\/|$)/.test(to.pathname) ? to.pathname + to.search : "/ui";
 }
 
 /** @param {() => void} done */

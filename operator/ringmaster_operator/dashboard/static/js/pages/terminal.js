@@ -56,7 +56,7 @@ export function terminalPage({ root, namespace, params, title, signal }) {
     draw();
   }, (state, why) => {
     away = state === "offline" ? "not live, trying again" : state === "ended" ? why : "";
-    if (state === "ended" && screen === null) body.replaceChildren(empty("Not there", why));
+    if (why && screen === null) body.replaceChildren(empty(state === "ended" ? "Not there" : "Not to be seen", why));
     draw();
   });
   signal.addEventListener("abort", () => stream.close());
