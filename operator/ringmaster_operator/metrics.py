@@ -94,3 +94,8 @@ backup_verified = Gauge(
     _BACKUP,
     registry=registry,
 )
+backup_followed = Gauge(
+    "ringmaster_backup_followed",
+    "1 while a continuous copy of the history is made, 0 when that has ended, NaN where none ever was",
+    registry=registry,
+)

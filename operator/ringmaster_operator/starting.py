@@ -10,9 +10,12 @@ import signal
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, TypeVar
 
+from ringmaster_operator import metrics
 from ringmaster_operator.api.app import waiting
+from ringmaster_operator.backups.following import followed
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kube
@@ -70,6 +73,7 @@ async def run(settings: Settings, *, kubeconfig: str | None = None) -> None:
             opened.push_async_callback(_cancelled, holding)
         history = await History.open(settings.database_url, exclusive=leader is not None)
         opened.push_async_callback(history.close)
+        metrics.backup_followed.set_function(partial(followed, settings.database_url))
         kube = await Kube.connect(kubeconfig)
         opened.push_async_callback(kube.close)
         if leader is not None:

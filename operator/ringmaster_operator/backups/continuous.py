@@ -25,6 +25,7 @@ from ringmaster_cli.exits import UsageError
 from ringmaster_operator.backups import places
 from ringmaster_operator.backups import run as running
 from ringmaster_operator.backups.errors import BackupError, Busy, Damaged
+from ringmaster_operator.backups.following import lock_path
 from ringmaster_operator.backups.manifest import Manifest
 from ringmaster_operator.backups.run import Wish
 from ringmaster_operator.backups.sqlite_source import SqliteSource, facts, faults
@@ -174,7 +175,7 @@ def _environment() -> dict[str, str]:
 
 def _only_one(database: Path) -> None:
     """A lock that Litestream inherits, and so holds until its end."""
-    path = database.with_name(database.name + ".follow")
+    path = lock_path(database)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import shutil
 import signal
@@ -22,6 +23,7 @@ from ringmaster_cli.exits import CliError, UsageError
 from ringmaster_operator.backups import catalog, continuous, places, work
 from ringmaster_operator.backups.app import commands
 from ringmaster_operator.backups.errors import BackupError
+from ringmaster_operator.backups.following import followed
 from ringmaster_operator.backups.run import run
 from ringmaster_operator.backups.sqlite_source import SqliteSource
 from ringmaster_operator.backups.verify import mark
@@ -227,6 +229,15 @@ def test_a_damaged_copy_changes_nothing(following: Following) -> None:
     said = following.call("restore", "--at", "now", "--offline", "--force", code=1)
     assert "the continuous copy" in said
     assert rows(following.place.database) == before
+
+
+def test_whether_it_is_made_can_be_seen(following: Following) -> None:
+    url = following.place.url
+    assert math.isnan(followed(url))
+    with following.followed():
+        assert followed(url) == 1
+    assert followed(url) == 0
+    assert math.isnan(followed("postgresql+psycopg://user@host/name"))
 
 
 def test_refusals(following: Following) -> None:
