@@ -38,6 +38,7 @@ PROGRAMS: dict[str, Program] = {
     "costs": Program("costs", "roll-ups over a million usage rows"),
     "lessons": Program("lessons", "what lessons do, and how long a claim looks for them"),
     "backup": Program("backup", "backups beside a writer, and beside sqlite3 and gzip"),
+    "dashboard": Program("dashboard", "the web dashboard with 10,000 beads, in a browser; has its cluster"),
     "terminal": Program("terminal", "what `ringmaster top` costs with 10,000 beads"),
 }
 

@@ -48,14 +48,19 @@ EXPECTED = ("401 (Unauthorized)", "403 (Forbidden)", "net::ERR_", "503 (Service 
 """What a browser says of answers that are as they should be: not signed in, refused, nobody there."""
 
 
+def program() -> str:
+    """Where Debian's Chromium is."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert found is not None, "Chromium is missing: hack/setup --for test installs it"
+    return found
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium, without a window."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert program is not None, "Chromium is missing: hack/setup --for test installs it"
     with sync_playwright() as playwright:
         # Its sandbox takes rights that root in a container does not have; it opens our own pages only.
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=program(), args=["--no-sandbox"])
         yield browser
         browser.close()
 

@@ -1,0 +1,217 @@
+"""`hack/bench dashboard`: the web dashboard with 10,000 beads and 50 sessions that work, in a real Chromium.
+
+Everything is on this machine, so the browsers and the viewers run with less priority than the operator, the
+API server and the sessions: people who look do it on other machines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchlib import dashboard_scene as scenes
+from benchlib.dashboard_pages import PAGES, Chromium, changes, chromium, paints, scrolled
+from benchlib.dashboard_scene import Scene
+from benchlib.figures import Figure, facts, machine, percentile, table
+from ringmaster_operator.kube import Kube
+from support.clusters import hack_cluster
+
+NICE = 10
+PARTS = ("paint", "live", "scroll", "viewers")
+LIVE = ("Board", "Board as a table", "Overview")
+OPEN = ("Overview", "Board")
+"""The pages that are open in real browsers; the other viewers make a page's calls."""
+WARM_UP = 3.0
+PAINT, SEEN, LONG = 1.5, 500.0, 50.0
+"""Goals: seconds to the first useful paint, ms to a change that is seen, ms of a task."""
+SAME = 0.05
+"""How much worse it may be for the sessions when people look."""
+
+
+@dataclass(frozen=True)
+class How:
+    """The size of it all."""
+
+    sessions: int
+    viewers: int
+    rounds: int
+    changes: int
+    seconds: float
+    hold: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the operator did in some seconds."""
+
+    reconciles: float
+    """A second."""
+    claims: list[float]
+    """How long each took, in ms."""
+    cpu: float
+    """Percent of a processor."""
+
+
+async def paint(browser: Chromium, rounds: int) -> list[Figure]:
+    """Each page's first useful paint, in an empty browser and in one that was there before."""
+    found = []
+    for name in PAGES:
+        for state, values in zip(("cold", "warm"), await paints(browser, name, rounds), strict=True):
+            found.append(Figure("paint", f"{name}, {state}", values, "s", at_most=PAINT))
+    return found
+
+
+async def live(browser: Chromium, scene: Scene, count: int, seed: int) -> list[Figure]:
+    """From a patch that is sent to the API server until the page shows it."""
+    kube = await Kube.connect(str(scene.cluster.kubeconfig))
+    found = []
+    for name in LIVE:
+        values = [value * 1e3 for value in await changes(browser, kube, name, count, seed)]
+        found.append(Figure("live", f"{name}: patch sent → seen", values, "ms"))
+        late = percentile(values, 0.95)
+        found.append(Figure("live", f"{name}: the same, p95", [late], "ms", at_most=SEEN))
+    await kube.close()
+    return found
+
+
+async def scroll(browser: Chromium) -> list[Figure]:
+    """The longest task while all rows are scrolled through."""
+    tasks, rows = await scrolled(browser)
+    longest = max(tasks, default=0.0) * 1e3
+    return [
+        Figure("scroll", "rows/s", [rows]),
+        Figure("scroll", f"tasks of more than {LONG:g} ms", [float(len(tasks))], at_most=0),
+        Figure("scroll", "the longest of them (0: none)", [longest], "ms", at_most=LONG),
+    ]
+
+
+async def load(scene: Scene, seconds: float) -> Load:
+    """What the operator does in these seconds."""
+    await asyncio.sleep(WARM_UP)
+    began, clock, cpu = time.time(), time.perf_counter(), scene.cpu()
+    done = await asyncio.to_thread(scene.operator.metric, "ringmaster_reconcile_total")
+    await asyncio.sleep(seconds)
+    done = await asyncio.to_thread(scene.operator.metric, "ringmaster_reconcile_total") - done
+    took = time.perf_counter() - clock
+    claims = scenes.claimed(scene, began, time.time())
+    if not claims:
+        raise RuntimeError("nothing was claimed: too few beads are ready")
+    return Load(done / took, [value * 1e3 for value in claims], (scene.cpu() - cpu) / took * 100)
+
+
+@asynccontextmanager
+async def looked_at(browser: Chromium, scene: Scene, viewers: int) -> AsyncIterator[None]:
+    """With so many people at the dashboard."""
+    pages = [await browser.opened(name) for name in OPEN[:viewers]]
+    arguments = (scene.operator.url, scenes.NAMESPACE, str(viewers - len(pages)))
+    with scenes.process("dashboard_viewers", *arguments, BENCH_COOKIE=scene.cookie):
+        yield
+    for page in pages:
+        await page.context.close()
+
+
+async def viewers(browser: Chromium, scene: Scene, how: How) -> list[Figure]:
+    """Without and with viewers, in turn."""
+    alone, seen = [], []
+    for _ in range(how.rounds):
+        alone.append(await load(scene, how.seconds))
+        async with looked_at(browser, scene, how.viewers):
+            seen.append(await load(scene, how.seconds))
+    pairs = list(zip(alone, seen, strict=True))
+    middles = [(statistics.median(one.claims), statistics.median(other.claims)) for one, other in pairs]
+    rates = [other.reconciles / one.reconciles for one, other in pairs]
+    waits = [other / one for one, other in middles]
+    return [
+        *_loads("nobody looks", alone),
+        *_loads(f"{how.viewers} look", seen),
+        Figure("viewers", "reconciles/s, with / without", rates, at_least=1 - SAME),
+        Figure("viewers", "claim p50, with / without", waits, at_most=1 + SAME),
+    ]
+
+
+def _loads(who: str, loads: list[Load]) -> list[Figure]:
+    return [
+        Figure("viewers", f"{who}: reconciles/s", [item.reconciles for item in loads]),
+        Figure("viewers", f"{who}: a claim", [value for item in loads for value in item.claims], "ms"),
+        Figure("viewers", f"{who}: claim p95", [percentile(item.claims, 0.95) for item in loads], "ms"),
+        Figure("viewers", f"{who}: operator's CPU", [item.cpu for item in loads], "%"),
+    ]
+
+
+async def measure(scene: Scene, parts: list[str], how: How) -> list[Figure]:
+    """All parts, one after another, while the sessions work."""
+    found = [Figure("start", f"{scene.beads} beads taken in by a fresh operator", [scene.settled], "s")]
+    fleet = (scene.operator.url, str(how.sessions), str(how.hold), str(how.seed))
+    with scenes.process("dashboard_fleet", *fleet, output=scene.claims, BENCH_TOKEN=scene.token):
+        await asyncio.sleep(how.hold)
+        os.nice(NICE)
+        async with chromium(scene) as browser:
+            for part in parts:
+                found.extend(await _part(part, browser, scene, how))
+    return found
+
+
+async def _part(part: str, browser: Chromium, scene: Scene, how: How) -> list[Figure]:
+    match part:
+        case "paint":
+            return await paint(browser, how.rounds)
+        case "live":
+            return await live(browser, scene, how.changes, how.seed)
+        case "scroll":
+            return await scroll(browser)
+        case _:
+            return await viewers(browser, scene, how)
+
+
+async def _run(parts: list[str], beads: int, how: How) -> list[Figure]:
+    with tempfile.TemporaryDirectory(prefix="ringmaster-bench-") as folder:
+        scene = await scenes.started(Path(folder), beads, how.sessions, how.seed)
+        try:
+            return await measure(scene, parts, how)
+        finally:
+            scene.operator.stop()
+
+
+def main(
+    only: Annotated[list[str] | None, typer.Argument(help=f"Parts: {', '.join(PARTS)}.")] = None,
+    beads: Annotated[int, typer.Option(help="Beads.", min=100)] = 10_000,
+    sessions: Annotated[int, typer.Option(help="Sessions that work.", min=1)] = 50,
+    viewers: Annotated[int, typer.Option(help="People who look.", min=2)] = 20,
+    rounds: Annotated[int, typer.Option(help="Of paints, and without and with viewers.", min=1)] = 5,
+    changes: Annotated[int, typer.Option(help="Live changes of each page.", min=2)] = 100,
+    seconds: Annotated[float, typer.Option(help="Of a round without or with viewers.", min=2)] = 15,
+    hold: Annotated[float, typer.Option(help="Seconds that a session works on a bead.", min=0.5)] = 6,
+    seed: Annotated[int, typer.Option(help="Of all that is random.")] = 1,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave cluster and beads for another run.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
+) -> None:
+    """Start a cluster with thousands of beads, an operator, sessions that work, and look at the dashboard."""
+    if unknown := set(only or ()) - set(PARTS):
+        raise typer.BadParameter(f"{', '.join(unknown)}: known are {', '.join(PARTS)}")
+    how, before = How(sessions, viewers, rounds, changes, seconds, hold, seed), os.getloadavg()[0]
+    try:
+        figures = asyncio.run(_run(list(only or PARTS), beads, how))
+    finally:
+        if not keep:
+            hack_cluster("down", "--name", scenes.NAME)
+    about = machine() | {"load": f"{before:.1f} to {os.getloadavg()[0]:.1f}"}
+    if as_json:
+        print(json.dumps({"machine": about, "figures": [each.body() for each in figures]}, indent=2))
+    else:
+        print(f"\n{facts(about)}\n\n{table(figures)}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
