@@ -3,14 +3,13 @@
 # No postponed annotations here: FastAPI reads them, and the callers of a route are known in a closure only.
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import StringConstraints, ValidationError
 
 from ringmaster_operator.api import etags, paging, problems
+from ringmaster_operator.api.bead_lists import BeadLists, Sorting, Wanted
 from ringmaster_operator.api.etags import IfMatch, IfNoneMatch
 from ringmaster_operator.api.objects import By, Objects, faults, merged
 from ringmaster_operator.api.people import People
@@ -18,7 +17,7 @@ from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.kube import BEADS
 from ringmaster_operator.resources.base import API_VERSION, Priority
 from ringmaster_operator.resources.bead import Bead, BeadSpec, BeadType, Phase
-from ringmaster_operator.resources.bead_api import BeadInfo, BeadList, BeadPatch, NewBead
+from ringmaster_operator.resources.bead_api import BeadList, BeadPatch, NewBead
 from ringmaster_operator.resources.budget import REQUESTED_BY
 from ringmaster_operator.resources.protocol import ProblemCode
 from ringmaster_operator.resources.scalars import Name
@@ -28,81 +27,6 @@ Body = dict[str, Any]
 PREFIX = "/api/v1/namespaces/{namespace}/beads"
 Authorization = Annotated[str | None, Header()]
 LabelTerm = Annotated[str, StringConstraints(min_length=1, max_length=382)]
-
-
-class Sorting(StrEnum):
-    """The order of a list of beads."""
-
-    NAME = "name"
-    PRIORITY = "priority"
-    """Effective priority, then name."""
-    NEWEST = "newest"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a list is to show; empty fields ask for nothing."""
-
-    phase: frozenset[Phase] = frozenset()
-    priority: frozenset[Priority] = frozenset()
-    type: frozenset[BeadType] = frozenset()
-    labels: tuple[str, ...] = ()
-    worker: str | None = None
-    parent: str | None = None
-    text: str = ""
-
-    def __call__(self, bead: Bead) -> bool:
-        """Whether the bead is one of these."""
-        spec, status = bead.spec, bead.status
-        return (
-            (not self.phase or (status.phase or Phase.PENDING) in self.phase)
-            and (not self.priority or (status.effective_priority or spec.priority) in self.priority)
-            and (not self.type or spec.type in self.type)
-            and (self.worker is None or (status.claim is not None and status.claim.worker == self.worker))
-            and (self.parent is None or spec.parent == self.parent)
-            and all(_labelled(bead, term) for term in self.labels)
-            and (not self.text or self._says(bead))
-        )
-
-    def _says(self, bead: Bead) -> bool:
-        text = self.text.casefold()
-        return any(
-            text in part.casefold() for part in (bead.metadata.name, bead.spec.title, bead.spec.description)
-        )
-
-
-def _labelled(bead: Bead, term: str) -> bool:
-    key, equals, value = term.partition("=")
-    found = bead.metadata.labels.get(key)
-    return found is not None and (not equals or found == value)
-
-
-_KEYS: dict[Sorting, tuple[Callable[[Bead], paging.Place], tuple[type[paging.Part], ...]]] = {
-    Sorting.NAME: (lambda bead: (bead.metadata.name,), (str,)),
-    Sorting.PRIORITY: (
-        lambda bead: (str(bead.status.effective_priority or bead.spec.priority), bead.metadata.name),
-        (str, str),
-    ),
-    Sorting.NEWEST: (lambda bead: (-_made(bead), bead.metadata.name), (int, str)),
-}
-
-
-def _made(bead: Bead) -> int:
-    made = bead.metadata.creation_timestamp
-    return int(made.timestamp()) if made is not None else 0
-
-
-def listed(
-    store: Store, namespace: str, wanted: Wanted, *, sort: Sorting, limit: int, cursor: str | None
-) -> BeadList:
-    """A page of the namespace's beads."""
-    key, types = _KEYS[sort]
-    scope = f"beads {namespace} {sort} {sorted(map(str, wanted.phase))} {sorted(map(str, wanted.priority))}"
-    scope += f" {sorted(map(str, wanted.type))} {(wanted.labels, wanted.worker, wanted.parent, wanted.text)}"
-    found = (bead for bead in store.beads() if bead.metadata.namespace == namespace and wanted(bead))
-    after = paging.decoded(cursor, scope, *types)
-    items, following = paging.page(found, key=key, limit=limit, after=after, scope=scope)
-    return BeadList(items=[BeadInfo.of(bead) for bead in items], next=following)
 
 
 def new_body(request: NewBead, person: str) -> Body:
@@ -155,9 +79,10 @@ def slug(title: str) -> str:
 
 def routes(store: Store, objects: Objects, people: People) -> APIRouter:
     """Each needs the right of that name on Beads: list, get, create, patch, delete."""
+    lists = BeadLists(store)
     router = APIRouter(prefix=PREFIX, tags=["beads"], responses=problems.RESPONSES)
 
-    @router.get("", operation_id="listBeads", response_model_exclude_none=True)
+    @router.get("", operation_id="listBeads", response_model=BeadList)
     async def list_(
         namespace: Name,
         phase: Annotated[list[Phase], Query(max_length=9)] = [],  # noqa: B006
@@ -171,7 +96,7 @@ def routes(store: Store, objects: Objects, people: People) -> APIRouter:
         limit: paging.Limit = paging.USUAL,
         cursor: paging.Cursor = None,
         authorization: Authorization = None,
-    ) -> BeadList:
+    ) -> Response:
         """Beads that fit all filters: one of the phases, of the priorities, of the types, and every label."""
         await people.allowed(authorization, verb="list", kind=BEADS, namespace=namespace)
         wanted = Wanted(
@@ -183,7 +108,8 @@ def routes(store: Store, objects: Objects, people: People) -> APIRouter:
             parent=parent,
             text=text,
         )
-        return listed(store, namespace, wanted, sort=sort, limit=limit, cursor=cursor)
+        page = lists.page(namespace, wanted, sort=sort, limit=limit, cursor=cursor)
+        return Response(page, media_type="application/json")
 
     @router.post("", operation_id="createBead", status_code=201, response_model=Bead, responses=CREATED)
     async def create(namespace: Name, request: NewBead, authorization: Authorization = None) -> Response:
