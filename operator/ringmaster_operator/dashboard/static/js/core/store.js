@@ -8,6 +8,11 @@ import { Stream } from "./watch.js";
 /** @typedef {import("./types.js").Change} Change */
 /** @typedef {import("./watch.js").State} State */
 
+/** Milliseconds between two tellings of changes: a page that is drawn ten times a second is live, and has time left. */
+const CALM = 100;
+/** The same while a long list comes in: its first page is told at once. */
+const LOADING = 400;
+
 /**
  * Objects of one kind by name, loaded when a page first asks for them.
  * @template T
@@ -50,6 +55,7 @@ export class Collection {
     this.gone.clear();
     /** @type {Set<string>} */
     const seen = new Set();
+    let told = -LOADING;
     try {
       await pages(this.path, { query: this.query, signal: loading.signal }, (items) => {
         if (loading.signal.aborted) return;
@@ -57,6 +63,8 @@ export class Collection {
           seen.add(this.meta(item).name);
           this.put(item);
         }
+        if (performance.now() - told < LOADING) return;
+        told = performance.now();
         this.changed(null);
       });
     } catch (error) {
@@ -124,6 +132,7 @@ export class Project {
     /** @type {Change} */
     this.pending = { beads: new Set(), workers: new Set(), events: [], all: false };
     this.scheduled = false;
+    this.flushed = -CALM;
     this.stream = new Stream(`${at}/watch?kinds=beads&kinds=workers&kinds=events`, (name, data) => this.hear(name, data), (state, why) => this.become(state, why));
   }
 
@@ -136,7 +145,7 @@ export class Project {
   }
 
   /**
-   * Be told what changed, at most once a frame.
+   * Be told what changed, ten times a second at most.
    * @param {(change: Change) => void} listener
    * @param {AbortSignal} signal
    */
@@ -190,7 +199,7 @@ export class Project {
     this.scheduled = true;
     // Frames stop in a tab that nobody sees; its title and counts go on.
     if (document.hidden) setTimeout(() => this.flush(), 250);
-    else requestAnimationFrame(() => this.flush());
+    else setTimeout(() => requestAnimationFrame(() => this.flush()), Math.max(0, this.flushed + CALM - performance.now()));
   }
 
   flush() {
@@ -198,6 +207,7 @@ export class Project {
     this.pending = { beads: new Set(), workers: new Set(), events: [], all: false };
     this.scheduled = false;
     for (const listener of this.listeners) listener(change);
+    this.flushed = performance.now();
   }
 }
 

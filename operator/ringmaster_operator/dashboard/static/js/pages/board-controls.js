@@ -44,8 +44,8 @@ export function controls(board) {
 
 /** @param {Board} board */
 function workers(board) {
-  const names = new Set([...board.project.beads.items.values()].map(({ worker }) => worker ?? ""));
-  names.add(board.filter.worker);
+  const names = new Set([board.filter.worker]);
+  for (const { worker } of board.project.beads.items.values()) if (worker) names.add(worker);
   names.delete("");
   return [...names].sort();
 }

@@ -46,9 +46,12 @@ export function fits(filter) {
     words.every((word) => bead.title.toLowerCase().includes(word) || bead.name.includes(word));
 }
 
-/** @type {Record<string, (one: BeadInfo, other: BeadInfo) => number>} */
+/** @param {BeadInfo} one @param {BeadInfo} other */
+const byPriority = (one, other) => text(one.effectivePriority, other.effectivePriority) || text(one.name, other.name);
+
+/** @type {Record<string, (one: BeadInfo, other: BeadInfo) => number>} No two beads are alike to any of them. */
 const ORDERS = {
-  priority: (one, other) => text(one.effectivePriority, other.effectivePriority) || text(one.name, other.name),
+  priority: byPriority,
   name: (one, other) => text(one.name, other.name),
   newest: (one, other) => text(other.createdAt ?? "", one.createdAt ?? "") || text(one.name, other.name),
   finished: (one, other) => text(other.finishedAt ?? "", one.finishedAt ?? "") || text(one.name, other.name),
@@ -58,13 +61,53 @@ const ORDERS = {
 /** @param {string} one @param {string} other */
 const text = (one, other) => (one < other ? -1 : one > other ? 1 : 0);
 
-/**
- * @param {Iterable<BeadInfo>} beads
- * @param {Filter} filter
- */
-export function chosen(beads, filter) {
-  return [...beads].filter(fits(filter)).sort(ORDERS[filter.sort] ?? ORDERS["priority"]);
+/** The beads that fit, in order. Thousands of them stay in it as single ones change. */
+export class Chosen {
+  /** @param {Filter} filter */
+  constructor(filter) {
+    this.fits = fits(filter);
+    this.order = ORDERS[filter.sort] ?? byPriority;
+    /** @type {BeadInfo[]} */
+    this.beads = [];
+    /** @type {Map<string, BeadInfo>} Those, as they were put in. */
+    this.known = new Map();
+  }
+
+  /** @param {Map<string, BeadInfo>} all */
+  fill(all) {
+    this.beads = [...all.values()].filter(this.fits).sort(this.order);
+    this.known = new Map(this.beads.map((bead) => [bead.name, bead]));
+  }
+
+  /**
+   * @param {Iterable<string>} names Of those that came, changed or went.
+   * @param {Map<string, BeadInfo>} all
+   */
+  change(names, all) {
+    for (const name of names) {
+      const [before, bead] = [this.known.get(name), all.get(name)];
+      if (before === bead) continue;
+      if (before && this.known.delete(name)) this.beads.splice(this.place(before), 1);
+      if (!bead || !this.fits(bead)) continue;
+      this.known.set(name, bead);
+      this.beads.splice(this.place(bead), 0, bead);
+    }
+  }
+
+  /** @param {BeadInfo} bead Where it is, or belongs. */
+  place(bead) {
+    let [low, high] = [0, this.beads.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.order(/** @type {BeadInfo} */ (this.beads[middle]), bead) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
 }
+
+/** @param {BeadInfo[]} beads What ended last comes first. */
+export const byEnd = (beads) => [...beads].sort(ORDERS["finished"]);
 
 const KEY = "ringmaster.views";
 

@@ -4,7 +4,7 @@ import { h, paint } from "../core/dom.js";
 import { count, usd } from "../core/format.js";
 import { beadLink, chip, priority } from "../parts/bits.js";
 import { list } from "../parts/rows.js";
-import { chosen } from "./board-filter.js";
+import { byEnd } from "./board-filter.js";
 
 /** @typedef {import("../core/types.js").BeadInfo} BeadInfo */
 /** @typedef {import("./board.js").Board} Board */
@@ -19,10 +19,14 @@ export const COLUMNS = /** @type {const} */ ([
   ["Failed", ["Failed", "Cancelled"]],
   ["Done", ["Succeeded"]],
 ]);
+/** @type {Map<string, number>} Columns by phase. */
+const COLUMN_OF = new Map(COLUMNS.flatMap(([, phases], at) => phases.map((phase) => /** @type {const} */ ([phase, at]))));
 /** Phases that their column does not tell. */
 const TELLING = { Blocked: true, Cancelled: true };
 const CARD = 88;
 const PRIORITIES = ["P0", "P1", "P2", "P3", "P4"];
+/** @type {BeadInfo[]} */
+const noBeads = [];
 
 /**
  * @param {Board} board
@@ -34,18 +38,24 @@ export function kanban(board) {
     const cards = list({ height: CARD, label: `${name}: beads`, signal: board.signal, row: (/** @type {BeadInfo} */ bead) => cardOf(board, bead) });
     const element = h("section", { class: "column", "data-column": name, "aria-label": name }, head, cards.element);
     accept(board, element, name);
-    return { name, phases: /** @type {readonly string[]} */ (phases), head, cards, element };
+    return { name, phases: /** @type {readonly string[]} */ (phases), head, cards, element, ends: name === "Done" || name === "Failed", mine: noBeads, shown: noBeads };
   });
   const strip = h("div", { class: "priorities", "aria-hidden": "true" }, PRIORITIES.map((name) => drop(board, name)));
   return {
     element: h("div", { class: "kanban-frame" }, strip, h("div", { class: "kanban", role: "region", "aria-label": "Board", tabindex: "0" }, columns.map(({ element }) => element))),
     show: (beads) => {
-      for (const { name, phases, head, cards } of columns) {
-        const mine = beads.filter(({ phase }) => phases.includes(phase));
-        const shown = name === "Done" || name === "Failed" ? chosen(mine, { ...board.filter, sort: board.filter.sort || "finished" }) : mine;
-        paint(head, h("h2", null, name), h("span", { class: "muted" }, count(shown.length)));
-        cards.show(shown);
-      }
+      /** @type {BeadInfo[][]} */
+      const lists = columns.map(() => []);
+      for (const bead of beads) lists[COLUMN_OF.get(bead.phase) ?? 0]?.push(bead);
+      columns.forEach((column, at) => {
+        const mine = lists[at] ?? [];
+        // Thousands may have ended: they are sorted only when it is not the same ones as before.
+        if (!column.ends || board.filter.sort) column.shown = mine;
+        else if (mine.length !== column.mine.length || mine.some((bead, place) => bead !== column.mine[place])) column.shown = byEnd(mine);
+        column.mine = mine;
+        paint(column.head, h("h2", null, column.name), h("span", { class: "muted" }, count(mine.length)));
+        column.cards.show(column.shown);
+      });
     },
     order: (beads) => columns.flatMap(({ phases }) => beads.filter(({ phase }) => phases.includes(phase))),
     reveal: (name) => {

@@ -11,7 +11,7 @@ import { may } from "../core/who.js";
 import { empty, failed, loading } from "../parts/states.js";
 import { toast } from "../parts/toast.js";
 import { controls, picking } from "./board-controls.js";
-import { chosen, FIELDS, read } from "./board-filter.js";
+import { Chosen, FIELDS, read } from "./board-filter.js";
 import { kanban } from "./board-kanban.js";
 import { beadTable } from "./board-table.js";
 
@@ -38,8 +38,8 @@ export class Board {
     this.picked = new Set();
     this.cursor = "";
     this.lastPick = "";
-    /** @type {BeadInfo[]} */
-    this.beads = [];
+    this.chosen = new Chosen(this.filter);
+    this.stale = true;
     this.head = h("div", { class: "board-head" });
     this.body = h("div", { class: "board-body" });
     /** @type {View} */
@@ -51,15 +51,27 @@ export class Board {
     return this.filter.as === "table" ? beadTable(this) : kanban(this);
   }
 
+  /** Those that are shown, in order. */
+  get beads() {
+    return this.chosen.beads;
+  }
+
+  /** @param {import("../core/types.js").Change} change */
+  hear(change) {
+    if (change.all) this.stale = true;
+    else if (!this.stale) this.chosen.change(change.beads, this.project.beads.items);
+    if (change.all || change.beads.size) this.draw();
+  }
+
   draw() {
     const { state, problem, items } = this.project.beads;
-    paint(this.head, controls(this));
     if (problem && state === "failed") return this.say(failed(problem, () => void this.project.beads.load()));
     if (!items.size && state !== "ready") return this.say(loading("beads"));
     if (!items.size) {
       return this.say(empty("No beads yet", "A bead is a piece of work: say what is to be done and how to check it.", this.canChange && h("a", { class: "button", href: link(this.namespace, "new") }, "New bead")));
     }
-    this.beads = chosen(items.values(), this.filter);
+    if (this.stale) this.chosen.fill(items);
+    this.stale = false;
     for (const name of this.picked) if (!items.has(name)) this.picked.delete(name);
     if (this.view.element.parentNode !== this.body) this.body.replaceChildren(this.view.element);
     this.view.show(this.beads);
@@ -74,6 +86,8 @@ export class Board {
 
   /** @param {HTMLElement} what */
   say(what) {
+    this.note = "";
+    paint(this.head, controls(this));
     this.body.replaceChildren(what);
   }
 
@@ -82,6 +96,8 @@ export class Board {
     const before = this.filter.as;
     this.filter = { ...this.filter, ...what };
     remember(Object.fromEntries(FIELDS.map((name) => [name, this.filter[name]])));
+    this.chosen = new Chosen(this.filter);
+    this.stale = true;
     if (this.filter.as !== before || what.sort !== undefined) this.view = this.viewOf();
     this.draw();
   }
@@ -169,9 +185,7 @@ export function boardPage(context) {
   root.classList.add("fill");
   root.append(board.head, board.body, board.foot);
   board.draw();
-  board.project.onChange((change) => {
-    if (change.all || change.beads.size) board.draw();
-  }, signal);
+  board.project.onChange((change) => board.hear(change), signal);
   bind("j", "Next bead", () => board.step(1), signal);
   bind("k", "Previous bead", () => board.step(-1), signal);
   bind("x", "Pick it", () => board.cursor && board.pick(board.cursor, false), signal);

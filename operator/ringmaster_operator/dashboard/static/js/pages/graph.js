@@ -13,6 +13,8 @@ import { layout, NODE, released } from "./graph-layout.js";
 
 const ZOOMS = [0.35, 0.5, 0.7, 1, 1.4];
 const LETTERS = 26;
+/** After a picture, this many times what it took is left to everything else before changes make another one. */
+const REST = 4;
 
 /** @param {import("../core/router.js").Context} context */
 export function graphPage({ root, namespace, query, title, signal }) {
@@ -30,7 +32,19 @@ export function graphPage({ root, namespace, query, title, signal }) {
     zoom = Math.max(0, Math.min(ZOOMS.length - 1, zoom + by));
     draw();
   }, { "aria-label": label });
+  let drawn = 0;
+  let took = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let waiting;
   const draw = () => {
+    clearTimeout(waiting);
+    waiting = undefined;
+    const began = performance.now();
+    picture();
+    drawn = performance.now();
+    took = drawn - began;
+  };
+  const picture = () => {
     if (beads.problem && beads.state === "failed") return paint(root, failed(beads.problem, () => void beads.load()));
     if (beads.state !== "ready") return paint(root, loading("beads"));
     const all = [...beads.items.values()];
@@ -39,11 +53,12 @@ export function graphPage({ root, namespace, query, title, signal }) {
       found.loops.length > 0 && h("p", { class: "fault" }, `These wait for each other in a circle, or between circles: ${found.loops.flat().join(", ")}`),
       found.left > 0 && h("p", { class: "hint" }, `${count(found.left)} more are not drawn: choose a bead to see all that belongs to it.`),
       how.focus && about(namespace, all, how.focus),
-      found.nodes.length ? [picture(namespace, found, ZOOMS[zoom] ?? 1), legend(), asTable(namespace, found)] : empty("Nothing waits for anything", "Beads that depend on others are drawn here."));
+      found.nodes.length ? [drawing(namespace, found, ZOOMS[zoom] ?? 1), legend(), asTable(namespace, found)] : empty("Nothing waits for anything", "Beads that depend on others are drawn here."));
   };
   project(namespace).onChange((change) => {
-    if (change.all || change.beads.size) draw();
+    if ((change.all || change.beads.size) && waiting === undefined) waiting = setTimeout(draw, Math.max(0, drawn + REST * took - performance.now()));
   }, signal);
+  signal.addEventListener("abort", () => clearTimeout(waiting));
   beads.want();
   draw();
 }
@@ -59,7 +74,7 @@ function about(namespace, all, name) {
 }
 
 /** @param {string} namespace @param {Layout} found @param {number} scale */
-function picture(namespace, { nodes, edges, width, height }, scale) {
+function drawing(namespace, { nodes, edges, width, height }, scale) {
   const at = new Map(nodes.map((node) => [node.name, node]));
   const lines = edges.map(({ from, to, critical, lends, looped }) => {
     const [one, other] = [at.get(from), at.get(to)];
