@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from ringmaster_operator.board.facts import Readiness
+from ringmaster_operator.board.facts import Readiness, View
 from ringmaster_operator.board.room import Room
 from ringmaster_operator.resources.base import Condition, ConditionStatus
 from ringmaster_operator.resources.bead import FINISHED, Bead, BeadType, Phase
@@ -26,9 +26,21 @@ WEIGHED = 50
 ORDER = {kind: place for place, kind in enumerate(NeedKind)}
 
 
-def of_beads(room: Room, now: datetime) -> list[Need]:
-    """Beads that need a person, in no order."""
-    return [need for bead in room.beads.values() if (need := _of_bead(room, bead, now)) is not None]
+def of_beads(room: Room, names: Iterable[str], now: datetime) -> list[Need]:
+    """Those of the named beads that need a person, in no order."""
+    beads = (room.beads[name] for name in names)
+    return [need for bead in beads if (need := _of_bead(room, bead, now)) is not None]
+
+
+def may_need(bead: Bead, view: View | None) -> bool:
+    """Whether the bead could need a person at all, whatever becomes of others while it stays as it is."""
+    if bead.status.phase is Phase.FAILED:
+        return True
+    if bead.status.phase in FINISHED or view is None or view.readiness is Readiness.FINISHED:
+        return False
+    if bead.spec.type is BeadType.DECISION:
+        return view.readiness is Readiness.NEEDS_DECISION
+    return view.readiness is Readiness.DEPENDENCY_FAILED or bool(_stuck_by_itself(bead, view))
 
 
 def asking(found: Iterable[Need]) -> set[str]:
@@ -105,13 +117,19 @@ def _failed(room: Room, bead: Bead, now: datetime) -> Need | None:
 
 def _stuck(room: Room, bead: Bead) -> str:
     """Why only a change lets it go on; empty where time or work does."""
-    view, status = room.views[bead.metadata.name], bead.status
-    if view.readiness in (Readiness.DEPENDENCY_MISSING, Readiness.DEPENDENCY_CYCLE):
-        return view.message
+    view = room.views[bead.metadata.name]
     if view.readiness is Readiness.DEPENDENCY_FAILED and any(
         _cancelled(room.beads.get(name)) for name in view.blocked_by
     ):
         return view.message  # a failed one is told by itself, a cancelled one is not
+    return _stuck_by_itself(bead, view)
+
+
+def _stuck_by_itself(bead: Bead, view: View) -> str:
+    """The same, as far as no other bead is asked."""
+    status = bead.status
+    if view.readiness in (Readiness.DEPENDENCY_MISSING, Readiness.DEPENDENCY_CYCLE):
+        return view.message
     if view.readiness is Readiness.BACKOFF and status.interruptions >= TRIES:
         return view.message
     nobody = _condition(bead.status.conditions, "Assignable") if view.ready else None

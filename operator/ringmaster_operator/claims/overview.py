@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from importlib.metadata import version
 
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.limits import resolve
 from ringmaster_operator.board.room import Room
 from ringmaster_operator.claims import needs
+from ringmaster_operator.claims.census import Census
 from ringmaster_operator.claims.costs import Costs
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Lease, Leases
@@ -45,6 +47,19 @@ SHARED_SHARE = 10
 """The same, as a multiple of the time that it took: no namespace takes more than a tenth of a processor."""
 KEPT_SECONDS = 15.0
 """How long what the database says is good for all who ask."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """An answer, and until when it is shared (by the monotonic clock)."""
+
+    until: float
+    overview: Overview
+
+    @cached_property
+    def text(self) -> str:
+        """The same as JSON, made once for all who ask."""
+        return self.overview.model_dump_json(by_alias=True, exclude_none=True)
 
 
 @dataclass(frozen=True)
@@ -83,8 +98,8 @@ class Overviews:
         self._refresh = refresh
         self._elected = elected
         self._past: dict[str, tuple[float, asyncio.Task[Past]]] = {}
-        self._made: dict[str, tuple[float, Overview]] = {}
-        """Until when an answer is shared, and the answer."""
+        self._census: dict[str, Census] = {}
+        self._made: dict[str, Made] = {}
         self._changed: set[str] = set()
         """Namespaces in which something changed since they were looked at."""
         store.listen(self._note)
@@ -93,30 +108,32 @@ class Overviews:
         if key[0] in self._made:
             self._changed.add(key[0])
 
-    async def of(self, namespace: str) -> Overview:
+    async def of(self, namespace: str) -> Made:
         """As it stands, with every change that the operator knows of at the call. Raises HistoryError."""
         past = await asyncio.shield(self._known(namespace))
         while True:
             now = self._clock.monotonic()
-            self._made = {name: made for name, made in self._made.items() if now < made[0]}
+            self._made = {name: made for name, made in self._made.items() if now < made.until}
             self._changed &= self._made.keys()
-            until, made = self._made.get(namespace, (now, None))
+            made = self._made.get(namespace)
             if made is None:
-                made = self._look_at(namespace, past)
+                found = self._look_at(namespace, past)
                 took = self._clock.monotonic() - now
-                self._made[namespace] = now + max(SHARED_SECONDS, SHARED_SHARE * took), made
-                return made
+                self._made[namespace] = Made(now + max(SHARED_SECONDS, SHARED_SHARE * took), found)
+                return self._made[namespace]
             if namespace not in self._changed:
                 return made
             # Whoever was told of a change and asks what came of it must not get the answer of before it.
-            await asyncio.sleep(until - now)
+            await asyncio.sleep(made.until - now)
 
     def _look_at(self, namespace: str, past: Past) -> Overview:
         self._refresh()
         now, room = self._clock.now(), self._board.room(namespace)
         workers = [item for item in self._store.workers() if item.metadata.namespace == namespace]
         leases = {lease.key[1]: lease for lease in self._leases if lease.key[0] == namespace}
-        found = needs.of_beads(room, now)
+        census = self._census.setdefault(namespace, Census())
+        census.take(room)
+        found = needs.of_beads(room, census.loud, now)
         asking = needs.asking(found)
         sessions = [
             self._session(worker, session, leases.get(session.bead or ""), asking, now)
@@ -131,11 +148,11 @@ class Overviews:
             at=now,
             version=version("ringmaster"),
             elected=self._elected,
-            phases=dict(Counter(bead.status.phase or Phase.PENDING for bead in room.beads.values())),
+            phases=dict(census.phases),
             needs=wanted[:MOST_NEEDS],
             needed=dict(Counter(need.kind for need in wanted)),
             running=sorted(running, key=lambda run: (run.priority, run.since, run.name)),
-            ready=sum(view.ready for view in room.views.values()),
+            ready=census.ready,
             sessions=sessions,
             done=past.done,
             spend=Spending(today=past.today, running=_unreported(leases), month=past.month, budgets=budgets),

@@ -18,7 +18,8 @@ from support.boards import NOON, NS, bead, board_of, ended, taken, worker
 
 def told(board: Board, now: datetime = NOON, **more: Any) -> list[Need]:
     parts: dict[str, Any] = {"workers": [], "sessions": [], "budgets": []} | more
-    return ranked(board.room(NS), of_beads(board.room(NS), now), **parts)
+    room = board.room(NS)
+    return ranked(room, of_beads(room, room.beads, now), **parts)
 
 
 def condition(kind: str, status: str, reason: str, message: str = "") -> dict[str, Any]:
