@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.claims import needs
 from ringmaster_operator.claims.census import Census
-from ringmaster_operator.resources.bead import Bead, Phase
+from ringmaster_operator.resources.bead import FINISHED, Bead, Phase
 from support.boards import NOON, NS, bead, board_of, examples
 
 NAMES = [f"b{number}" for number in range(8)]
@@ -25,7 +25,7 @@ def beads(draw: st.DrawFn) -> Bead:
     ended = NOON - timedelta(days=draw(st.sampled_from([0, 30])))
     status = {
         "phase": phase,
-        "finished_at": ended if phase in needs.FINISHED else None,
+        "finished_at": ended if phase in FINISHED else None,
         "conditions": [{**READY, "status": draw(st.sampled_from(["True", "False"]))}],
         "interruptions": draw(st.sampled_from([0, 5])),
     }
