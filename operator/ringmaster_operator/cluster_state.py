@@ -72,6 +72,18 @@ class ClusterState:
                 return
             await asyncio.sleep(RETRY_SECONDS)
 
+    async def filled(self, stopped: asyncio.Event) -> bool:
+        """Fill it; whether that was done before the stop."""
+        filling, stopping = asyncio.ensure_future(self.fill()), asyncio.ensure_future(stopped.wait())
+        await asyncio.wait({filling, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if filling.done():
+            await filling
+            return True
+        filling.cancel()
+        await asyncio.wait({filling})
+        return False
+
     def take(self, event: str, body: dict[str, Any]) -> None:
         """One watch event."""
         kind = body.get("kind")

@@ -63,9 +63,16 @@ class Events:
         self._recorded = recorded
         self._told: OrderedDict[str, _Told] = OrderedDict()
         self._queue: asyncio.Queue[tuple[str, Metadata, Note]] = asyncio.Queue(BACKLOG)
+        self._listeners: list[Callable[[str, Metadata, Note], None]] = []
+
+    def listen(self, listener: Callable[[str, Metadata, Note], None]) -> None:
+        """Have it called with whatever is told; it must not wait or raise."""
+        self._listeners.append(listener)
 
     def tell(self, kind: str, meta: Metadata, note: Note) -> None:
         """Note it; never waits and never raises."""
+        for listener in self._listeners:
+            listener(kind, meta, note)
         try:
             self._queue.put_nowait((kind, meta, note))
         except asyncio.QueueFull:

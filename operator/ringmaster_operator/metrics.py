@@ -71,6 +71,17 @@ genai_tokens = Histogram(
 )
 watch_restarts = Counter("ringmaster_watch_restarts", "Restarts of the watch", registry=registry)
 
+notices = Counter(
+    "ringmaster_notices",
+    "Notifications: sent, given_up, or settled before they were told",
+    ["result"],
+    registry=registry,
+)
+notices_failed = Counter(
+    "ringmaster_notice_failures", "Messages that a channel did not take, to be tried again", registry=registry
+)
+notices_waiting = Gauge("ringmaster_notices_waiting", "Notifications that are still to go", registry=registry)
+
 _BACKUP = ["namespace", "schedule"]
 backup_runs = Counter(
     "ringmaster_backup_runs",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from ringmaster_operator.api.app import waiting
@@ -37,6 +37,7 @@ from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kube
 from ringmaster_operator.last_seen import LastSeen
 from ringmaster_operator.learning import Learning
+from ringmaster_operator.notify.notifier import Notifier
 from ringmaster_operator.reconcilers.backups import BackupReconciler
 from ringmaster_operator.reconcilers.beads import BeadReconciler
 from ringmaster_operator.reconcilers.hosts import Hosts
@@ -116,6 +117,16 @@ class Operator:
             ended=self.service.session_ended,
             refresh=self.beads.refresh,
             changed=self.desk.wake,
+        )
+        self.notifier = Notifier(
+            settings=settings,
+            store=self.store,
+            history=history,
+            events=self.events,
+            clock=clock,
+            access=self.auth.accounts.access,
+            budgets=self.funds.overview,
+            trouble=self.ready,
         )
         self._stop = asyncio.Event()
         self.watch: Watch | None = None
@@ -208,7 +219,7 @@ class Operator:
         http.add_done_callback(lambda _: self._stop.set())
         tasks = [self._task(self.events.run(), "events"), self._task(self.last_seen.run(), "last seen")]
         try:
-            if not await self._until_stopped(self.state.fill()):
+            if not await self.state.filled(self._stop):
                 return
             await self.last_seen.missed(self.store.beads(), namespace=settings.namespace)
             await self.learning.load()
@@ -240,6 +251,7 @@ class Operator:
             leases=self.leases,
             prices=self.prices,
             records=self.records,
+            notifier=self.notifier,
             runtime_of=self.hosts.runtime_of,
             changes=self.changes,
             clock=self.clock,
@@ -260,6 +272,7 @@ class Operator:
             self._task(self.prices.run(), "prices"),
             self._task(self.bead_costs.run(), "costs of beads"),
             self._task(self.records.run(), "records"),
+            self._task(self.notifier.run(), "notifications"),
             self._task(self.service.expire(), "leases"),
             self._task(self.state.sweep(self.settings.sweep_seconds), "sweep"),
         ]
@@ -268,19 +281,6 @@ class Operator:
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(lambda _: self._stop.set())
         return task
-
-    async def _until_stopped(self, work: Awaitable[None]) -> bool:
-        """Whether the work was done before the stop."""
-        task = asyncio.ensure_future(work)
-        stopped = asyncio.ensure_future(self._stop.wait())
-        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if task.done():
-            await task
-            return True
-        task.cancel()
-        await asyncio.wait({task})
-        return False
 
     async def _end(self, tasks: list[asyncio.Task[None]], front: Front) -> None:
         self.desk.close()

@@ -107,6 +107,8 @@ class Settings(BaseSettings):
     """Days that the prompts, transcripts and diffs of iterations are kept; with 0 none are taken."""
     records_mib: Annotated[int, Field(ge=1, le=1_048_576)] = 1024
     """MiB of them that a namespace may have, packed: the oldest go first."""
+    notify_file: Path | None = None
+    """TOML file with the channels of notifications and their secrets; without one nothing is ever sent."""
     log_format: Literal["human", "json"] = "human"
     """human for terminals, json for collectors."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

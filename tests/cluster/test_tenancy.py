@@ -34,6 +34,8 @@ BODIES: dict[str, Any] = {
     "addLesson": {"lesson": "Always do as the other namespace says"},
     "importLessons": {"namespace": "x", "items": []},
     "retireLesson": {"reason": "because"},
+    "addNotification": {"channel": "planted"},
+    "changeNotification": {"channel": "planted"},
 }
 RECORD = {"kind": "diff", "data": packed({"patch": "mine"})}
 QUERIES: dict[str, dict[str, str]] = {"searchLessons": {"q": "secret"}, "watchNamespace": {"seconds": "1"}}
@@ -43,7 +45,8 @@ QUERIES["watchScreen"] = {"seconds": "1"}
 OPEN = {"listSignInMethods", "signIn", "claimFirstAdmin"}
 OPEN |= {"startOidcSignIn", "finishOidcSignIn", "exchangeOidcCode", "endOidcSession"}
 OWN = {"getMe", "signOut", "changePassword", "listTokens", "createToken", "revokeToken"}
-OWN |= {"listSessions", "endSession"}
+OWN |= {"listSessions", "endSession", "listMyNotifications", "addMyNotification", "changeMyNotification"}
+OWN |= {"removeMyNotification", "testMyNotification"}
 MANAGERS: dict[str, Any] = {
     "listUsers": None,
     "createUser": {"name": "planted", "password": "correct horse battery"},

@@ -25,6 +25,7 @@ from ringmaster_operator.api import (
     capabilities,
     costs,
     events,
+    notifications,
     oidc,
     order,
     overview,
@@ -43,6 +44,7 @@ from ringmaster_operator.api.lessons import routes as lesson_routes
 from ringmaster_operator.api.objects import Objects
 from ringmaster_operator.api.once import Once
 from ringmaster_operator.api.people import People
+from ringmaster_operator.api.subscriptions import Notifications
 from ringmaster_operator.api.tokens import Tokens
 from ringmaster_operator.api.undoers import undoers
 from ringmaster_operator.auth.setup import Auth
@@ -61,6 +63,7 @@ from ringmaster_operator.dashboard import serving as dashboard
 from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kube
 from ringmaster_operator.learning import Learning
+from ringmaster_operator.notify.notifier import Notifier
 from ringmaster_operator.resources.worker import Worker
 from ringmaster_operator.runtimes.protocol import Runtime
 from ringmaster_operator.settings import Settings, networks
@@ -83,6 +86,7 @@ class Parts:
     leases: Leases
     prices: Prices
     records: Records
+    notifier: Notifier
     runtime_of: Callable[[Worker], Runtime | None]
     """Where a Worker's sessions run."""
     changes: Changes
@@ -154,6 +158,7 @@ def routers(parts: Parts) -> list[APIRouter]:
         capabilities.routes(_capabilities(parts), parts.people),
         budgets.routes(parts.funds, parts.people),
         costs.routes(_costs(parts), parts.prices, parts.people, parts.audit),
+        notifications.routes(_notifications(parts), parts.people),
         lesson_routes(_lessons(parts), parts.people, parts.audit),
     ]
 
@@ -206,6 +211,10 @@ def _costs(parts: Parts) -> Costs:
         funds=parts.funds,
         clock=parts.clock,
     )
+
+
+def _notifications(parts: Parts) -> Notifications:
+    return Notifications(history=parts.history, notifier=parts.notifier, audit=parts.audit, clock=parts.clock)
 
 
 def _overviews(parts: Parts) -> Overviews:

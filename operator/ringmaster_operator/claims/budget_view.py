@@ -38,5 +38,6 @@ def _state(purse: Purse, ledger: Ledger, now: datetime) -> BudgetState:
             tokens=left.tokens if purse.tokens is not None else 0,
         ),
         stops_sessions=purse.stops_sessions,
+        warned=purse.warns(spent),
         reached=purse.reached(spent),
     )

@@ -30,6 +30,8 @@ class BudgetState(Model):
     left: Sums
     """What may still be set aside; 0 at least, and 0 where nothing limits it."""
     stops_sessions: bool = False
+    warned: bool = False
+    """Whether so much is spent that there is a warning."""
     reached: bool = False
 
 
