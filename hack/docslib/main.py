@@ -1,8 +1,11 @@
-"""hack/docs: write the generated pages, say whether they differ, or build the site of all pages."""
+"""hack/docs: write the generated pages, say whether they differ, build the site, or take the pictures."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,16 +17,18 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="hack/docs",
         description="Write the generated pages of docs/ from models, routes, programs and definitions; "
-        "with site, build all pages as a site into build/site.",
+        "with site, build all pages as a site into build/site; with pictures, take those of docs/images.",
     )
     parser.add_argument("folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument(
-        "what", nargs="?", choices=["pages", "site"], default="pages", help="pages when not given"
+        "what", nargs="?", choices=["pages", "site", "pictures"], default="pages", help="pages when not given"
     )
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a page differs")
     options = parser.parse_args(arguments)
     if options.what == "site":
         return site.build(options.folder)
+    if options.what == "pictures":
+        return pictures(options.folder.parent)
     from docslib.pages import PAGES  # brings the whole operator, which the site does not need
 
     worst = 0
@@ -37,3 +42,10 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{name} is what the code says" if same else f"{name} differs: run hack/docs")
         worst = max(worst, int(not same))
     return worst
+
+
+def pictures(checkout: Path) -> int:
+    """Have a real project worked, and take its pictures; what the test of them returns."""
+    command = [sys.executable, "-m", "pytest", "-q", "-k", "pictures", "tests/browser/test_scene.py"]
+    environment = {**os.environ, "RINGMASTER_PICTURES": "1"}
+    return subprocess.run(command, cwd=checkout, env=environment, check=False).returncode

@@ -8,6 +8,7 @@ const dollars = new Intl.NumberFormat(undefined, { style: "currency", currency: 
 const cents = new Intl.NumberFormat(undefined, { style: "currency", currency: "USD", maximumFractionDigits: 4 });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const calendar = new Intl.DateTimeFormat(undefined, { month: "2-digit", day: "2-digit" });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
 /** @type {[Intl.RelativeTimeFormatUnit, number][]} Units and their seconds. */
 const UNITS = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
@@ -16,12 +17,21 @@ const UNITS = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day",
 export const count = (value) => whole.format(value ?? 0);
 /** @param {number | null | undefined} value */
 export const compact = (value) => short.format(value ?? 0);
+/**
+ * A number of things: 1 event, 2 events.
+ * @param {number} value
+ * @param {string} one
+ * @param {string} [many]
+ */
+export const counted = (value, one, many = `${one}s`) => `${whole.format(value)} ${value === 1 ? one : many}`;
 /** @param {number | null | undefined} value US dollars. */
 export const usd = (value) => (value && Math.abs(value) < 0.1 ? cents : dollars).format(value ?? 0);
 /** @param {number | null | undefined} share 0 to 1. */
 export const percent = (share) => `${Math.round((share ?? 0) * 100)} %`;
 /** @param {string} at */
 export const moment = (at) => exact.format(new Date(at));
+/** @param {string} at The day, in few letters. */
+export const day = (at) => calendar.format(new Date(at));
 /** @param {string} at */
 export const hour = (at) => clock.format(new Date(at));
 

@@ -34,10 +34,20 @@ export function costsPage(context) {
   };
   const fetcher = async (/** @type {AbortSignal} */ signal) => {
     const since = day(Number(days) - 1);
-    const ask = (/** @type {string[]} */ groups, limit = 500) => call(at, { signal, query: { by: groups, since, limit } });
-    const [daily, grouped, outcomes, forecast, prices] = await Promise.all([
-      ask(["day"]), ask([by], 50), ask(["outcome"]), call(`${at}/forecast`, { signal }), call(`${at}/prices`, { signal })]);
-    return { since, daily, grouped, outcomes, forecast, prices };
+    const ask = (/** @type {string[]} */ groups, limit = 500, cursor = "") => call(at, { signal, query: { by: groups, since, limit, cursor } });
+    const daily = async () => {
+      /** @type {Report} */
+      const found = await ask(["day", "outcome"]);
+      for (let next = found.next; next; ) {
+        const more = await ask(["day", "outcome"], 500, next);
+        found.items.push(...more.items);
+        next = more.next;
+      }
+      return found;
+    };
+    const [spent, grouped, outcomes, forecast, prices] = await Promise.all([
+      daily(), ask([by], 50), ask(["outcome"]), call(`${at}/forecast`, { signal }), call(`${at}/prices`, { signal })]);
+    return { since, daily: spent, grouped, outcomes, forecast, prices };
   };
   const page = live(context, "the costs", fetcher, (found) => [
     heading("Costs", [
@@ -60,8 +70,6 @@ const day = (back) => new Date(Date.now() - back * 86400000).toISOString().slice
  * @param {string} csv
  */
 function content(namespace, { since, daily, grouped, outcomes, forecast, prices }, by, csv) {
-  /** @type {Map<string, number>} */
-  const spent = new Map(daily.items.map(({ keys, usd: dollars }) => [keys[0] ?? "", dollars]));
   const labels = [];
   for (let at = Date.parse(since); at <= Date.now(); at += 86400000) labels.push(new Date(at).toISOString().slice(0, 10));
   const good = outcomes.items.filter(({ keys }) => GOOD.has(keys[0] ?? "")).reduce((sum, one) => sum + one.usd, 0);
@@ -70,7 +78,7 @@ function content(namespace, { since, daily, grouped, outcomes, forecast, prices 
     "div",
     { class: "overview" },
     h("div", null,
-      card("Over time", bars({ title: "US dollars a day (UTC)", labels: labels.map((label) => label.slice(5)), format: usd, series: [{ name: "US dollars", values: labels.map((label) => spent.get(label) ?? 0) }] })),
+      card("Over time", bars({ title: "US dollars a day (UTC)", labels: labels.map((label) => label.slice(5)), format: usd, series: byOutcome(daily.items, labels) })),
       card(`By ${by}`, table(`Costs by ${by}`, [spaced(by), "#US dollars", "#Share", "#Tokens", "#Attempts"], grouped.items.map((one) => [
         name(namespace, by, one.keys[0] ?? ""), usd(one.usd), all ? percent(one.usd / all) : "", compact(one.tokens), count(one.attempts)])),
         h("a", { class: "small", href: csv, download: `costs-by-${by}.csv` }, "CSV"))),
@@ -82,7 +90,8 @@ function content(namespace, { since, daily, grouped, outcomes, forecast, prices 
       card("To come", h("div", { class: "stack" },
         h("p", null, `This month (${forecast.month.month}): ${usd(forecast.month.spent)} so far`, forecast.month.expected !== undefined && `, ${usd(forecast.month.expected)} expected`,
           forecast.month.low !== undefined && `, between ${usd(forecast.month.low)} and ${usd(forecast.month.high)} four times in five`, "."),
-        h("p", { class: "hint" }, forecast.month.method))),
+        forecast.month.expected !== undefined && month(forecast.month),
+        h("p", { class: "hint" }, forecast.month.expected !== undefined ? forecast.month.method : "It is too early to say what is to come: no whole day was worked yet."))),
       forecast.budgets.length > 0 && card("Budgets", table("Budgets", ["Budget", "Per", "#Spent", "#Set aside", "#Limit"], forecast.budgets.map((/** @type {any} */ one) => [
         [one.name, one.reached && [" ", h("span", { class: "chip is-bad" }, "reached")]], spaced(one.per),
         one.usd !== undefined ? usd(one.spent.usd) : compact(one.spent.tokens), one.usd !== undefined ? usd(one.reserved.usd) : compact(one.reserved.tokens), one.usd !== undefined ? usd(one.usd) : `${compact(one.tokens)} tokens`]))),
@@ -90,6 +99,29 @@ function content(namespace, { since, daily, grouped, outcomes, forecast, prices 
         table("Models without a price", ["Model", "#Requests", "Last"], prices.gaps.map((/** @type {any} */ gap) => [`${gap.provider}/${gap.model}`, count(gap.requests), ago(gap.last)]))]),
       h("p", { class: "hint" }, `Prices: ${prices.table}`)),
   );
+}
+
+/**
+ * What became of a day's money: bought something, is still at work, was wasted.
+ * @param {Group[]} items By day and outcome.
+ * @param {string[]} days
+ * @returns {import("../parts/charts.js").Series[]}
+ */
+function byOutcome(items, days) {
+  const sums = (/** @type {(outcome: string) => boolean} */ which) => days.map((day) => items.filter(({ keys }) => keys[0] === day && which(keys[1] ?? "")).reduce((sum, one) => sum + one.usd, 0));
+  return [
+    { name: "In attempts that succeeded", tone: "good", values: sums((outcome) => GOOD.has(outcome)) },
+    { name: "In attempts that still run", tone: "open", values: sums((outcome) => !outcome) },
+    { name: "In attempts without success", tone: "bad", values: sums((outcome) => outcome !== "" && !GOOD.has(outcome)) },
+  ];
+}
+
+/** @param {{spent: number, expected: number, low?: number, high?: number}} forecast Of the month. */
+function month({ spent, expected, low, high }) {
+  const cases = [...(low !== undefined ? [["At least", low]] : []), ["Expected", expected], ...(high !== undefined ? [["At most", high]] : [])];
+  const values = cases.map(([, value]) => Number(value));
+  return bars({ title: "This month, US dollars", width: 400, labels: cases.map(([name]) => String(name)), format: usd, series: [
+    { name: "So far", values: values.map(() => spent) }, { name: "To come", tone: "open", values: values.map((value) => Math.max(0, value - spent)) }] });
 }
 
 /** @param {string} namespace @param {string} by @param {string} key */

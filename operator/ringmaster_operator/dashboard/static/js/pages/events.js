@@ -2,7 +2,7 @@
 
 import { call, path } from "../core/api.js";
 import { h } from "../core/dom.js";
-import { ago, count, spaced } from "../core/format.js";
+import { ago, count, counted, spaced } from "../core/format.js";
 import { link, remember } from "../core/router.js";
 import { project } from "../core/store.js";
 import { beadLink, button, card, heading, table, workerLink } from "../parts/bits.js";
@@ -19,6 +19,8 @@ const PAGE = 100;
 /** What stays on the page as events come and come. */
 const MOST = 2000;
 const TYPING = 250;
+/** Letters of a name that is broken into lines. */
+const LONG = 40;
 
 /** @param {import("../core/router.js").Context} context */
 export function eventsPage(context) {
@@ -106,13 +108,13 @@ function controls(filter, set) {
  * @param {() => void} more
  */
 function content(namespace, { items, next }, filter, set, more) {
-  return card(`${count(items.length)} ${items.length === 1 ? "event" : "events"}${next ? ", the newest" : ""}`, [
+  return card(`${counted(items.length, "event")}${next ? ", the newest" : ""}`, [
     table("Events", ["When", "Type", "Reason", "About", "What", "#Times"], items.map((event) => [
       ago(event.at),
       event.type === "Warning" ? h("span", { class: "chip is-warning" }, h("span", { "aria-hidden": "true" }, "! "), "Warning") : h("span", { class: "muted" }, event.type),
       filter.reason ? spaced(event.reason) : button(spaced(event.reason), () => set({ reason: event.reason }), { class: "quiet word", title: "Only these" }),
-      [about(namespace, event), !filter.name && button("⌕", () => set({ kind: event.kind, name: event.name }), { class: "quiet word", "aria-label": `Only those about ${event.name}`, title: "Only those about this" })],
-      event.message, event.count > 1 ? count(event.count) : ""])),
+      h("span", { class: event.name.length < LONG ? "whole" : null }, about(namespace, event), !filter.name && button("⌕", () => set({ kind: event.kind, name: event.name }), { class: "quiet word", "aria-label": `Only those about ${event.name}`, title: "Only those about this" })),
+      h("span", { class: "told" }, event.message), event.count > 1 ? count(event.count) : ""])),
     next && h("div", { class: "buttons" }, button("Show more", more)),
   ]);
 }

@@ -13,11 +13,12 @@ const ENDED = new Set(["Succeeded", "Failed", "Cancelled"]);
 
 /**
  * @param {BeadInfo[]} beads
- * @param {{focus: string, collapse: boolean, done: boolean}} how
+ * @param {{focus: string, epic: string, collapse: boolean, done: boolean}} how Of an epic: what is in it, and what that waits for or lets wait.
  * @returns {Layout}
  */
 export function layout(beads, how) {
   const all = new Map(beads.map((bead) => [bead.name, bead]));
+  const inner = how.epic ? within(beads, how.epic) : null;
   const shown = (/** @type {BeadInfo} */ bead) => how.done || !ENDED.has(bead.phase) || bead.name === how.focus;
   const home = (/** @type {string} */ name) => (how.collapse ? epicOf(name, all) : name);
   /** @type {Map<string, Set<string>>} By a bead, those that wait for it. */
@@ -35,9 +36,9 @@ export function layout(beads, how) {
       after.get(home(name))?.add(own);
     }
   }
-  keep(after, how.focus ? near(after, home(how.focus)) : linked(after));
+  keep(after, how.focus ? near(after, home(how.focus)) : inner ? around(after, inner) : linked(after));
   const left = Math.max(0, after.size - MOST);
-  if (left) keep(after, new Set([...after.keys()].slice(0, MOST)));
+  if (left) keep(after, new Set(urgent([...after.keys()], all).slice(0, MOST)));
   const loops = cycles(after);
   const looped = new Set(loops.flat());
   const depth = depths(after, looped);
@@ -71,6 +72,41 @@ function epicOf(name, all) {
     if (all.get(at)?.type === "epic") found = at;
   }
   return found;
+}
+
+/**
+ * An epic and all that is in it, at any depth.
+ * @param {BeadInfo[]} beads
+ * @param {string} epic
+ */
+function within(beads, epic) {
+  /** @type {Map<string, string[]>} */
+  const children = new Map();
+  for (const { name, parent } of beads) if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), name]);
+  const names = new Set([epic]);
+  const left = [epic];
+  for (let name = left.pop(); name !== undefined; name = left.pop()) {
+    for (const child of children.get(name) ?? []) if (!names.has(child) && names.add(child)) left.push(child);
+  }
+  return names;
+}
+
+/** @param {Map<string, Set<string>>} after @param {Set<string>} inner Some, and their neighbours. */
+function around(after, inner) {
+  const names = new Set([...inner].filter((name) => after.has(name)));
+  for (const [name, others] of after) {
+    for (const other of others) {
+      if (inner.has(name)) names.add(other);
+      if (inner.has(other)) names.add(name);
+    }
+  }
+  return names;
+}
+
+/** @param {string[]} names @param {Map<string, BeadInfo>} all The most urgent first. */
+function urgent(names, all) {
+  const key = (/** @type {string} */ name) => `${all.get(name)?.effectivePriority ?? "P9"} ${name}`;
+  return names.sort((one, other) => (key(one) < key(other) ? -1 : 1));
 }
 
 /** @param {Map<string, Set<string>>} after @param {Set<string>} names */

@@ -2,7 +2,7 @@
 
 import { call, path } from "../core/api.js";
 import { h, s } from "../core/dom.js";
-import { ago, between, compact, count, usd } from "../core/format.js";
+import { ago, between, compact, count, counted, usd } from "../core/format.js";
 import { refetch } from "../core/refetch.js";
 import { link } from "../core/router.js";
 import { beadLink, card, chip, heading, priority, table, workerLink } from "../parts/bits.js";
@@ -88,7 +88,7 @@ function content(namespace, found, waiting, again) {
         : h("p", { class: "muted" }, "Nothing waits for a person.")),
       card(`Running`, found.running.length ? h("ul", { class: "plain mail" }, found.running.map((run) => running(namespace, run))) : h("p", { class: "muted" }, "Nothing runs."))),
     h("div", null,
-      card("Done", bars({ title: "Beads a day (UTC)", width: 400, labels: found.done.map(({ day }) => day.slice(5)), format: count, series: [
+      card("Done", bars({ title: "Beads a day (UTC)", width: 400, labels: found.done.map(({ day }) => day.slice(5)), format: count, whole: true, series: [
         { name: "Succeeded", tone: "good", values: found.done.map(({ succeeded }) => succeeded) }, { name: "Failed", tone: "bad", values: found.done.map(({ failed }) => failed) }] })),
       card("Spend", spend(found), h("a", { class: "small", href: link(namespace, "costs") }, "Costs")),
       card("Beads", table("Beads by phase", ["Phase", "#Beads"], PHASES.filter((phase) => found.phases[phase]).map((phase) =>
@@ -113,7 +113,7 @@ function needed(namespace, need, again) {
     { "data-key": `${need.kind} ${need.name}` },
     h("div", { class: "spread" }, h("strong", null, about), h("span", { class: `chip ${need.kind === "failed" || need.kind === "worker" ? "is-bad" : "is-warning"}` }, KINDS.get(need.kind) ?? need.kind)),
     need.why && h("p", { class: "why" }, need.why),
-    h("p", { class: "meta" }, need.priority && priority(need.priority), need.parent && h("span", null, "asked by ", beadLink(namespace, need.parent)), need.since && h("span", null, "since ", ago(need.since)), need.blocks > 0 && h("span", null, `${count(need.blocks)} wait for it`), need.deadline && h("span", null, "decides itself ", ago(need.deadline))),
+    h("p", { class: "meta" }, need.priority && priority(need.priority), need.parent && h("span", null, "asked by ", beadLink(namespace, need.parent)), need.since && ago(need.since), need.blocks > 0 && h("span", null, counted(need.blocks, "bead waits for it", "beads wait for it")), need.deadline && h("span", null, "decides itself ", ago(need.deadline))),
     asks && answers(namespace, need.name, need.options, again),
   );
 }
@@ -128,7 +128,7 @@ function running(namespace, run) {
     { "data-key": run.name },
     h("div", { class: "spread" }, h("strong", null, beadLink(namespace, run.name, run.title)), chip(run.activity[0]?.toUpperCase() + run.activity.slice(1))),
     run.note && h("p", { class: "why" }, run.note),
-    h("p", { class: "meta" }, priority(run.priority), workerLink(namespace, run.worker), h("span", null, `iteration ${run.iteration} of ${run.maxIterations}`), h("span", null, `for ${between(run.since)}`), h("span", null, `${count(run.toolCalls)} tool calls`), run.tokensPerMinute !== undefined && h("span", null, `${compact(run.tokensPerMinute)} tokens/min`), h("span", null, usd(run.usd))),
+    h("p", { class: "meta" }, priority(run.priority), workerLink(namespace, run.worker), h("span", null, `iteration ${run.iteration} of ${run.maxIterations}`), h("span", null, `for ${between(run.since)}`), h("span", null, counted(run.toolCalls, "tool call")), run.tokensPerMinute !== undefined && h("span", null, `${compact(run.tokensPerMinute)} tokens/min`), h("span", null, usd(run.usd))),
   );
 }
 

@@ -2,11 +2,12 @@
 
 import { call, path } from "../core/api.js";
 import { h } from "../core/dom.js";
-import { ago, compact, count, percent, usd } from "../core/format.js";
+import { ago, compact, count, counted, day, percent, usd } from "../core/format.js";
 import { refetch } from "../core/refetch.js";
-import { link } from "../core/router.js";
+import { link, remember } from "../core/router.js";
 import { may } from "../core/who.js";
 import { beadLink, button, card, chip, facts, heading, table, workerLink } from "../parts/bits.js";
+import { lines } from "../parts/charts.js";
 import { ask } from "../parts/dialog.js";
 import { empty, live } from "../parts/states.js";
 import { attempt } from "../parts/toast.js";
@@ -17,6 +18,9 @@ import { attempt } from "../parts/toast.js";
  * @typedef {{name: string, worker: string, activity: string, state: string, bead?: string, iteration?: number,
  *   startedAt?: string, progressAt?: string, tokensPerMinute?: number, restarts: number, message: string}} Active
  */
+
+/** Changes of a confidence that its chart has. */
+const SHOWN = 60;
 
 /** @param {import("../core/router.js").Context} context */
 export function workersPage(context) {
@@ -39,21 +43,31 @@ export function workersPage(context) {
 
 /** @param {import("../core/router.js").Context} context */
 export function workerPage(context) {
-  const { namespace, params, title } = context;
+  const { namespace, params, query, title } = context;
   const name = params["name"] ?? "";
   title(name);
   const at = path("namespaces", namespace);
+  let chosen = query.get("capability") ?? "";
   const fetcher = async (/** @type {AbortSignal} */ signal) => {
     const [worker, overview, capabilities] = await Promise.all([
       call(path("namespaces", namespace, "workers", name), { signal }), call(`${at}/overview`, { signal }), call(`${at}/capabilities`, { signal })]);
-    return { worker, sessions: overview.sessions, capabilities: capabilities.items };
+    const own = capabilities.items.filter((/** @type {any} */ { workers }) => workers.some((/** @type {any} */ one) => one.worker === name)).map((/** @type {any} */ one) => one.name);
+    if (!own.includes(chosen)) chosen = own[0] ?? "";
+    const history = chosen ? (await call(`${at}/${path("capabilities", chosen, "history")}`, { signal, query: { worker: name, limit: SHOWN } })).items : [];
+    return { worker, sessions: overview.sessions, capabilities: capabilities.items, history };
   };
   const again = () => page.load();
-  const page = live(context, "the Worker", fetcher, (/** @type {{worker: Worker, sessions: Active[], capabilities: any[]}} */ found) => [
+  const choose = (/** @type {string} */ capability) => {
+    chosen = capability;
+    remember({ capability });
+    void again();
+  };
+  const page = live(context, "the Worker", fetcher, (/** @type {{worker: Worker, sessions: Active[], capabilities: any[], history: any[]}} */ found) => [
     heading(name),
-    overviewOf(namespace, found.worker, found.sessions.filter(({ worker }) => worker === name), again),
+    overviewOf(namespace, found.worker, found.sessions.filter(({ worker }) => worker === name), again, "Sessions"),
     described(found.worker),
-    known(name, found.capabilities),
+    known(name, found.capabilities, chosen, choose),
+    found.history.length > 0 && card(`How the confidence in ${chosen} came about`, confidences(namespace, chosen, found.history)),
     conditions(found.worker),
   ]);
   refetch(context, again, { gap: 1000, every: 10000, concerns: ({ workers }) => workers.has(name) });
@@ -64,20 +78,21 @@ export function workerPage(context) {
  * @param {Worker} worker
  * @param {Active[]} sessions
  * @param {() => void} again
+ * @param {string} [title] Its name, with a link, when absent.
  */
-function overviewOf(namespace, worker, sessions, again) {
+function overviewOf(namespace, worker, sessions, again, title) {
   const { metadata, spec, status } = worker;
   const size = spec.autoscale ? `${spec.autoscale.min ?? 0} to ${spec.autoscale.max}` : count(spec.replicas ?? 1);
   return h(
     "section",
     { class: "card", "data-key": metadata.name },
-    h("div", { class: "card-head" }, h("h2", null, workerLink(namespace, metadata.name), spec.suspend && [" ", h("span", { class: "chip is-held" }, "suspended")]), acts(namespace, worker, again)),
-    h("p", { class: "meta" }, h("span", null, `${spec.runtime}, ${spec.agent?.profile ?? "agent"}${spec.agent?.model ? `, ${spec.agent.model}` : ""}`), h("span", null, `${count(status.replicas)} sessions, ${size} wanted`), h("span", null, `${count(status.busyReplicas)} busy`), status.costToday !== undefined && h("span", null, `${usd(status.costToday.usd)} and ${compact(status.costToday.tokens)} tokens today (UTC)`)),
+    h("div", { class: "card-head" }, h("h2", null, title ?? workerLink(namespace, metadata.name), spec.suspend && [" ", h("span", { class: "chip is-held" }, "suspended")]), acts(namespace, worker, again)),
+    h("p", { class: "meta" }, h("span", null, `${spec.runtime}, ${spec.agent?.profile ?? "agent"}${spec.agent?.model ? `, ${spec.agent.model}` : ""}`), h("span", null, `${counted(status.replicas ?? 0, "session")}, ${size} wanted`), h("span", null, `${count(status.busyReplicas)} busy`), status.costToday !== undefined && h("span", null, `${usd(status.costToday.usd)} and ${compact(status.costToday.tokens)} tokens today (UTC)`)),
     sessions.length > 0
       ? table(`Sessions of ${metadata.name}`, ["Session", "State", "Bead", "Progress", "#Tokens/min", "What is wrong"], sessions.map((one) => [
         h("a", { class: "mono", href: link(namespace, "workers", metadata.name, "sessions", one.name) }, one.name), chip(one.activity.charAt(0).toUpperCase() + one.activity.slice(1)),
-        one.bead ? [beadLink(namespace, one.bead), one.iteration ? ` (run ${one.iteration})` : ""] : "", ago(one.progressAt ?? one.startedAt),
-        one.tokensPerMinute !== undefined ? compact(one.tokensPerMinute) : "", [one.message, one.restarts > 0 && ` ${count(one.restarts)} restarts`],
+        one.bead ? [beadLink(namespace, one.bead), one.iteration ? `, iteration ${one.iteration}` : ""] : "", ago(one.progressAt ?? one.startedAt),
+        one.tokensPerMinute !== undefined ? compact(one.tokensPerMinute) : "", [one.message, one.restarts > 0 && ` ${counted(one.restarts, "restart")}`],
       ]))
       : h("p", { class: "muted" }, "No sessions."),
   );
@@ -114,16 +129,40 @@ function described({ spec, metadata }) {
   ]));
 }
 
-/** @param {string} name @param {any[]} capabilities */
-function known(name, capabilities) {
+/**
+ * @param {string} name
+ * @param {any[]} capabilities
+ * @param {string} chosen
+ * @param {(capability: string) => void} choose
+ */
+function known(name, capabilities, chosen, choose) {
   const rows = capabilities.flatMap((capability) => capability.workers.filter((/** @type {any} */ one) => one.worker === name).map((/** @type {any} */ one) => [
-    h("strong", null, capability.name), percent(one.confidence), percent(one.declared), percent(one.learned), one.override !== undefined && one.override !== null ? percent(one.override) : "", `${one.successes} / ${one.failures}`,
+    button(capability.name, () => choose(capability.name), { class: "quiet word", "aria-pressed": String(capability.name === chosen), title: "Show how it came about" }), percent(one.confidence), percent(one.declared), percent(one.learned), one.override !== undefined && one.override !== null ? percent(one.override) : "", `${one.successes} / ${one.failures}`,
     h("span", { class: "mono", title: "The last outcomes, the newest last" }, one.recent)]));
   return rows.length > 0 && card("What it can do", table("Capabilities", ["Capability", "#Counts", "#Declared", "#Learned", "#Override", "#For / against", "Last outcomes"], rows));
 }
 
+/**
+ * @param {string} namespace
+ * @param {string} capability
+ * @param {any[]} history The newest first.
+ */
+function confidences(namespace, capability, history) {
+  const steps = history.toReversed();
+  const words = (/** @type {any} */ { cause, success, bead, person }) => cause === "outcome" ? `${success ? "success" : "failure"} of ${bead ?? "a bead"}` : `${cause}${person ? ` by ${person}` : ""}`;
+  const chart = { title: `Confidence in ${capability}`, labels: steps.map(({ at }) => day(at)), format: percent, most: 1, width: 1080,
+    points: (/** @type {number} */ at) => ({ bad: steps[at].success === false, text: words(steps[at]) }),
+    series: [{ name: "Learned", values: steps.map(({ confidence }) => confidence) }, ...(steps.some(({ override }) => override !== undefined) ? [{ name: "Override", values: steps.map(({ override }) => override ?? null) }] : [])] };
+  return [
+    lines(chart),
+    h("p", { class: "hint" }, "A circle is a success or a change by a person, a cross a failure."),
+    h("details", null, h("summary", null, "What counted"), table(`What counted for ${capability}`, ["When", "What", "#Weight", "#Learned", "#Override"], history.map((one) => [
+      ago(one.at), one.bead ? [one.success ? "✓ " : "✕ ", beadLink(namespace, one.bead)] : words(one), one.weight ? one.weight.toFixed(2) : "", percent(one.confidence), one.override !== undefined ? percent(one.override) : ""]))),
+  ];
+}
+
 /** @param {Worker} worker */
 function conditions({ status }) {
-  const rows = (status.conditions ?? []).map((one) => [one.type, one.status, one.reason, one.message ?? "", ago(one.lastTransitionTime)]);
+  const rows = (status.conditions ?? []).map((one) => [one.type, one.status, one.reason, one.message && h("span", { class: "told" }, one.message), ago(one.lastTransitionTime)]);
   return rows.length > 0 && card("Conditions", table("Conditions", ["Condition", "Status", "Reason", "Message", "Since"], rows));
 }

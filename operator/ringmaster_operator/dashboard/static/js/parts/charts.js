@@ -7,13 +7,15 @@ import { table } from "./bits.js";
  * @typedef {object} Series
  * @property {string} name
  * @property {(number | null)[]} values One for each label.
- * @property {"good" | "bad"} [tone] Its colour, where it has a meaning.
+ * @property {"good" | "bad" | "open"} [tone] Its colour, where it has a meaning; what is bad is hatched too, what is open is pale.
  *
  * @typedef {object} Chart
  * @property {string} title
  * @property {string[]} labels
  * @property {Series[]} series Up to six.
  * @property {(value: number) => string} format
+ * @property {number} [most] The value at the top; the greatest one, rounded up, when absent.
+ * @property {boolean} [whole] Values are whole numbers.
  * @property {number} [width] Of the card that it is in, about: what is scaled down is not read.
  */
 
@@ -26,13 +28,13 @@ const TOP = 12;
 const BOTTOM = 28;
 
 /** @param {Chart} chart */
-const wide = (chart) => (innerWidth < 800 ? PHONE : chart.width ?? USUAL);
+const wide = (chart) => (innerWidth < 800 ? PHONE : Math.min(chart.width ?? USUAL, innerWidth - 260));
 
 /** @param {Chart} chart Bars, the series of a label upon each other. */
 export function bars(chart) {
   const width = wide(chart);
   const totals = chart.labels.map((_, at) => sum(chart, at));
-  const most = nice(Math.max(...totals, 0));
+  const most = nice(Math.max(...totals, 0), chart.whole);
   const step = (width - LEFT - RIGHT) / Math.max(chart.labels.length, 1);
   const scale = (/** @type {number} */ value) => (value / most) * (HEIGHT - TOP - BOTTOM);
   const shapes = chart.labels.flatMap((label, at) => {
@@ -42,9 +44,32 @@ export function bars(chart) {
       const tall = scale(value);
       base -= tall;
       const thick = Math.max(1, Math.min(step * 0.7, 48));
-      const bar = { class: tone(series, number), x: LEFT + at * step + (step - thick) / 2, y: base, width: thick, height: Math.max(tall, 0), rx: 2 };
+      const bar = { ...look(chart, series, number), x: LEFT + at * step + (step - thick) / 2, y: base, width: thick, height: Math.max(tall, 0), rx: 2 };
       return s("rect", bar, s("title", null, `${label} · ${series.name}: ${chart.format(value)}`));
     });
+  });
+  return figure(chart, most, shapes);
+}
+
+/**
+ * Lines over what is in order but not at even times; each value is a point that says what it stands for.
+ * @param {Chart & {points?: (at: number) => {bad: boolean, text: string} | null}} chart What a label's point stands for.
+ */
+export function lines(chart) {
+  const width = wide(chart);
+  const most = chart.most ?? nice(Math.max(...chart.series.flatMap(({ values }) => values.map((value) => value ?? 0)), 0));
+  const step = (width - LEFT - RIGHT) / Math.max(chart.labels.length, 1);
+  const shapes = chart.series.flatMap((series, number) => {
+    const places = series.values.flatMap((value, at) => value === null ? [] : [{ at, x: LEFT + at * step + step / 2, y: HEIGHT - BOTTOM - (value / most) * (HEIGHT - TOP - BOTTOM), value }]);
+    const path = places.map(({ x, y }, at) => `${at ? "L" : "M"}${x.toFixed(1)},${y.toFixed(1)}`).join("");
+    return [
+      s("path", { class: `line-${number % 6}`, d: path }),
+      ...places.map(({ at, x, y, value }) => {
+        const point = chart.points?.(at) ?? null;
+        const told = s("title", null, `${chart.labels[at]} · ${series.name}: ${chart.format(value)}${point ? ` · ${point.text}` : ""}`);
+        return point?.bad ? s("path", { class: "point-bad", d: `M${x - 4},${y - 4}l8,8m0,-8l-8,8` }, told) : s("circle", { class: `point series-${number % 6}`, cx: x, cy: y, r: 3.5 }, told);
+      }),
+    ];
   });
   return figure(chart, most, shapes);
 }
@@ -65,15 +90,16 @@ function figure(chart, most, shapes) {
   });
   const every = Math.max(1, Math.ceil((chart.labels.length * 64) / width));
   const step = (width - LEFT - RIGHT) / Math.max(chart.labels.length, 1);
-  const ticks = chart.labels.map((label, at) => at % every === 0 && s("text", { class: "tick", x: LEFT + at * step + step / 2, y: HEIGHT - 8, "text-anchor": "middle" }, label));
+  // The last label is that of now: it is there, whichever are left out.
+  const ticks = chart.labels.map((label, at) => (chart.labels.length - 1 - at) % every === 0 && s("text", { class: "tick", x: LEFT + at * step + step / 2, y: HEIGHT - 8, "text-anchor": "middle" }, label));
   return h(
     "figure",
     { class: "chart" },
     h("figcaption", null, h("span", null, chart.title), h("a", { class: "small", href: csvAddress(chart), download: `${chart.title.toLowerCase().replace(/[^a-z0-9]+/g, "-")}.csv` }, "CSV")),
-    s("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": `${chart.title}: the table below has the numbers` }, lines, shapes, ticks),
-    chart.series.length > 1 && h("ul", { class: "plain legend" }, chart.series.map((series, at) => h("li", null, s("svg", { viewBox: "0 0 10 10", class: "swatch", "aria-hidden": "true" }, s("rect", { class: tone(series, at), width: 10, height: 10, rx: 2 })), series.name))),
+    s("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": `${chart.title}: the table below has the numbers` }, hatching(chart), lines, shapes, ticks),
+    chart.series.length > 1 && h("ul", { class: "plain legend" }, chart.series.map((series, at) => h("li", null, s("svg", { viewBox: "0 0 10 10", class: "swatch", "aria-hidden": "true" }, s("rect", { ...look(chart, series, at), width: 10, height: 10, rx: 2 })), series.name))),
     h("details", null, h("summary", null, "Numbers"), table(chart.title, ["", ...chart.series.map(({ name }) => `#${name}`)],
-      chart.labels.map((label, at) => [label, ...chart.series.map(({ values }) => chart.format(values[at] ?? 0))]))),
+      chart.labels.map((label, at) => [label, ...chart.series.map(({ values }) => values[at] === null ? "" : chart.format(values[at] ?? 0))]))),
   );
 }
 
@@ -85,14 +111,37 @@ function sum(chart, at) {
   return chart.series.reduce((total, { values }) => total + (values[at] ?? 0), 0);
 }
 
-/** @param {Series} series @param {number} at */
-const tone = (series, at) => `series-${series.tone === "good" ? 1 : series.tone === "bad" ? 2 : at % 6}`;
+/** @param {Chart} chart */
+const hatch = (chart) => `hatch-${chart.title.toLowerCase().replace(/[^a-z0-9]+/g, "-")}`;
 
-/** @param {number} value The next round number, so that rules are at round ones. */
-function nice(value) {
-  if (value <= 0) return 1;
+/**
+ * How a part of a bar looks, also to who sees no colours.
+ * @param {Chart} chart
+ * @param {Series} series
+ * @param {number} at
+ */
+function look(chart, { tone }, at) {
+  if (tone === "bad") return { class: "series-hatched", fill: `url(#${hatch(chart)})` };
+  return { class: tone === "good" ? "series-1" : tone === "open" ? "series-open" : `series-${at % 6}` };
+}
+
+/** @param {Chart} chart */
+function hatching(chart) {
+  if (!chart.series.some(({ tone }) => tone === "bad")) return null;
+  return s("defs", null, s("pattern", { id: hatch(chart), width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+    s("rect", { class: "hatch-ground", width: 6, height: 6 }), s("rect", { class: "hatch-line", width: 2.5, height: 6 })));
+}
+
+/**
+ * The next round number, so that rules are at round ones, the middle one too.
+ * @param {number} value
+ * @param {boolean} [whole]
+ */
+function nice(value, whole) {
+  if (value <= 0) return whole ? 2 : 1;
   const size = 10 ** Math.floor(Math.log10(value));
-  return ([1, 2, 2.5, 5, 10].find((step) => step * size >= value) ?? 10) * size;
+  const found = ([1, 2, 2.5, 5, 10].find((step) => step * size >= value) ?? 10) * size;
+  return whole && found < 10 ? [2, 4, 6, 10].find((step) => step >= value) ?? 10 : found;
 }
 
 /** @param {Chart} chart */
