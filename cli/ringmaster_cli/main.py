@@ -8,63 +8,55 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from ringmaster_cli.commands import ask, steps, worker
+from ringmaster_cli.commands import steps
 from ringmaster_cli.exits import MEANINGS, CliError, Exit
-from ringmaster_cli.image import command as image
-from ringmaster_cli.install.command import doctor, install
-from ringmaster_cli.intake import commands as intake
-from ringmaster_cli.people import (
-    account,
-    audit,
-    budget,
-    capability,
-    cost,
-    decide,
-    events,
-    kubectl,
-    records,
-    status,
-    steer,
-    timeline,
-    tokens,
-    users,
-    watch,
-)
-from ringmaster_cli.people.lessons import app as lessons
-from ringmaster_cli.people.uninstall import uninstall
-from ringmaster_cli.plan.command import plan
-from ringmaster_cli.top import command as top
 
 EPILOG = "Exit codes: " + ", ".join(f"{code.value} {code.name.lower()}" for code in Exit)
 
 
 class Program(TyperGroup):
-    """Commands of the operator's side come by entry point, and only when one is asked for: looking for entry
-    points takes longer than most steps."""
+    """The steps are there at once; other commands, and after them those of the operator's side, which come by
+    entry point, only when one is asked for: each takes longer than most steps."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """A command by name."""
-        if cmd_name not in self.commands:
-            self._load()
+        for load in (_others, _entry_points):
+            if cmd_name not in self.commands:
+                self._add(load())
         return super().get_command(ctx, cmd_name)
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Names of all commands."""
-        self._load()
+        self._add(_others())
+        self._add(_entry_points())
         return super().list_commands(ctx)
 
-    def _load(self) -> None:
-        from importlib.metadata import entry_points
+    def _add(self, apps: Iterable[typer.Typer]) -> None:
+        from ringmaster_cli.people import kubectl
 
-        for point in entry_points(group="ringmaster.commands"):
-            more: Any = kubectl.dress(typer.main.get_command(point.load()))
+        for each in apps:
+            more: Any = kubectl.dress(typer.main.get_command(each))
             for name, command in more.commands.items():
                 self.commands.setdefault(name, command)
+
+
+def _others() -> Iterator[typer.Typer]:
+    from ringmaster_cli.catalogue import catalogue
+
+    yield catalogue()
+
+
+def _entry_points() -> Iterator[typer.Typer]:
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group="ringmaster.commands"):
+        yield point.load()
 
 
 app = typer.Typer(
@@ -104,45 +96,19 @@ def exit_codes() -> None:
 
 
 steps.register(app)
-ask.register(app)
-decide.register(app)
-steer.register(app)
-budget.register(app)
-status.register(app)
-watch.register(app)
-events.register(app)
-top.register(app)
-intake.register(app)
-account.register(app)
-audit.register(app)
-records.register(app)
-timeline.register(app)
-app.add_typer(tokens.app, name="token")
-app.add_typer(users.app, name="user")
-app.add_typer(worker.app, name="worker")
-app.command("install")(install)
-app.command("doctor")(doctor)
-app.command("uninstall")(uninstall)
-app.add_typer(capability.app, name="capability")
-app.add_typer(cost.app, name="cost")
-app.add_typer(lessons, name="lessons")
-app.command("plan")(plan)
-app.add_typer(image.app, name="image")
-
-
-def _program() -> Any:
-    return kubectl.dress(typer.main.get_command(app))
 
 
 def complete() -> None:
     """Entry point of kubectl_complete-ringmaster: what kubectl asks a plugin as a person presses Tab."""
-    print("\n".join([*kubectl.completions(_program(), sys.argv[1:]), ":4"]))
+    from ringmaster_cli.people import kubectl
+
+    print("\n".join([*kubectl.completions(typer.main.get_command(app), sys.argv[1:]), ":4"]))
 
 
 def run() -> None:
     """Entry point: every failure is one line on stderr and an exit code, never a traceback."""
     try:
-        _program()()
+        typer.main.get_command(app)()
     except CliError as fault:
         _fail(fault, str(fault), fault.exit)
     except KeyboardInterrupt as fault:
