@@ -35,7 +35,7 @@ def main() -> int:
             alone = " (it has options of its own: run it alone)" if name in PROGRAMS else ""
             parser.exit(2, f"hack/bench: there is no scenario {name}{alone}; see --list\n")
     for option in ("beads", "rounds", "turns"):
-        if getattr(asked, option) < 1:
+        if getattr(asked, option) is not None and getattr(asked, option) < 1:
             parser.exit(2, f"hack/bench: --{option} is at least 1\n")
     if asked.compare and not known(asked.compare):
         parser.exit(2, f"hack/bench: there is no revision {asked.compare}\n")
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="what to measure; see below")
     parser.add_argument("--list", action="store_true", help="the scenarios")
-    parser.add_argument("--beads", type=int, default=100, help="beads a round, where none are fixed (100)")
+    parser.add_argument("--beads", type=int, help="beads, in place of what a scenario takes")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of a scenario (5)")
     parser.add_argument("--seconds", type=float, default=300, help="the longest that a scenario takes (300)")
     parser.add_argument("--json", dest="as_json", action="store_true", help="figures as JSON")

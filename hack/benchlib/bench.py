@@ -9,13 +9,15 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import ringmaster_operator
-from ringmaster_operator.kube import Kube
+from ringmaster_operator.kube import BEADS, Kube
 from support.clusters import Cluster
 from support.manifests import bead, listed
-from support.operators import OperatorProcess
+from support.operators import OperatorProcess, free_port
 from support.sessions import Session, make_worker
 
 PRODUCT = Path(ringmaster_operator.__file__).parents[2]
@@ -48,7 +50,8 @@ class Bench:
 
     cluster: Cluster
     folder: Path
-    beads: int
+    beads: int | None
+    """What was asked for; `size` has what is usual."""
     rounds: int
     seconds: float = 300
     """The longest that all rounds may take."""
@@ -66,6 +69,10 @@ class Bench:
             yield turn
             longest = max(longest, time.monotonic() - at)
 
+    def size(self, usual: int) -> int:
+        """How many beads."""
+        return self.beads or usual
+
     def namespace(self, name: str) -> str:
         """A fresh one; nobody works in it but who is told its name."""
         full = f"bench-{name}-{secrets.token_hex(3)}"
@@ -74,11 +81,13 @@ class Bench:
         return full
 
     @contextmanager
-    def running(self, namespace: str, **settings: str) -> Iterator[Running]:
+    def running(self, namespace: str, port: int = 0, **settings: str) -> Iterator[Running]:
         """An operator on a namespace, with a database of its own."""
         folder = self.folder / secrets.token_hex(4)
         folder.mkdir()
-        operator = OperatorProcess(self.cluster.kubeconfig, namespace, folder, settings=settings)
+        operator = OperatorProcess(
+            self.cluster.kubeconfig, namespace, folder, settings=settings, port=port or free_port()
+        )
         operator.start()
         try:
             yield Running(operator, make_worker(self.cluster, namespace))
@@ -94,15 +103,35 @@ class Bench:
         finally:
             await made.close()
 
+    async def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        """kubectl, without holding up what else goes on."""
+        return await asyncio.to_thread(self.cluster.kubectl, *arguments, stdin=stdin)
+
     async def create(self, namespace: str, names: list[str], **spec: object) -> None:
         """Make beads, without a wait for what becomes of them."""
         text = listed(bead(name, **spec) for name in names)
-        await asyncio.to_thread(self.cluster.kubectl, "create", "-n", namespace, "-f-", stdin=text)
+        await self.kubectl("create", "-n", namespace, "-f-", stdin=text)
+
+    async def fill(self, namespace: str, items: list[dict[str, Any]]) -> None:
+        """Make many objects, side by side."""
+        queue = list(reversed(items))
+
+        async def client(kube: Kube) -> None:
+            while queue:
+                await kube.create(BEADS, namespace, queue.pop())
+
+        async with self.kube() as kube:
+            await asyncio.gather(*(client(kube) for _ in range(16)))
 
     async def ready(self, namespace: str, names: list[str]) -> None:
         """Wait until they can be claimed."""
         args = ("wait", "-n", namespace, "--for=condition=Ready", "--timeout=120s")
-        await asyncio.to_thread(self.cluster.kubectl, *args, *(f"bead/{name}" for name in names))
+        await self.kubectl(*args, *(f"bead/{name}" for name in names))
+
+
+def moment(entry: dict[str, Any]) -> float:
+    """When the API server answered a request of its audit log; seconds."""
+    return datetime.fromisoformat(entry["stageTimestamp"]).timestamp()
 
 
 def milliseconds(since: float) -> float:

@@ -22,7 +22,7 @@ async def measure(bench: Bench) -> list[Figure]:
         with bench.running(namespace) as running:
             sessions = [running.session(number) for number in range(CLIENTS)]
             for turn in bench.turns():
-                names = [f"r{turn}-b{number:04d}" for number in range(bench.beads)]
+                names = [f"r{turn}-b{number:04d}" for number in range(bench.size(100))]
                 await bench.create(base, names)
                 bases.append(await raw.patch_rate(kube, base, names, CLIENTS))
                 await bench.create(namespace, names)

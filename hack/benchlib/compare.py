@@ -66,7 +66,8 @@ def _environment(revision: str) -> Iterator[Path]:
 
 
 def _measured(python: Path, names: list[str], asked: argparse.Namespace, cluster: str) -> list[Figure]:
-    options = ["--json", f"--on={cluster}", f"--beads={asked.beads}", f"--rounds={asked.rounds}"]
+    options = ["--json", f"--on={cluster}", f"--rounds={asked.rounds}"]
+    options += [f"--beads={asked.beads}"] if asked.beads else []
     command = [str(python), "-m", "benchlib", *names, *options, f"--seconds={asked.seconds}"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     body: Body = json.loads(done.stdout or '{"figures": []}')

@@ -20,7 +20,7 @@ async def measure(bench: Bench) -> list[Figure]:
     async with bench.kube() as kube:
         with bench.running(namespace) as running:
             for turn in bench.turns():
-                names = [f"r{turn}-b{number:04d}" for number in range(max(10, bench.beads // 10))]
+                names = [f"r{turn}-b{number:04d}" for number in range(bench.size(20))]
                 await bench.create(base, names)
                 patch = statistics.median(await raw.patch_seconds(kube, base, names, 1)) * 1e3
                 taken = await _one_by_one(kube, running, namespace, names)

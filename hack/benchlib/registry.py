@@ -30,6 +30,13 @@ class Program:
 SCENARIOS: dict[str, Scenario] = {
     "claims": Scenario("claims", "16 claimers, beads enough: claims a second beside raw status patches"),
     "latency": Scenario("latency", "bead created to claimed by a waiting session, beside one status patch"),
+    "urgent": Scenario("urgent", "an urgent bead behind a burst of 500: created to claimed"),
+    "pods": Scenario("pods", "bead applied to pod created (Once), singly and 500 at once, beside bare pods"),
+    "pull": Scenario("pull", "`ringmaster pull-bead` of 1,000 and 5,000 beads, beside `python -c pass`"),
+    "idle": Scenario("idle", "writes, processor, wake-ups with 1,000 beads and 50 sessions"),
+    "counts": Scenario("counts", "writes and calls a bead, statements a claim, modules of a step"),
+    "reports": Scenario("reports", "reports a second into SQLite and PostgreSQL, beside bare inserts"),
+    "start": Scenario("start", "operator start to first claim at 10,000 beads; memory", usual=False),
 }
 
 PROGRAMS: dict[str, Program] = {

@@ -11,6 +11,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,13 +49,21 @@ class Postgres:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
-    """PostgreSQL refuses to run as root: then it runs as the user that Debian's package made."""
+    """One server for all tests; what it keeps need not outlive the machine."""
+    with serving("fsync=off") as server:
+        yield server
+
+
+@contextmanager
+def serving(*settings: str) -> Iterator[Postgres]:
+    """A server of its own. As root it runs as the user of Debian's package: root is refused."""
     user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
     owner = pwd.getpwnam(user)
     folder = Path(tempfile.mkdtemp(prefix="ringmaster-pg-"))
     os.chown(folder, owner.pw_uid, owner.pw_gid)
     run_as: dict[str, Any] = {} if os.getuid() else {"user": user, "group": owner.pw_gid, "extra_groups": []}
     data = folder / "data"
+    options = [word for setting in ("listen_addresses=", *settings) for word in ("-c", setting)]
     arguments = [
         "-D",
         str(data),
@@ -69,17 +78,7 @@ def postgres_server() -> Iterator[Postgres]:
         subprocess.run([program("initdb"), *arguments], check=True, capture_output=True, cwd=folder, **run_as)
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(
-                [
-                    program("postgres"),
-                    "-D",
-                    data,
-                    "-k",
-                    folder,
-                    "-c",
-                    "listen_addresses=",
-                    "-c",
-                    "fsync=off",
-                ],
+                [program("postgres"), "-D", data, "-k", folder, *options],
                 stdout=log,
                 stderr=log,
                 cwd=folder,

@@ -83,3 +83,21 @@ def test_turns_of_a_comparison_are_put_together() -> None:
     shown = table("main", there, here)
     assert "| claims | rate | 20 (10 to 30) /s | 40 (20 to 60) /s | 2 | — |" in shown
     assert "| claims | fresh | — | 2 (1 to 3) | — | — |" in shown
+
+
+def test_a_step_imports_few_modules() -> None:
+    from benchlib.counts import imports
+
+    ours, everything = imports()
+    print(f"{ours:.0f} modules of ours, {everything:.0f} in all")
+    assert 5 <= ours <= 20
+    assert everything <= 300
+
+
+async def test_a_claim_and_a_report_take_few_statements(tmp_path: Path) -> None:
+    from benchlib.counts import statements
+
+    claim, report = await statements(tmp_path)
+    print(f"{claim:.0f} statements of a claim, {report:.0f} of a report")
+    assert 2 <= claim <= 8
+    assert 2 <= report <= 25
