@@ -1,6 +1,7 @@
 """Beads as last seen, written to the history behind the work: a claim must not wait for a memory.
 
-Only the newest state of each bead is kept waiting, so a burst of changes costs one write a bead.
+Only the newest state of each bead is kept waiting, so a burst of changes costs one write a bead. While the
+history cannot be written they wait: a finished bead does not change again, so nothing else would bring it in.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ log = logging.getLogger(__name__)
 
 TOGETHER = 64
 """Writes handed over at once, so that they share a commit."""
+RETRY_SECONDS = 2.0
+"""Between tries while the history cannot be written."""
 
 
 class LastSeen:
     """Notes beads, and records them when there is time."""
 
-    def __init__(self, history: History, clock: Clock) -> None:
+    def __init__(self, history: History, clock: Clock, *, retry_seconds: float = RETRY_SECONDS) -> None:
+        self._retry_seconds = retry_seconds
         self._history = history
         self._clock = clock
         self._waiting: dict[str, tuple[Bead, bool]] = {}
@@ -34,12 +38,16 @@ class LastSeen:
         self._due.set()
 
     async def missed(self, beads: Iterable[Bead], *, namespace: str) -> None:
-        """Deletions that nobody was there to see: what is not among all beads of the namespace is gone."""
+        """Before run(), with all beads of the namespace: drop notes that are no news, record what is gone."""
         alive = {bead.metadata.uid for bead in beads}
         try:
+            known = await self._history.phases_of_beads(namespace=namespace)
+            for uid, (bead, _) in list(self._waiting.items()):
+                if bead.status.phase is not None and known.get(uid) == bead.status.phase.value:
+                    del self._waiting[uid]
             gone = await self._history.forget_beads(namespace=namespace, alive=alive, now=self._clock.now())
         except HistoryUnavailable as error:
-            log.warning("deleted beads not recorded: %s", error)
+            log.warning("beads that changed meanwhile are recorded late: %s", error)
             return
         if gone:
             log.info("%d beads were deleted while no operator ran", gone)
@@ -48,18 +56,25 @@ class LastSeen:
         """Record until cancelled."""
         while True:
             await self._due.wait()
-            await self.flush()
+            if not await self.flush():
+                await asyncio.sleep(self._retry_seconds)
 
-    async def flush(self) -> None:
-        """Record everything that is noted."""
+    async def flush(self) -> bool:
+        """Record everything that is noted; False when the history cannot be written, and some still wait."""
         while self._waiting:
             batch = [self._waiting.pop(uid) for uid in list(self._waiting)[:TOGETHER]]
-            await asyncio.gather(*(self._record(bead, deleted) for bead, deleted in batch))
+            done = await asyncio.gather(*(self._record(bead, deleted) for bead, deleted in batch))
+            if not all(done):
+                return False
         self._due.clear()
+        return True
 
-    async def _record(self, bead: Bead, deleted: bool) -> None:
+    async def _record(self, bead: Bead, deleted: bool) -> bool:
         try:
             await self._history.record_bead(bead=bead, deleted=deleted, now=self._clock.now())
         except HistoryUnavailable as error:
-            # Not worth stopping for: the next change of the bead brings it in.
-            log.warning("bead %s/%s not recorded: %s", *bead.key, error)
+            log.debug("bead %s/%s not recorded yet: %s", *bead.key, error)
+            self._waiting.setdefault(bead.metadata.uid, (bead, deleted))  # a newer note stays
+            self._due.set()
+            return False
+        return True

@@ -76,7 +76,6 @@ class Operator:
         self.statuses = Statuses(
             kube=kube,
             store=self.store,
-            last_seen=self.last_seen,
             events=self.events,
             released=lambda key: self.beads.released(key),
         )
@@ -217,11 +216,12 @@ class Operator:
         )
         http = front.start()
         http.add_done_callback(lambda _: self._stop.set())
-        tasks = [self._task(self.events.run(), "events"), self._task(self.last_seen.run(), "last seen")]
+        tasks = [self._task(self.events.run(), "events")]
         try:
             if not await self.state.filled(self._stop):
                 return
             await self.last_seen.missed(self.store.beads(), namespace=settings.namespace)
+            tasks.append(self._task(self.last_seen.run(), "last seen"))
             await self.learning.load()
             await self.auth.start()
             await self.funds.load()

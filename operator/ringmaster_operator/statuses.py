@@ -12,7 +12,6 @@ from typing import Any
 from ringmaster_operator import metrics
 from ringmaster_operator.events import Events, Note
 from ringmaster_operator.kube import BEADS, Body, Kube
-from ringmaster_operator.last_seen import LastSeen
 from ringmaster_operator.resources.base import ConditionStatus
 from ringmaster_operator.resources.bead import Bead, BeadStatus, Phase
 from ringmaster_operator.store import Key, Store
@@ -36,21 +35,19 @@ def difference(old: Body, new: Body) -> Body:
 
 
 class Statuses:
-    """Writes bead statuses and what follows from them: history and events."""
+    """Writes bead statuses, and tells the events that follow from them."""
 
     def __init__(
         self,
         *,
         kube: Kube,
         store: Store,
-        last_seen: LastSeen,
         events: Events,
         released: Callable[[Key], list[str]],
     ) -> None:
         """`released` names what a bead that has just succeeded leaves to be worked."""
         self._kube = kube
         self._store = store
-        self._last_seen = last_seen
         self._events = events
         self._released = released
 
@@ -72,8 +69,6 @@ class Statuses:
         if done and (names := self._released(bead.key)):
             note = Note("Released", f"released: {', '.join(names[:SHOWN])}{' ...' if names[SHOWN:] else ''}")
             self._events.tell("Bead", written.metadata, note)
-        if bead.status.phase != written.status.phase:
-            self._last_seen.note(written)
         return written
 
 

@@ -9,7 +9,14 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from ringmaster_operator.history.records import AttemptSummary, StoredAttempt, StoredReport, StoredSession
-from ringmaster_operator.history.tables import AttemptRow, IterationRow, ReportRow, SessionRow, UsageRow
+from ringmaster_operator.history.tables import (
+    AttemptRow,
+    BeadRow,
+    IterationRow,
+    ReportRow,
+    SessionRow,
+    UsageRow,
+)
 from ringmaster_operator.resources.bead import Outcome
 from ringmaster_operator.resources.prompt import CheckLog
 from ringmaster_operator.resources.protocol import (
@@ -59,6 +66,12 @@ def find_claim(db: Session, *, claim_id: str) -> StoredAttempt | None:
     """The attempt that this claim began."""
     row = db.exec(select(AttemptRow).where(AttemptRow.claim_id == claim_id)).first()
     return None if row is None else _attempt(row)
+
+
+def phases_of_beads(db: Session, *, namespace: str) -> dict[str, str | None]:
+    """By uid, of the beads that are not deleted; an empty namespace means all."""
+    there = select(BeadRow.uid, BeadRow.phase).where(col(BeadRow.deleted_at).is_(None))
+    return dict(db.exec(there.where(BeadRow.namespace == namespace) if namespace else there).all())
 
 
 def open_attempts(db: Session) -> list[StoredAttempt]:

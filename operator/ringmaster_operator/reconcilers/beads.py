@@ -126,6 +126,10 @@ class BeadReconciler:
         self._count(key, new if isinstance(new, Bead) else None)
         if isinstance(old, Bead) and (new is None or new.metadata.uid != old.metadata.uid):
             self._last_seen.note(old, deleted=True)
+        if isinstance(new, Bead) and new.status.phase != (
+            old.status.phase if isinstance(old, Bead) else None
+        ):
+            self._last_seen.note(new)  # whoever wrote it: the answer to our own write may have been lost
         if isinstance(new, Bead):
             self._board.put(new)
             self.queue.add(key)
