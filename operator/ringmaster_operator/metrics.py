@@ -70,6 +70,9 @@ genai_tokens = Histogram(
     buckets=[4**power for power in range(14)],
 )
 watch_restarts = Counter("ringmaster_watch_restarts", "Restarts of the watch", registry=registry)
+tasks = Gauge(
+    "ringmaster_tasks", "Tasks of the event loop: steady where as many sessions wait", registry=registry
+)
 
 notices = Counter(
     "ringmaster_notices",

@@ -46,7 +46,7 @@ class Apart:
         self._loop.close()
 
 
-async def run(settings: Settings, *, kubeconfig: str | None = None) -> None:
+async def run(settings: Settings, *, kubeconfig: str | None = None, clock: Clock | None = None) -> None:
     """Open what is outside, serve until SIGTERM or SIGINT, close it again; with an election, once it is won.
 
     A Lease that is lost ends the process itself, with exit code LOST.
@@ -55,7 +55,7 @@ async def run(settings: Settings, *, kubeconfig: str | None = None) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    clock = Clock()
+    clock = clock or Clock()
     async with AsyncExitStack() as opened:
         front, leader = None, None
         if settings.leader_election:

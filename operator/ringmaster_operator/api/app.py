@@ -159,6 +159,7 @@ def _probes(ready: Callable[[], str]) -> APIRouter:
 
     @router.get("/metrics")
     async def scrape() -> Response:
+        metrics.tasks.set(len(asyncio.all_tasks()))
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router
