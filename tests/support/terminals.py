@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shlex
@@ -97,6 +98,19 @@ class Terminal:
         done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
         assert done.returncode == 0, (words, done.stderr)
         return done.stdout
+
+
+def replayed(cast: Path) -> str:
+    """The last screen of a recording, as another terminal of its size shows it."""
+    head, *events = (json.loads(row) for row in cast.read_text(encoding="utf-8").splitlines())
+    shown = cast.with_suffix(".played")
+    shown.write_text("".join(event[2] for event in events if event[1] == "o"), encoding="utf-8")
+    played = Terminal(f"{cast.stem}-played")
+    try:
+        played.start(["cat", str(shown)], {}, columns=head["width"], lines=head["height"])
+        return played.until("ENDED 0\nENDED 0").replace("ENDED 0\nENDED 0", "ENDED 0").rstrip()
+    finally:
+        played.end()
 
 
 @contextmanager

@@ -164,8 +164,9 @@ def attach(
         return
     if not sys.stdin.isatty():
         raise UsageError("attach needs a terminal; --print shows the command")
+    env = {name: value for name, value in os.environ.items() if name != "TMUX"}  # within tmux too
     try:
-        os.execvp(command[0], command)  # noqa: S606 - replaces this process, no shell
+        os.execvpe(command[0], command, env)  # noqa: S606 - replaces this process, no shell
     except OSError as fault:
         raise CliError(f"{command[0]} cannot be started: {fault.strerror}") from fault
 

@@ -7,7 +7,7 @@ import os
 import sys
 import termios
 import tty
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ringmaster_cli.exits import UsageError
@@ -21,7 +21,22 @@ SYNC = ("\x1b[?2026h", "\x1b[?2026l")
 """The picture is shown as a whole, where a terminal knows how."""
 CODES = {"bold": "1", "dim": "2", "reverse": "7", "chosen": "7", "title": "7", "head": "4"}
 COLOURS = {"good": "32", "bad": "31", "warn": "33", "ask": "35", "info": "36"}
-"""Of the terminal's own sixteen, as text and ground are its own: they suit light and dark ones."""
+"""Of the terminal's own sixteen, as text and ground are its own."""
+DARK = {"good": "38;5;22", "bad": "38;5;124", "warn": "38;5;94", "ask": "38;5;90", "info": "38;5;24"}
+"""For a light ground, on which the sixteen's green, yellow and cyan can't be read."""
+SAFE = {"bad": "31", "ask": "35"}
+"""The same where a terminal has sixteen only."""
+LIGHT = ("7", "15")
+"""Grounds, as COLORFGBG numbers them: white and grey."""
+
+
+def colours(env: Mapping[str, str]) -> Mapping[str, str]:
+    """Codes by meaning, as the environment says that they can be read: NO_COLOR, COLORFGBG, TERM."""
+    if env.get("NO_COLOR"):
+        return {}
+    if env.get("COLORFGBG", "").rpartition(";")[2] not in LIGHT:
+        return COLOURS
+    return DARK if "256color" in env.get("TERM", "") or env.get("COLORTERM") else SAFE
 
 
 class Screen:
@@ -36,7 +51,7 @@ class Screen:
                 "top needs a terminal that moves its cursor (TERM); `ringmaster status` needs none"
             )
         self._in, self._out = sys.stdin.fileno(), sys.stdout.fileno()
-        self._colours = not os.environ.get("NO_COLOR")
+        self._colours = colours(os.environ)
         self._before: list[Any] | None = None
         self._shown: list[str] = []
         self.keys = Keys()
@@ -120,7 +135,7 @@ class Screen:
     def _style(self, style: str) -> str:
         words = style.split()
         codes = [CODES[word] for word in words if word in CODES]
-        codes += [COLOURS[word] for word in words if word in COLOURS and self._colours]
+        codes += [self._colours[word] for word in words if word in self._colours]
         return f"\x1b[{';'.join(['0', *codes])}m"
 
     def _write(self, text: str) -> None:
