@@ -101,5 +101,9 @@ def test_who_a_provider_refuses_is_told_and_can_try_again(house: House) -> None:
     page = house.page()
     page.get_by_role("link", name="Sign in with your organisation").click()
     page.get_by_role("link", name="Cancel").click()
+    expect(page.get_by_role("heading", name="You are not signed in")).to_be_visible()
     expect(page.locator("body")).to_contain_text("access_denied")
+    assert axe_finds(page) == []
+    page.get_by_role("link", name="Try again").click()
+    expect(page.get_by_role("link", name="Sign in with your organisation")).to_be_visible()
     page.context.close()

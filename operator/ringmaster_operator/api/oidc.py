@@ -11,10 +11,11 @@ import hashlib
 import html
 import secrets
 from collections import OrderedDict
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Cookie, Query, Response
+from fastapi import APIRouter, Cookie, Header, Query, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from ringmaster_operator.api import caller, problems
@@ -23,6 +24,7 @@ from ringmaster_operator.api.cookies import set_session
 from ringmaster_operator.auth.errors import AuthError
 from ringmaster_operator.auth.oidc import SIGN_IN_SECONDS, Identity, Oidc, Pending
 from ringmaster_operator.auth.oidc_provider import OidcError, OidcUnavailable
+from ringmaster_operator.claims.refusals import STATUS
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history.user_records import Actor, Known, User
 from ringmaster_operator.resources.protocol import ProblemCode
@@ -40,6 +42,7 @@ Page = Annotated[str, Query(max_length=512, pattern=PAGE_PATTERN, description="P
 Port = Annotated[int | None, Query(ge=1, le=65535, description="Of `ringmaster login`, on the loopback.")]
 Challenge = Annotated[str | None, Query(pattern="^[A-Za-z0-9_-]{43}$", description="Its S256 challenge.")]
 Given = Annotated[str, Query(max_length=4096)]
+Accept = Annotated[str, Header(include_in_schema=False)]
 
 
 @dataclass(frozen=True)
@@ -79,12 +82,14 @@ def routes(doors: Doors, clock: Clock) -> APIRouter:
     way = _Way(doors, clock)
 
     @router.get("/start", operation_id="startOidcSignIn", status_code=303, response_class=RedirectResponse)
-    async def start(back: Page = "/", port: Port = None, challenge: Challenge = None) -> Response:
+    async def start(
+        back: Page = "/", port: Port = None, challenge: Challenge = None, accept: Accept = ""
+    ) -> Response:
         """Go to the provider's page; a browser is to open this."""
         visitor()
         if (port is None) != (challenge is None):
             raise AuthError(ProblemCode.INVALID, "port and challenge go together")
-        return await way.there(back if port is None else f"{port} {challenge}")
+        return await _told_as_asked(way.there(back if port is None else f"{port} {challenge}"), accept)
 
     @router.get("/callback", operation_id="finishOidcSignIn", response_class=HTMLResponse)
     async def callback(
@@ -94,11 +99,13 @@ def routes(doors: Doors, clock: Clock) -> APIRouter:
         iss: Given | None = None,
         secure: Annotated[str, Cookie(alias=SECURE_COOKIE, include_in_schema=False)] = "",
         local: Annotated[str, Cookie(alias=LOOPBACK_COOKIE, include_in_schema=False)] = "",
+        accept: Accept = "",
     ) -> Response:
         """Where the provider sends the browser back to: it is signed in then."""
         visitor()
         cookie = secure if caller.current().secure else local
-        return await way.back(cookie, state=state, code=code, error=error, issuer=iss)
+        back = way.back(cookie, state=state, code=code, error=error, issuer=iss)
+        return await _told_as_asked(back, accept)
 
     @router.get("/sign-out", operation_id="endOidcSession", status_code=303, response_class=RedirectResponse)
     async def sign_out() -> Response:
@@ -201,6 +208,16 @@ class _Way:
         )
 
 
+async def _told_as_asked(answer: Awaitable[Response], accept: str) -> Response:
+    """The answer; why there is none goes to people as a page, to programs as AuthError."""
+    try:
+        return await answer
+    except AuthError as fault:
+        if "text/html" not in accept:
+            raise
+        return HTMLResponse(_refusal(str(fault)), status_code=STATUS[fault.code], headers=PAGE_HEADERS)
+
+
 def _told(error: OidcError) -> AuthError:
     away = isinstance(error, OidcUnavailable)
     return AuthError(ProblemCode.UNAVAILABLE if away else ProblemCode.UNAUTHENTICATED, str(error))
@@ -233,6 +250,16 @@ def _page(back: str) -> str:
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Signed in</title>'
         f'<meta http-equiv="refresh" content="0;url={place}">'
         f'<p>You are signed in. <a href="{place}">Go on</a></p></html>'
+    )
+
+
+def _refusal(why: str) -> str:
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark"><title>Not signed in</title><main>'
+        f"<h1>You are not signed in</h1><p>{html.escape(why)}</p>"
+        '<p><a href="/ui">Try again</a></p></main></html>'
     )
 
 

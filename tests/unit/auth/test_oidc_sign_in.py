@@ -142,6 +142,22 @@ async def test_the_answer_counts_in_the_browser_that_asked_only(api: Front, prov
     assert (await come_back(victim, late)).status_code == 401
 
 
+async def test_people_read_on_a_page_why_they_are_not_signed_in_and_it_is_text(
+    api: Front, provider: LyingProvider
+) -> None:
+    person, program = api.browser(accept="text/html,*/*"), api.browser(accept="*/*")
+    for browser, media in ((person, "text/html"), (program, "application/problem+json")):
+        back = provider.visit(await leave(browser))
+        refused = {"state": back["state"], "iss": back["iss"], "error": "<script>no</script>"}
+        answer = await come_back(browser, refused)
+        assert answer.status_code == 401
+        assert answer.headers["content-type"].startswith(media)
+    again = await come_back(person, {"state": "x", "error": "<script>"})
+    assert "You are not signed in" in again.text
+    assert "<script" not in again.text
+    assert "default-src 'none'" in again.headers["content-security-policy"]
+
+
 async def test_a_terminal_gets_a_token_once(api: Front, provider: LyingProvider) -> None:
     async def code() -> str:
         browser = api.browser()
