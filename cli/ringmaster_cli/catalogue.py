@@ -19,6 +19,7 @@ from ringmaster_cli.people import (
     cost,
     decide,
     events,
+    notify,
     records,
     status,
     steer,
@@ -50,6 +51,7 @@ def catalogue() -> typer.Typer:
     records.register(app)
     timeline.register(app)
     app.add_typer(tokens.app, name="token")
+    app.add_typer(notify.app, name="notify")
     app.add_typer(users.app, name="user")
     app.add_typer(worker.app, name="worker")
     app.command("install")(install)

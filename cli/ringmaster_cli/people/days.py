@@ -55,3 +55,15 @@ def moment(text: str | None) -> str | None:
         raise UsageError(
             f"{text} is no time: 2026-01-31, 2026-01-31T18:00:00Z, or 30m, 12h, 7d ago"
         ) from None
+
+
+def ahead(text: str) -> str:
+    """RFC 3339 in UTC of the time so long from now: 30m, 8h, 2d. Raises UsageError."""
+    number, unit = text[:-1], text[-1:]
+    try:
+        if not number.isdecimal() or unit not in UNITS:
+            raise ValueError
+        found = datetime.now(UTC) + timedelta(**{UNITS[unit]: int(number)})
+        return found.strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError):
+        raise UsageError(f"{text} is no span of time: 30m, 8h, 2d") from None

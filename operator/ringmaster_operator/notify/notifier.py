@@ -95,13 +95,32 @@ class Notifier:
         await self.sending.send(subscription.channel, subscription.address, message)
         return message.id
 
+    async def look(self) -> float | None:
+        """Plan, and begin to send; seconds until the next look, None: until something happens.
+
+        Raises HistoryError.
+        """
+        if not self._wanted:
+            return None
+        if not await self._plan():
+            self._wanted = False
+            self._dirty.clear()
+            self._noted.clear()
+            return None
+        due = await self._outbox.deliver()
+        return LOOK_SECONDS if due is None else min(due, LOOK_SECONDS)
+
+    async def idle(self) -> None:
+        """Wait until nothing is being sent."""
+        await self._outbox.idle()
+
     async def run(self) -> None:
         """Until cancelled."""
         tidied = float("-inf")
         try:
             while True:
                 try:
-                    wait = await self._round()
+                    wait = await self.look()
                     if self._clock.monotonic() - tidied > TIDY_SECONDS:
                         await self._history.forget_notices(before=self._clock.now() - KEPT)
                         tidied = self._clock.monotonic()
@@ -121,18 +140,6 @@ class Notifier:
         except TimeoutError:
             pass
         self._wake.clear()
-
-    async def _round(self) -> float | None:
-        """Plan and send; seconds until the next look, None: until something happens."""
-        if not self._wanted:
-            return None
-        if not await self._plan():
-            self._wanted = False
-            self._dirty.clear()
-            self._noted.clear()
-            return None
-        due = await self._outbox.deliver()
-        return LOOK_SECONDS if due is None else min(due, LOOK_SECONDS)
 
     async def _plan(self) -> bool:
         """Keep what is new in the outbox; whether there are subscriptions."""

@@ -77,6 +77,10 @@ class Outbox:
         due = await self._history.next_notice_due()
         return None if due is None else max((due - self._clock.now()).total_seconds(), AGAIN_SECONDS)
 
+    async def idle(self) -> None:
+        """Wait for what is under way."""
+        await asyncio.gather(*self._under_way.values())
+
     async def close(self) -> None:
         """Stop what is under way; what was not settled is sent by the next operator."""
         for task in self._under_way.values():

@@ -24,6 +24,7 @@ from ringmaster_operator import metrics
 from ringmaster_operator.board.conditions import dress
 from ringmaster_operator.board.facts import Readiness
 from ringmaster_operator.claims.refusals import STATUS
+from ringmaster_operator.notify import channels
 from ringmaster_operator.resources.backup import BackupSchedule
 from ringmaster_operator.resources.bead import FINISHED, Bead, BeadStatus
 from ringmaster_operator.resources.project import CONFIG_KEY, CONFIG_MAP, Project
@@ -57,12 +58,15 @@ def test_shown_objects_pass_the_models(where: str, body: dict[str, Any], tmp_pat
         KINDS[body["kind"]].check(body)
 
 
-def test_shown_profiles_and_projects_are_well_formed() -> None:
+def test_shown_profiles_projects_and_channels_are_well_formed(tmp_path: Path) -> None:
     shown = blocks("toml")
     assert shown
     for block in shown:
         if "command" in tomllib.loads(block.text):
             parse_profile(block.text, name="my-agent", source=str(block))
+        elif "channels" in tomllib.loads(block.text):
+            (tmp_path / "channels.toml").write_text(block.text)
+            assert channels.read(tmp_path / "channels.toml")
         else:
             Project.from_toml(block.text)
 
