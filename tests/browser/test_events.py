@@ -42,3 +42,18 @@ def test_a_bead_leads_to_all_its_events(desk: Desk, fleet: Fleet) -> None:
     rows = page.get_by_role("region", name="Events").locator("tbody tr")
     expect(rows.first).to_contain_text("eventful")
     assert page.url.endswith("/events?kind=Bead&name=eventful")
+
+
+def test_more_events_are_shown_when_asked_and_new_ones_push_out_the_last(desk: Desk, fleet: Fleet) -> None:
+    fleet.apply(*(bead(f"flood-{number}", dependsOn=["nowhere"]) for number in range(105)))
+    page = desk.person().visit("events?text=flood-")
+    rows = page.get_by_role("region", name="Events").locator("tbody tr")
+    heading = page.get_by_role("heading", level=2)
+    expect(heading).to_have_text("100 events, the newest", timeout=30000)
+    page.get_by_role("button", name="Show more").click()
+    expect(heading).to_have_text("105 events", timeout=30000)
+    page.reload()
+    expect(rows).to_have_count(100)
+    fleet.apply(bead("flood-last", dependsOn=["nowhere"]))
+    expect(rows.first).to_contain_text("flood-last")
+    expect(rows).to_have_count(100)

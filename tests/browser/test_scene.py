@@ -15,7 +15,7 @@ from support.browsing import Desk
 from support.clusters import REPOSITORY
 from support.manifests import bead
 from support.pictures import PICTURES, take
-from support.scene import NAMESPACE, Scene
+from support.scene import Scene
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def scene(cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sc
 
 @pytest.fixture(scope="module")
 def team(scene: Scene, browser: Browser) -> Iterator[Desk]:
-    made = Desk(scene.fleet.operator, NAMESPACE, browser)
+    made = Desk(scene.fleet.operator, scene.fleet.namespace, browser)
     yield made
     made.close()
 
@@ -52,7 +52,7 @@ def test_waste_is_seen_in_the_bar_and_in_its_numbers(team: Desk) -> None:
         "In attempts that still run",
         "In attempts without success",
     ]
-    report = team.call("GET", f"namespaces/{NAMESPACE}/costs?by=outcome")["items"]
+    report = team.call("GET", f"namespaces/{team.namespace}/costs?by=outcome")["items"]
     by = {item["keys"][0]: item["usd"] for item in report}
     bought, _, wasted = (sum(float(day[column]) for day in days) for column in (1, 2, 3))
     assert [bought, wasted] == pytest.approx([by["success"], by["failure"]])
@@ -66,7 +66,7 @@ def test_waste_is_seen_in_the_bar_and_in_its_numbers(team: Desk) -> None:
 
 def test_a_confidence_is_drawn_as_it_came_about(team: Desk) -> None:
     page = team.person().visit("workers/w")
-    told = team.call("GET", f"namespaces/{NAMESPACE}/capabilities/python/history?worker=w")["items"]
+    told = team.call("GET", f"namespaces/{team.namespace}/capabilities/python/history?worker=w")["items"]
     assert {item["success"] for item in told} == {True, False}
     figure = page.locator("figure.chart", has_text="Confidence in python")
     expect(figure.locator(".point-bad")).to_have_count(sum(not item["success"] for item in told))
@@ -108,7 +108,7 @@ def test_a_graph_is_moved_by_hand_and_by_keys_and_fits(team: Desk) -> None:
 
 
 def test_pictures_are_small_and_of_what_the_docs_say(team: Desk) -> None:
-    person = team.person(viewport={"width": 1200, "height": 760}, color_scheme="light")
+    person = team.person(viewport={"width": 1360, "height": 800}, color_scheme="light")
     for picture in PICTURES:
         taken = take(person, picture)
         assert len(taken) < 150_000, picture

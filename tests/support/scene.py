@@ -10,7 +10,6 @@ from support.fleet import Fleet
 from support.manifests import account, bead
 from support.station import AGENT, git
 
-NAMESPACE = "team"
 SHIP = {
     "question": "When does the first version go out?",
     "options": [
@@ -82,7 +81,12 @@ def beads(origin: Path) -> list[dict[str, Any]]:
         bead("checkout", title="Let people check out", type="epic", priority="P1", description=EPIC),
         bead("cart-total", title="Add up the cart", **work, **checked("cart_total"), priority="P1"),
         bead(
-            "tax-rules", title="Apply the tax of each country", **work, **checked("tax_rules"), priority="P1"
+            "tax-rules",
+            title="Apply the tax of each country",
+            description=RATES,
+            **work,
+            **checked("tax_rules"),
+            priority="P1",
         ),
         bead(
             "old-browsers",
@@ -107,14 +111,15 @@ def beads(origin: Path) -> list[dict[str, Any]]:
     ]
 
 
+RATES = "Prices in the cart have the tax of the country that they are sent to. Rates come from one table."
 EPIC = "Everything from the cart to the receipt. Sums are exact, and nobody pays twice."
 
 
 class Scene:
-    """The project, on a fleet of its own in the namespace `team`."""
+    """The project, on a fleet of its own."""
 
     def __init__(self, cluster: Any, folder: Path) -> None:
-        self.fleet = Fleet(cluster, folder, NAMESPACE)
+        self.fleet = Fleet(cluster, folder)
         seed = folder / "seed"
         (seed / "scenarios").mkdir()
         for name, scenario in SCENARIOS.items():

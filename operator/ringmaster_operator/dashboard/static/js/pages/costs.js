@@ -2,7 +2,7 @@
 
 import { address, call, path } from "../core/api.js";
 import { h } from "../core/dom.js";
-import { ago, compact, count, percent, spaced, usd } from "../core/format.js";
+import { ago, compact, count, counted, percent, spaced, usd } from "../core/format.js";
 import { refetch } from "../core/refetch.js";
 import { remember } from "../core/router.js";
 import { beadLink, card, heading, table } from "../parts/bits.js";
@@ -84,7 +84,7 @@ function content(namespace, { since, daily, grouped, outcomes, forecast, prices 
         h("a", { class: "small", href: csv, download: `costs-by-${by}.csv` }, "CSV"))),
     h("div", null,
       card("In all", h("div", { class: "stack" },
-        h("p", { class: "big" }, usd(all)), h("p", { class: "muted" }, `${compact(daily.total.tokens)} tokens in ${count(daily.total.attempts)} attempts`),
+        h("p", { class: "big" }, usd(all)), h("p", { class: "muted" }, `${compact(daily.total.tokens)} tokens in ${counted(daily.total.attempts, "attempt")}`),
         all > 0 && [h("p", null, `${percent(good / all)} went into attempts that succeeded`), meter(good / all, `${percent(good / all)} of the money went into attempts that succeeded`, "is-good")],
         table("By outcome", ["Outcome", "#US dollars", "#Attempts"], outcomes.items.map((one) => [spaced(one.keys[0] || "running or none"), usd(one.usd), count(one.attempts)])))),
       card("To come", h("div", { class: "stack" },

@@ -7,7 +7,6 @@ import { link, remember } from "../core/router.js";
 import { project } from "../core/store.js";
 import { beadLink, button, card, heading, table, workerLink } from "../parts/bits.js";
 import { empty, live } from "../parts/states.js";
-import { attempt } from "../parts/toast.js";
 
 /** @typedef {import("../core/types.js").ObjectEvent} ObjectEvent */
 /** @typedef {{type: string, kind: string, name: string, reason: string, text: string, time: string}} Filter */
@@ -15,9 +14,10 @@ import { attempt } from "../parts/toast.js";
 const KINDS = [["Bead", "Beads"], ["Worker", "Workers"], ["BackupSchedule", "Backup schedules"], ["ConfigMap", "Settings"]];
 /** How far back, and that in hours. */
 const TIMES = [["1", "Last hour"], ["24", "Last 24 hours"], ["168", "Last 7 days"], ["720", "Last 30 days"]];
+/** Events that are shown at first, and how many more each time. */
 const PAGE = 100;
-/** What stays on the page as events come and come. */
-const MOST = 2000;
+/** What one call gives at most. */
+const CALL = 500;
 const TYPING = 250;
 /** Letters of a name that is broken into lines. */
 const LONG = 40;
@@ -39,31 +39,39 @@ export function eventsPage(context) {
     typing = setTimeout(() => void page.load(), wait);
     page.repaint();
   };
-  /** @type {{items: ObjectEvent[], next?: string}} */
-  let shown = { items: [] };
-  const ask = (/** @type {AbortSignal} */ signal, /** @type {string} */ cursor) => call(at, { signal, query: { ...asked(filter), limit: PAGE, cursor } });
+  let wanted = PAGE;
+  /** @type {{items: ObjectEvent[], more: boolean}} */
+  let shown = { items: [], more: false };
   const fetcher = async (/** @type {AbortSignal} */ signal) => {
-    shown = await ask(signal, "");
+    const query = asked(filter);
+    /** @type {ObjectEvent[]} */
+    const items = [];
+    let cursor = "";
+    do {
+      const found = await call(at, { signal, query: { ...query, limit: Math.min(CALL, wanted - items.length), cursor } });
+      items.push(...found.items);
+      cursor = found.next ?? "";
+    } while (cursor && items.length < wanted);
+    shown = { items, more: cursor !== "" };
     return shown;
   };
-  const more = async () => {
-    const found = await attempt(() => ask(signal, shown.next ?? ""));
-    if (found === false) return;
-    const known = new Set(shown.items.map(({ id }) => id));
-    shown.items.push(...found.items.filter((/** @type {ObjectEvent} */ { id }) => !known.has(id)));
-    shown.next = found.next;
-    page.repaint();
+  const more = () => {
+    wanted += PAGE;
+    void page.load();
   };
   const page = live(context, "the events", fetcher, () => [
     heading("Events", controls(filter, set)),
-    shown.items.length ? content(namespace, shown, filter, set, () => void more()) : nothing(filter, set),
+    shown.items.length ? content(namespace, shown, filter, set, more) : nothing(filter, set),
   ]);
   project(namespace).onChange(({ all, events }) => {
     if (all) return void page.load();
     const told = events.filter((event) => fits(event, filter));
     if (!told.length) return undefined;
     const again = new Set(told.map(({ id }) => id));
-    shown.items = [...told.reverse(), ...shown.items.filter(({ id }) => !again.has(id))].slice(0, MOST);
+    // No more than was asked for: thousands of rows would take long to draw, again and again.
+    const items = [...told.reverse(), ...shown.items.filter(({ id }) => !again.has(id))];
+    shown.more ||= items.length > wanted;
+    shown.items = items.slice(0, wanted);
     return page.repaint();
   }, signal);
 }
@@ -102,20 +110,21 @@ function controls(filter, set) {
 
 /**
  * @param {string} namespace
- * @param {{items: ObjectEvent[], next?: string}} found
+ * @param {{items: ObjectEvent[], more: boolean}} found
  * @param {Filter} filter
  * @param {(wanted: Partial<Filter>) => void} set
  * @param {() => void} more
  */
-function content(namespace, { items, next }, filter, set, more) {
-  return card(`${counted(items.length, "event")}${next ? ", the newest" : ""}`, [
+function content(namespace, found, filter, set, more) {
+  const { items } = found;
+  return card(`${counted(items.length, "event")}${found.more ? ", the newest" : ""}`, [
     table("Events", ["When", "Type", "Reason", "About", "What", "#Times"], items.map((event) => [
       ago(event.at),
       event.type === "Warning" ? h("span", { class: "chip is-warning" }, h("span", { "aria-hidden": "true" }, "! "), "Warning") : h("span", { class: "muted" }, event.type),
       filter.reason ? spaced(event.reason) : button(spaced(event.reason), () => set({ reason: event.reason }), { class: "quiet word", title: "Only these" }),
       h("span", { class: event.name.length < LONG ? "whole" : null }, about(namespace, event), !filter.name && button("⌕", () => set({ kind: event.kind, name: event.name }), { class: "quiet word", "aria-label": `Only those about ${event.name}`, title: "Only those about this" })),
       h("span", { class: "told" }, event.message), event.count > 1 ? count(event.count) : ""])),
-    next && h("div", { class: "buttons" }, button("Show more", more)),
+    found.more && h("div", { class: "buttons" }, button("Show more", more)),
   ]);
 }
 

@@ -2,7 +2,7 @@
 
 import { call, path } from "../core/api.js";
 import { h } from "../core/dom.js";
-import { ago, count, spaced } from "../core/format.js";
+import { ago, count, counted, spaced } from "../core/format.js";
 import { bind } from "../core/keys.js";
 import { remember } from "../core/router.js";
 import { may } from "../core/who.js";
@@ -69,7 +69,7 @@ function lesson(namespace, at, one, again) {
     { class: "card", "data-key": String(one.id) },
     h("p", { class: "prose" }, one.lesson),
     one.cause && h("p", { class: "muted prose" }, one.cause),
-    h("p", { class: "meta" }, one.state !== "active" && h("span", { class: "chip" }, one.state), !one.given && h("span", { class: "chip is-warning" }, "waits for endorsement"), h("span", null, `by ${one.author || one.origin}`), h("span", null, `told in ${count(one.successes + one.failures)} attempts, ${count(one.successes)} succeeded`), h("span", null, `learned ${count(one.seen)} times`), one.contradicted > 0 && h("span", null, `${count(one.contradicted)} found it wrong`), one.endorsedBy.length > 0 && h("span", null, `endorsed by ${one.endorsedBy.join(", ")}`), applies.length > 0 && h("span", { class: "mono" }, applies.join(" ")), h("span", null, ago(one.updatedAt))),
+    h("p", { class: "meta" }, one.state !== "active" && h("span", { class: "chip" }, one.state), !one.given && h("span", { class: "chip is-warning" }, "waits for endorsement"), h("span", null, `by ${one.author || one.origin}`), h("span", null, `told in ${counted(one.successes + one.failures, "attempt")}, ${count(one.successes)} succeeded`), h("span", null, `learned ${counted(one.seen, "time")}`), one.contradicted > 0 && h("span", null, `${count(one.contradicted)} found it wrong`), one.endorsedBy.length > 0 && h("span", null, `endorsed by ${one.endorsedBy.join(", ")}`), applies.length > 0 && h("span", { class: "mono" }, applies.join(" ")), h("span", null, ago(one.updatedAt))),
     one.why && h("p", { class: "hint" }, one.why), one.retiredReason && h("p", { class: "hint" }, `Retired: ${one.retiredReason}`),
     may("contributor", namespace) && h("div", { class: "actions" }, button("Endorse", () => void endorse()), one.state === "active" && button("Retire …", () => void retire())),
   );

@@ -31,7 +31,7 @@ export function loading(what) {
 export function failed(error, again) {
   const problem = error instanceof Problem ? error : new Problem(500, "", String(error));
   const retry = h("button", { type: "button", onclick: again }, "Try again");
-  if (problem.status === 403) return empty("Not yours to see", problem.message);
+  if (problem.status === 403) return empty("Not yours to see", problem.message, h("p", { class: "hint" }, "Choose another project above, or ask who manages users here for a role in this one."));
   if (problem.status === 404) return empty("Not there", problem.message);
   if (problem.passing) return empty("The operator does not answer", `It may be starting. ${problem.message}`, retry);
   return empty("That went wrong", problem.message, retry);
