@@ -57,3 +57,16 @@ def test_more_events_are_shown_when_asked_and_new_ones_push_out_the_last(desk: D
     fleet.apply(bead("flood-last", dependsOn=["nowhere"]))
     expect(rows.first).to_contain_text("flood-last")
     expect(rows).to_have_count(100)
+
+
+def test_the_audit_log_is_searched_by_words(desk: Desk) -> None:
+    wish = {"name": "audited", "spec": {"title": "Leave a trace", "desired": "Hold"}}
+    desk.call("POST", f"namespaces/{desk.namespace}/beads", wish)
+    page = desk.person().visit("audit")
+    page.keyboard.press("/")
+    page.keyboard.type("user:ada bead.create audited")
+    rows = page.get_by_role("region", name="Audit log").locator("tbody tr")
+    expect(rows).to_have_count(1)
+    page.get_by_role("searchbox").fill("nobody did this")
+    expect(page.get_by_text("None of these has these words.")).to_be_visible()
+    assert "text=nobody" in page.url

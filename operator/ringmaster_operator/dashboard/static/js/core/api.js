@@ -132,6 +132,24 @@ export async function pages(path, options, took) {
   } while (cursor !== undefined && cursor !== null && !options.signal?.aborted);
 }
 
+/**
+ * The first items of a list, and whether there are more.
+ * @param {string} path
+ * @param {Options} options
+ * @param {number} wanted
+ * @returns {Promise<{items: any[], more: boolean}>}
+ */
+export async function upTo(path, options, wanted) {
+  const items = [];
+  let cursor = "";
+  do {
+    const found = await call(path, { ...options, query: { ...options.query, limit: Math.min(500, wanted - items.length), cursor } });
+    items.push(...found.items);
+    cursor = found.next ?? "";
+  } while (cursor && items.length < wanted);
+  return { items, more: cursor !== "" };
+}
+
 /** @param {string[]} parts A path of parts that people named. */
 export function path(...parts) {
   return parts.map(encodeURIComponent).join("/");

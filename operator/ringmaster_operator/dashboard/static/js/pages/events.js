@@ -1,8 +1,9 @@
 /** What was told about beads, Workers and schedules: kept, found again, and as it happens. */
 
-import { call, path } from "../core/api.js";
+import { path, upTo } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { ago, count, counted, spaced } from "../core/format.js";
+import { bind } from "../core/keys.js";
 import { link, remember } from "../core/router.js";
 import { project } from "../core/store.js";
 import { beadLink, button, card, heading, table, workerLink } from "../parts/bits.js";
@@ -16,8 +17,6 @@ const KINDS = [["Bead", "Beads"], ["Worker", "Workers"], ["BackupSchedule", "Bac
 const TIMES = [["1", "Last hour"], ["24", "Last 24 hours"], ["168", "Last 7 days"], ["720", "Last 30 days"]];
 /** Events that are shown at first, and how many more each time. */
 const PAGE = 100;
-/** What one call gives at most. */
-const CALL = 500;
 const TYPING = 250;
 /** Letters of a name that is broken into lines. */
 const LONG = 40;
@@ -43,16 +42,7 @@ export function eventsPage(context) {
   /** @type {{items: ObjectEvent[], more: boolean}} */
   let shown = { items: [], more: false };
   const fetcher = async (/** @type {AbortSignal} */ signal) => {
-    const query = asked(filter);
-    /** @type {ObjectEvent[]} */
-    const items = [];
-    let cursor = "";
-    do {
-      const found = await call(at, { signal, query: { ...query, limit: Math.min(CALL, wanted - items.length), cursor } });
-      items.push(...found.items);
-      cursor = found.next ?? "";
-    } while (cursor && items.length < wanted);
-    shown = { items, more: cursor !== "" };
+    shown = await upTo(at, { signal, query: asked(filter) }, wanted);
     return shown;
   };
   const more = () => {
@@ -74,6 +64,7 @@ export function eventsPage(context) {
     shown.items = items.slice(0, wanted);
     return page.repaint();
   }, signal);
+  bind("/", "Find in events", () => /** @type {HTMLInputElement | null} */ (context.root.querySelector("input[type=search]"))?.focus(), signal);
 }
 
 /** @param {Filter} filter As the API wants it. */
@@ -99,7 +90,7 @@ function controls(filter, set) {
     h("option", { value: "" }, any), options.map(([value = "", text = ""]) => h("option", { value }, text)));
   const typed = (/** @type {Event} */ event) => event.target instanceof HTMLInputElement && set({ text: event.target.value }, TYPING);
   return [
-    h("input", { type: "search", "aria-label": "Find in events", placeholder: "Find in events", value: filter.text, oninput: typed }),
+    h("input", { type: "search", "aria-label": "Find in events", placeholder: "Find in events  /", value: filter.text, oninput: typed }),
     choice("type", "Any type", [["Warning", "Warnings"], ["Normal", "Normal"]]),
     choice("kind", "About anything", KINDS),
     choice("time", "Any time", TIMES),

@@ -2,6 +2,7 @@
 
 import { h, paint, s } from "../core/dom.js";
 import { count, spaced } from "../core/format.js";
+import { bind } from "../core/keys.js";
 import { link, remember } from "../core/router.js";
 import { project } from "../core/store.js";
 import { beadLink, button, card, chip, heading, priority, table } from "../parts/bits.js";
@@ -67,6 +68,7 @@ export function graphPage({ root, namespace, query, title, signal }) {
     if ((change.all || change.beads.size) && waiting === undefined) waiting = setTimeout(draw, Math.max(0, drawn + REST * took - performance.now()));
   }, signal);
   signal.addEventListener("abort", () => clearTimeout(waiting));
+  bind("/", "Find a bead", () => /** @type {HTMLInputElement | null} */ (root.querySelector("input[type=search]"))?.focus(), signal);
   beads.want();
   draw();
 }
@@ -92,7 +94,7 @@ function finder(namespace, all, text, search) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const found = words.length ? all.filter(({ name, title }) => words.every((word) => name.includes(word) || title.toLowerCase().includes(word))) : [];
   return h("div", { class: "finder" },
-    h("input", { type: "search", "aria-label": "Find a bead", placeholder: "Find a bead", value: text, oninput: (/** @type {Event} */ event) => event.target instanceof HTMLInputElement && search(event.target.value) }),
+    h("input", { type: "search", "aria-label": "Find a bead", placeholder: "Find a bead  /", value: text, oninput: (/** @type {Event} */ event) => event.target instanceof HTMLInputElement && search(event.target.value) }),
     words.length > 0 && h("ul", { class: "plain found", "aria-label": "Found" },
       found.slice(0, OFFERED).map((bead) => h("li", null, h("a", { href: `${link(namespace, "graph")}?focus=${encodeURIComponent(bead.name)}` }, bead.title), " ", chip(bead.phase))),
       found.length > OFFERED && h("li", { class: "hint" }, `and ${count(found.length - OFFERED)} more`), !found.length && h("li", { class: "hint" }, "No bead has these words.")));

@@ -1,14 +1,18 @@
 /** Users, their roles, and who changed what. */
 
-import { call, path } from "../core/api.js";
+import { call, path, upTo } from "../core/api.js";
 import { h } from "../core/dom.js";
-import { ago } from "../core/format.js";
+import { ago, count } from "../core/format.js";
+import { bind } from "../core/keys.js";
+import { remember } from "../core/router.js";
 import { may, who } from "../core/who.js";
 import { button, card, heading, table } from "../parts/bits.js";
 import { ask } from "../parts/dialog.js";
-import { live } from "../parts/states.js";
+import { empty, live } from "../parts/states.js";
 import { attempt } from "../parts/toast.js";
 
+/** Lines of the audit log that are shown at first, and how many more each time. */
+const PAGE = 100;
 const ROLES = ["viewer", "contributor", "maintainer", "admin"];
 
 /** @param {import("../core/router.js").Context} context */
@@ -63,16 +67,33 @@ function revoke({ subject, namespace, role }, again) {
 
 /** @param {import("../core/router.js").Context} context */
 export function auditPage(context) {
-  const { namespace, title } = context;
+  const { namespace, query, title, root, signal } = context;
   title("Audit");
   const again = () => page.load();
-  const fetcher = (/** @type {AbortSignal} */ signal) => call("audit", { signal, query: { namespace: namespace === "_" ? null : namespace, limit: 200 } });
-  const page = live(context, "the audit log", fetcher, ({ items }) => [
-    heading("Audit"),
-    card("Who changed what", table("Audit log", ["When", "Who", "What", "Of", "Change", ""], items.map((/** @type {any} */ one) => [
+  let text = query.get("text") ?? "";
+  let wanted = PAGE;
+  const more = () => {
+    wanted += PAGE;
+    void again();
+  };
+  const typed = (/** @type {Event} */ event) => {
+    if (!(event.target instanceof HTMLInputElement)) return;
+    text = event.target.value;
+    remember({ text });
+    page.repaint();
+  };
+  const fits = (/** @type {any} */ one) => text.toLowerCase().split(/\s+/).every((word) => `${one.person} ${one.action} ${one.kind} ${one.name}`.toLowerCase().includes(word));
+  const fetcher = (/** @type {AbortSignal} */ signal) => upTo("audit", { signal, query: { namespace: namespace === "_" ? null : namespace } }, wanted);
+  bind("/", "Find in the audit log", () => /** @type {HTMLInputElement | null} */ (root.querySelector("input[type=search]"))?.focus(), signal);
+  const page = live(context, "the audit log", fetcher, (found) => [
+    heading("Audit", h("input", { type: "search", "aria-label": "Find who, what, or of what", placeholder: "Who, what  /", value: text, oninput: typed })),
+    found.items.length ? card(found.more ? `Who changed what, the newest ${count(found.items.length)}` : "Who changed what", [table("Audit log", ["When", "Who", "What", "Of", "Change", ""], found.items.filter(fits).map((/** @type {any} */ one) => [
       ago(one.at), h("span", { title: `${one.credential} ${one.address}` }, one.person), one.action, `${one.kind} ${one.name}`,
       (one.before || one.after) && h("details", null, h("summary", null, "Show"), h("pre", null, JSON.stringify({ before: one.before, after: one.after }, null, 1))),
-      one.undoneBy ? "undone" : one.person === who()?.name && !one.undoOf && h("button", { class: "quiet", type: "button", "aria-label": `Undo ${one.action} of ${one.name}`, onclick: () => void undo(one.id, again) }, "Undo")]))),
+      one.undoneBy ? "undone" : one.person === who()?.name && !one.undoOf && h("button", { class: "quiet", type: "button", "aria-label": `Undo ${one.action} of ${one.name}`, onclick: () => void undo(one.id, again) }, "Undo")])),
+      !found.items.some(fits) && h("p", { class: "muted" }, "None of these has these words."),
+      found.more && h("div", { class: "buttons" }, button("Show more", more))])
+      : empty("Nothing was changed yet", "What people change here, over the API or the dashboard, is kept with who did it."),
   ]);
 }
 

@@ -91,7 +91,7 @@ function figure(chart, most, shapes) {
   const every = Math.max(1, Math.ceil((chart.labels.length * 64) / width));
   const step = (width - LEFT - RIGHT) / Math.max(chart.labels.length, 1);
   // The last label is that of now: it is there, whichever are left out.
-  const ticks = chart.labels.map((label, at) => (chart.labels.length - 1 - at) % every === 0 && s("text", { class: "tick", x: LEFT + at * step + step / 2, y: HEIGHT - 8, "text-anchor": "middle" }, label));
+  const ticks = chart.labels.map((label, at) => (chart.labels.length - 1 - at) % every === 0 && s("text", { class: "tick", ...(step < 32 && at === chart.labels.length - 1 ? { x: width - 1, "text-anchor": "end" } : { x: LEFT + at * step + step / 2, "text-anchor": "middle" }), y: HEIGHT - 8 }, label));
   return h(
     "figure",
     { class: "chart" },
