@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +26,8 @@ COMPONENT = "ringmaster-operator"
 QUIET_SECONDS = 60.0
 REMEMBERED = 10_000
 BACKLOG = 2_000
+RETRY_SECONDS = 2.0
+"""Between tries while the history cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Events:
         history: History,
         clock: Clock,
         recorded: Callable[[StoredEvent], None] = lambda _: None,
+        *,
+        retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         """`recorded` is told of each event once the history has it."""
         self._kube = kube
@@ -63,6 +67,9 @@ class Events:
         self._recorded = recorded
         self._told: OrderedDict[str, _Told] = OrderedDict()
         self._queue: asyncio.Queue[tuple[str, Metadata, Note]] = asyncio.Queue(BACKLOG)
+        self._retry_seconds = retry_seconds
+        self._late: deque[tuple[str, Metadata, Note, datetime]] = deque(maxlen=BACKLOG)
+        """Told and not yet in the history, which could not be written."""
         self._listeners: list[Callable[[str, Metadata, Note], None]] = []
 
     def listen(self, listener: Callable[[str, Metadata, Note], None]) -> None:
@@ -81,12 +88,25 @@ class Events:
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
-            kind, meta, note = await self._queue.get()
-            await self._record(kind, meta, note)
+            try:
+                pause = self._retry_seconds if self._late else None
+                kind, meta, note = await asyncio.wait_for(self._queue.get(), pause)
+            except TimeoutError:
+                await self._catch_up()
+                continue
+            if len(self._late) == BACKLOG:
+                log.warning("event backlog of the history is full; dropped the oldest")
+            self._late.append((kind, meta, note, self._clock.now()))
+            await self._catch_up()
             if note.warning or note.public:
                 await self._post(kind, meta, note)
 
-    async def _record(self, kind: str, meta: Metadata, note: Note) -> None:
+    async def _catch_up(self) -> None:
+        """Record what waits, in order, as far as the history can be written."""
+        while self._late and await self._record(*self._late[0]):
+            self._late.popleft()
+
+    async def _record(self, kind: str, meta: Metadata, note: Note, now: datetime) -> bool:
         try:
             kept = await self._history.record_event(
                 namespace=meta.namespace,
@@ -96,12 +116,13 @@ class Events:
                 type="Warning" if note.warning else "Normal",
                 reason=note.reason,
                 message=note.message,
-                now=self._clock.now(),
+                now=now,
             )
         except HistoryUnavailable as error:
-            log.warning("event %s of %s/%s not recorded: %s", note.reason, kind, meta.name, error)
-        else:
-            self._recorded(kept)
+            log.debug("event %s of %s/%s not recorded yet: %s", note.reason, kind, meta.name, error)
+            return False
+        self._recorded(kept)
+        return True
 
     async def _post(self, kind: str, meta: Metadata, note: Note) -> None:
         digest = hashlib.sha256(f"{meta.uid}\0{note.reason}\0{note.message}".encode()).hexdigest()[:16]

@@ -1,0 +1,73 @@
+"""Events reach the history also where it could not be written when they happened, with their times."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pysqlite3 import dbapi2 as sqlite3  # type: ignore[import-untyped]
+
+from ringmaster_operator.clock import Clock
+from ringmaster_operator.events import Events, Note
+from ringmaster_operator.history import History, StoredEvent
+from ringmaster_operator.history import sqlite as backend
+from ringmaster_operator.kube import Kube
+from ringmaster_operator.resources.base import Metadata
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+NOWHERE = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "c",
+    "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+    "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+    "users": [{"name": "u", "user": {"token": "t"}}],
+}
+
+
+class Ticks:
+    """A clock that goes on by a second at each look."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def now(self) -> datetime:
+        self.looks += 1
+        return NOON + timedelta(seconds=self.looks - 1)
+
+
+async def test_what_cannot_be_recorded_waits_until_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend, "BUSY_MILLISECONDS", 20)
+    (tmp_path / "kubeconfig").write_text(json.dumps(NOWHERE))
+    kube = await Kube.connect(str(tmp_path / "kubeconfig"))
+    history = await History.open(f"sqlite:///{tmp_path}/h.db")
+    recorded: list[StoredEvent] = []
+    events = Events(kube, history, Clock(now=Ticks().now), recorded.append, retry_seconds=0.02)
+    running = asyncio.create_task(events.run())
+    meta = Metadata(name="b", namespace="n", uid="u")
+    reasons = ["Claimed", "Iterated", "Finished"]
+    try:
+        with contextlib.closing(sqlite3.connect(tmp_path / "h.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for reason in reasons:
+                events.tell("Bead", meta, Note(reason, "so"))
+            async with asyncio.timeout(10):
+                while len(events._late) < len(reasons):
+                    await asyncio.sleep(0.01)
+            assert recorded == []
+            other.execute("ROLLBACK")
+        async with asyncio.timeout(10):
+            while len(recorded) < len(reasons):
+                await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+        await history.close()
+        await kube.close()
+    assert [event.reason for event in recorded] == reasons
+    assert [event.at for event in recorded] == [NOON + timedelta(seconds=number) for number in range(3)]
