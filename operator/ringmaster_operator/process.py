@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from datetime import timedelta
 from typing import Any
 
 from ringmaster_operator.api.app import waiting
@@ -60,7 +61,7 @@ class Operator:
         self.clock = clock
         self.store = Store()
         self.changes = Changes(clock)
-        self.board = Board()
+        self.board = Board(timedelta(seconds=settings.backoff_limit_seconds + 1))  # times are whole seconds
         self.learning = Learning(board=self.board, history=history, clock=clock)
         self.events = Events(kube, history, clock, self.changes.told)
         self.state = ClusterState(

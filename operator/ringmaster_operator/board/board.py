@@ -7,13 +7,14 @@ own, so each namespace is a room of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ringmaster_operator.board import picking
 from ringmaster_operator.board.capabilities import Registry
 from ringmaster_operator.board.facts import Key, Readiness, View
 from ringmaster_operator.board.matching import NEVER_WORKED, Fits, Needs
 from ringmaster_operator.board.preference import Known, Passed, Preference, Spare
+from ringmaster_operator.board.readiness import LONGEST_BACKOFF
 from ringmaster_operator.board.room import Room
 from ringmaster_operator.board.scoring import Merit, Snapshot, measured
 from ringmaster_operator.recall import Outcomes, Past
@@ -28,7 +29,9 @@ __all__ = ["Board", "Key", "Readiness", "View"]
 class Board:
     """Keys are (namespace, name). Not thread-safe: one event loop owns it."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest_backoff: timedelta = LONGEST_BACKOFF) -> None:
+        """longest_backoff: what waits longer for its retry was told so by a wrong clock, and need not."""
+        self._longest_backoff = longest_backoff
         self._rooms: dict[str, Room] = {}
         self._changed: set[Key] = set()
         self.registry = Registry()
@@ -249,7 +252,7 @@ class Board:
     def _room(self, namespace: str) -> Room:
         room = self._rooms.get(namespace)
         if room is None:
-            room = self._rooms[namespace] = Room()
+            room = self._rooms[namespace] = Room(self._longest_backoff)
         return room
 
     def _advance(self, namespace: str, now: datetime) -> Room:

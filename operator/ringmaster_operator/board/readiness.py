@@ -19,7 +19,9 @@ MOST_NAMES = 100
 """As many as status.blockedBy holds."""
 
 LONGEST_BACKOFF = timedelta(days=1)
-"""No backoff is longer. One that seems to be was set before the clock was put back: it counts as over."""
+"""No backoff is longer. One that seems to be was set before the clock was put back: it counts as over.
+
+The operator says what the longest is by its own settings."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Judge:
     holders: Mapping[str, set[str]]
     """By exclusive key: the beads that run with it, or are just being claimed."""
     now: datetime
+    longest_backoff: timedelta = LONGEST_BACKOFF
     _gates: dict[str, Verdict | None] = field(default_factory=dict)
 
     def judge(self, name: str) -> Verdict:
@@ -175,7 +178,7 @@ class Judge:
         if until is not None and until > self.now:
             return Verdict(Readiness.DEFERRED, texts.deferred(until), wake_at=until)
         until = bead.status.retry_after
-        if until is not None and self.now < until <= self.now + LONGEST_BACKOFF:
+        if until is not None and self.now < until <= self.now + self.longest_backoff:
             return Verdict(Readiness.BACKOFF, texts.backoff(bead.status), wake_at=until)
         return None
 

@@ -12,7 +12,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ringmaster_operator.board.ageing import Age, aged
 from ringmaster_operator.board.cycles import Ring, circular, rings
@@ -21,7 +21,7 @@ from ringmaster_operator.board.graph import GATE, Graph, bead_of, is_gate
 from ringmaster_operator.board.lanes import Lane, Lanes
 from ringmaster_operator.board.matching import Fits, Needs, needs
 from ringmaster_operator.board.ranking import RANK, Label, effective, spread
-from ringmaster_operator.board.readiness import Judge
+from ringmaster_operator.board.readiness import LONGEST_BACKOFF, Judge
 from ringmaster_operator.board.scoring import MOST, Merit, Snapshot
 from ringmaster_operator.board.turns import Turns
 from ringmaster_operator.resources.bead import Bead, BeadType
@@ -35,7 +35,8 @@ _START = datetime(1970, 1, 1, tzinfo=UTC)
 class Room:
     """One namespace. Not thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest_backoff: timedelta = LONGEST_BACKOFF) -> None:
+        self._longest_backoff = longest_backoff
         self.beads: dict[str, Bead] = {}
         self.graph = Graph()
         self.views: dict[str, View] = {}
@@ -121,13 +122,7 @@ class Room:
             for facts in map(self.graph.facts.get, list(self._dirty))
             if facts is not None and facts.parent is not None and facts.type is BeadType.DECISION
         }
-        judge = Judge(
-            graph=self.graph,
-            beads=self.beads,
-            rings=self._rings,
-            holders=self._holders,
-            now=now,
-        )
+        judge = Judge(self.graph, self.beads, self._rings, self._holders, now, self._longest_backoff)
         changed = {name for name in self._dirty if self._review(name, judge)}
         self._dirty.clear()
         return changed

@@ -83,6 +83,18 @@ def test_backoff_ends_to_the_second_and_not_the_next_day() -> None:
     assert picked.metadata.name == "a"
 
 
+def test_a_backoff_that_a_wrong_clock_set_is_over_when_the_clock_is_right() -> None:
+    """An hour is no backoff where ten seconds are the longest; an operator of other settings waits for it."""
+    again = NOON + HOUR + timedelta(seconds=1)
+    for longest, ready in ((timedelta(seconds=10), True), (HOUR * 2, False)):
+        board = Board(longest)
+        board.put(bead("a", status={"retry_after": again, "attempts": 1}))
+        board.refresh(NOON + HOUR)
+        assert not board.view((NS, "a")).ready, "by the clock that set it"
+        board.refresh(NOON)
+        assert board.view((NS, "a")).ready == ready
+
+
 def test_a_dependency_that_is_not_done_is_named() -> None:
     view = view_of("a", bead("a", depends_on=["b", "c"]), bead("b"), ended("c"))
     assert (view.readiness, view.blocked_by) == (Readiness.DEPENDENCY_PENDING, ("b",))
