@@ -36,7 +36,16 @@ def pull(context: Context, *, wait: float, bead: str | None = None) -> Held | No
     held = context.state.held()
     if held is not None and (kept := _go_on(context, held)) is not None:
         return kept
+    _clear(context)
     return _ask(context, wait=wait, bead=bead)
+
+
+def _clear(context: Context) -> None:
+    """What a bead that is over has left, because its process was killed: the next bead's would hide it."""
+    if context.state.worked_in():
+        from ringmaster_cli.loop.keep import drop_worktree
+
+        drop_worktree(context)
 
 
 def _ask(context: Context, *, wait: float, bead: str | None) -> Held | Nothing:

@@ -41,7 +41,6 @@ class Loop:
         while True:
             try:
                 self._context.stop.check()
-                self._clear()
                 asked = time.monotonic()
                 found = pull(self._context, wait=0.0 if once else POLL_SECONDS)
                 if isinstance(found, Nothing):
@@ -68,13 +67,6 @@ class Loop:
                 self._abandon(f"the worker failed: {fault}")
                 raise
             self._sweep()
-
-    def _clear(self) -> None:
-        """What a bead that is over has left, because its process was killed."""
-        if self._context.state.held() is None and self._context.state.worked_in():
-            from ringmaster_cli.loop.keep import drop_worktree
-
-            drop_worktree(self._context)
 
     def _nothing(self, found: Nothing, *, once: bool) -> Exit | None:
         if found.stop:

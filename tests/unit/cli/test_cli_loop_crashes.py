@@ -87,6 +87,24 @@ def test_a_finished_result_survives_the_death_of_the_worker(station: Station[Des
     assert station.desk.fence == 1
 
 
+def test_the_worktree_of_a_result_that_came_late_goes_before_the_next_bead(station: Station[Desk]) -> None:
+    """The next bead's worktree would be the one that is remembered."""
+    station.add(description=scenario(steps(WRITE, {"done": "made it"})))
+    station.desk.fault = lambda method, path: "drop" if path.endswith("/reports") else None
+    with started(station, "worker", "run", "--once") as process:
+        until(lambda: any(call.endswith("/reports") for call in station.desk.calls))
+        process.kill()
+        process.wait()
+    assert len(list((station.home / "worktrees").iterdir())) == 1
+    station.desk.fault = lambda method, path: None
+    station.add("next-one", description=scenario(steps(WRITE, {"done": "made it"})))
+    station.desk.stop_when_empty = True
+    again = station.run("worker", "run")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert len(station.desk.reports) == 2
+    assert list((station.home / "worktrees").iterdir()) == []
+
+
 def test_work_that_was_being_pushed_when_the_worker_died_is_published_before_it_is_reported(
     station: Station[Desk],
 ) -> None:
