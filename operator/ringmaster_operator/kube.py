@@ -174,19 +174,19 @@ class Kube:
                 return
             query["continue"] = token
 
-    async def create(self, kind: Kind, namespace: str, body: Body) -> Body:
-        return await self.request("POST", kind.path(namespace), body=body, query=_managed())
+    async def create(self, kind: Kind, namespace: str, body: Body, *, strict: bool = False) -> Body:
+        """With strict, a field that the API server does not know is refused, not dropped."""
+        query = _managed() | ({"fieldValidation": "Strict"} if strict else {})
+        return await self.request("POST", kind.path(namespace), body=body, query=query)
 
-    async def apply(
-        self, kind: Kind, namespace: str, body: Body, *, manager: str = FIELD_MANAGER, force: bool = True
-    ) -> Body:
-        """Server-side apply; takes over the fields that the body names, without force only free ones."""
+    async def apply(self, kind: Kind, namespace: str, body: Body, *, manager: str = FIELD_MANAGER) -> Body:
+        """Server-side apply; takes over the fields that the body names."""
         name = body["metadata"]["name"]
         return await self.request(
             "PATCH",
             kind.path(namespace, name),
             body=_yaml({"apiVersion": kind.api_version, "kind": kind.name, **body}),
-            query={"fieldManager": manager, "force": str(force).lower()},
+            query={"fieldManager": manager, "force": "true"},
             content_type=APPLY_PATCH,
         )
 

@@ -268,8 +268,8 @@ class WorkerReconciler:
             after = new if isinstance(new, Bead) else None
             for worker in self._holders.note(key, after):
                 self.queue.add(worker)
-            if (before and before.status.phase) != (after and after.status.phase):
-                self._work_changed(key[0])
+            if before is None or after is None or before.status.phase != after.status.phase:
+                self._work_changed(key[0])  # of a fresh one before its status is written: the board knows it
 
     def _work_changed(self, namespace: str) -> None:
         for worker in self._store.workers():

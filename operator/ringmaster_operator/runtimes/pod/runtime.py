@@ -12,7 +12,7 @@ from typing import Any
 
 from ringmaster_operator import metrics
 from ringmaster_operator.clock import Clock
-from ringmaster_operator.kube import PODS, Kube, KubeError, KubeUnavailable, NotFound
+from ringmaster_operator.kube import PODS, Conflict, Kube, KubeError, KubeUnavailable
 from ringmaster_operator.resources.worker_runtime import PodSettings
 from ringmaster_operator.runtimes.pod import manifest, output, reading
 from ringmaster_operator.runtimes.pod.cache import PodCache
@@ -160,21 +160,16 @@ class PodRuntime:
         return replace(info, last_output_at=self._written.get(info.run))
 
     async def _make(self, spec: SessionSpec) -> None:
-        session = self._session(spec)
-        try:
-            await self._kube.get(PODS, *spec.key)
-        except NotFound:
-            pass
-        else:
-            raise SessionFault(f"there is a pod {spec.name} that is not of this Worker", reason="NameTaken")
+        body = {"apiVersion": "v1", "kind": "Pod", **manifest.pod(self._session(spec))}
         metrics.api_writes.labels("Pod").inc()
         try:
-            pod = await self._kube.apply(PODS, spec.namespace, manifest.pod(session), force=False)
-        except KubeUnavailable as error:
-            if not str(error).startswith("failed to create typed patch"):
-                raise  # that word alone is the pod's fault, though the API server calls it its own
-            raise SessionFault(f"the pod is refused: {error}", reason="PodRefused") from error
+            pod = await self._kube.create(PODS, spec.namespace, body, strict=True)
+        except KubeUnavailable:
+            raise
         except KubeError as error:
+            if isinstance(error, Conflict) and "already exists" in str(error):
+                taken = f"there is a pod {spec.name} that is not of this Worker"
+                raise SessionFault(taken, reason="NameTaken") from error
             raise SessionFault(f"the pod is refused: {error}", reason="PodRefused") from error
         self._pods.observe(pod)
 
