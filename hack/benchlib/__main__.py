@@ -8,6 +8,7 @@ import importlib
 import inspect
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ def main() -> int:
     if sys.argv[1:2] and sys.argv[1] in PROGRAMS:
         _program(*sys.argv[1:])
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # cluster and operators end with it
     parser = _parser()
     asked = parser.parse_args()
     names = asked.scenarios or [name for name, scenario in SCENARIOS.items() if scenario.usual]

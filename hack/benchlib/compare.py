@@ -69,8 +69,13 @@ def _measured(python: Path, names: list[str], asked: argparse.Namespace, cluster
     options = ["--json", f"--on={cluster}", f"--rounds={asked.rounds}"]
     options += [f"--beads={asked.beads}"] if asked.beads else []
     command = [str(python), "-m", "benchlib", *names, *options, f"--seconds={asked.seconds}"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    body: Body = json.loads(done.stdout or '{"figures": []}')
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            said, _ = process.communicate()
+        except BaseException:
+            process.terminate()  # it ends its operators
+            raise
+    body: Body = json.loads(said or '{"figures": []}')
     return [Figure.read(each) for each in body["figures"]]
 
 
