@@ -91,12 +91,14 @@ class Desk:
         self, namespace: str, request: ClaimRequest, alive: Callable[[], Awaitable[bool]]
     ) -> ClaimAnswer:
         """A bead, or a verdict after wait_seconds at most. Repeating the claim id repeats the answer."""
+        # Asked first: from the answer on nothing yields, so that no other copy of the call is granted unseen.
+        recorded = await self._history.find_claim(claim_id=request.claim_id)
         granting = self._granting.get(request.claim_id)
         if granting is not None:
             return await asyncio.shield(granting) or _nothing("the bead went to someone else; ask again")
         if self._leases.get(request.claim_id) is not None:
             return await self._again(namespace, request)
-        if await self._history.find_claim(claim_id=request.claim_id) is not None:
+        if recorded is not None or self._leases.over(request.claim_id):
             raise Refused(ProblemCode.CLAIM_ENDED, "this claim has ended; claim with a fresh id")
         token = object()
         self._callers[request.claim_id] = token
@@ -252,7 +254,8 @@ class Desk:
     async def _again(self, namespace: str, request: ClaimRequest) -> ClaimAnswer:
         lease = self._leases.get(request.claim_id)
         bead = self._store.bead(lease.key) if lease else None
-        if lease is None or bead is None or bead.status.claim is None:
+        claim = bead.status.claim if bead is not None else None
+        if lease is None or bead is None or claim is None or claim.id != request.claim_id:
             raise Refused(ProblemCode.CLAIM_ENDED, "this claim has ended; claim with a fresh id")
         if (lease.key[0], lease.worker, lease.session) != (namespace, request.worker, request.session):
             raise Refused(ProblemCode.FORBIDDEN, "this claim id belongs to another session")

@@ -121,6 +121,10 @@ class Leases:
             del self._by_uid[lease.uid]
         metrics.leases.set(len(self._by_claim))
 
+    def over(self, claim_id: str) -> bool:
+        """Whether the claim is known to have ended."""
+        return claim_id in self._ended
+
     def due(self, now: float) -> list[Lease]:
         return [lease for lease in self._by_claim.values() if lease.deadline <= now and not lease.closing]
 

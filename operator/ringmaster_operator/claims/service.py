@@ -161,6 +161,8 @@ class ClaimService:
         try:
             lease = await self._lease(caller, claim_id, request.fence)
         except Refused as refusal:
+            if (answer := await self._reports.repeated(request.report_id)) is not None:
+                return answer  # its first copy was committed meanwhile, and that ended the claim
             if refusal.code in (ProblemCode.FENCED, ProblemCode.CLAIM_ENDED):
                 await self._refuse(caller, claim_id, request, str(refusal))
             raise
