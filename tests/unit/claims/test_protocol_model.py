@@ -26,7 +26,7 @@ RACE = Plan(beads={"a": {}, "b": {"exclusive": ["x"]}}, sessions=3, outcomes={("
 PLANS = {"chain": CHAIN, "race": RACE}
 LONG = bool(os.environ.get("RINGMASTER_LONG"))
 SEED = int(os.environ.get("RINGMASTER_SEED", "20261129"))
-FEW = int(os.environ.get("RINGMASTER_EXAMPLES", "25"))
+FEW = int(os.environ.get("RINGMASTER_EXAMPLES", "40"))
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +60,7 @@ def test_the_operator_may_end_at_any_step(name: str) -> None:
     plan, found, known = PLANS[name], Found(), set[int]()
     run(plan, (), found, known=known)
     crashes = [after for after in neighbours(plan, 1, found) if after[0][1] == "crash"]
-    for deviations in crashes[:: 1 if LONG else 16]:
+    for deviations in crashes[:: 1 if LONG else 12]:
         run(plan, deviations, found, known=known)
     told(f"{name}, crashes at {len(crashes)} steps", found)
 

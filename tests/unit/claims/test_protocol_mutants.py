@@ -1,0 +1,71 @@
+"""What the model is worth: each rule of the protocol that is taken out breaks a law soon."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ringmaster_operator.claims.reports import Reports
+from ringmaster_operator.kube import Kube
+from ringmaster_operator.resources.protocol import Next, ReportAnswer, ReportRequest
+from support.model.explore import Failed, Found, wander
+from support.model.parts import Plan
+from support.model.sessions import FAILED, INCOMPLETE
+
+PLAN = Plan(
+    beads={"a": {}, "b": {"dependsOn": ["a"]}},
+    sessions=3,
+    outcomes={("a", 1, 1): INCOMPLETE, ("b", 1, 1): FAILED},
+)
+MOST = 200
+Patch = pytest.MonkeyPatch
+
+
+@pytest.fixture(autouse=True)
+def _no_logs() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def without_versions(patch: Patch) -> None:
+    """A status is written whatever it has become meanwhile."""
+    real = Kube._merge
+
+    async def merge(self: Kube, path: str, change: dict[str, Any], version: str | None) -> dict[str, Any]:
+        return await real(self, path, change, None)
+
+    patch.setattr(Kube, "_merge", merge)
+
+
+def acknowledged_before_the_commit(patch: Patch) -> None:
+    real = Reports._commit
+
+    async def commit(self: Reports, lease: Any, bead: Any, request: ReportRequest) -> ReportAnswer:
+        work = asyncio.ensure_future(real(self, lease, bead, request))
+        await asyncio.wait({work}, timeout=0.001)
+        return work.result() if work.done() else ReportAnswer(next=Next.DONE, iteration=request.iteration)
+
+    patch.setattr(Reports, "_commit", commit)
+
+
+MUTANTS: list[Callable[[Patch], None]] = [without_versions, acknowledged_before_the_commit]
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_a_broken_protocol_breaks_a_law(mutant: Callable[[Patch], None], monkeypatch: Patch) -> None:
+    mutant(monkeypatch)
+    found = Found()
+    for seed in range(MOST):
+        try:
+            wander(PLAN, seed, found, odds=random.Random(seed).choice([0.02, 0.1, 0.3]))
+        except Failed as failed:
+            print(f"{mutant.__name__}: caught by seed {seed}: {str(failed).splitlines()[0]}")
+            return
+    raise AssertionError(f"{mutant.__name__}: {found}, and nobody noticed")
