@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 LONG = bool(os.environ.get("RINGMASTER_LONG"))
-MINUTES = 10.0 if LONG else 0.7
+MINUTES = 10.0 if LONG else 1.0
 HACK = Path(__file__).resolve().parents[2] / "hack"
 
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.tmux,
     pytest.mark.long,
-    pytest.mark.timeout(1800 if LONG else 420),
+    pytest.mark.timeout(2400 if LONG else 900),
 ]
 
 
