@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from support.browsing import Desk, chromium
 from support.fleet import Fleet
 from support.front import PASSWORD
 from support.manifests import account, bead
 from support.payloads import BLOCK, LINES, NAME
+
+expect.set_options(timeout=20_000)  # milliseconds: what is slow is not wrong
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -131,7 +131,7 @@ function account() {
   const pick = (/** @type {Event} */ event) => {
     if (event.target instanceof HTMLSelectElement) setTheme(/** @type {any} */ (event.target.value));
   };
-  const dialog = show(me?.displayName || me?.name || "", h(
+  const dialog = show(me?.displayName || me?.name.replace(/^user:/, "") || "", h(
     "div",
     { class: "stack" },
     h("p", null, me?.name ?? ""),
