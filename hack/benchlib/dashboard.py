@@ -1,7 +1,7 @@
 """`hack/bench dashboard`: the web dashboard with 10,000 beads and 50 sessions that work, in a real Chromium.
 
-Everything is on this machine, so the browsers and the viewers run with less priority than the operator, the
-API server and the sessions: people who look do it on other machines.
+Everything is on this machine. While viewers are measured, they and their browsers run with less priority
+than the operator, the API server and the sessions: people who look do it on other machines.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -27,7 +28,7 @@ from benchlib.figures import Figure, facts, machine, percentile, table
 from ringmaster_operator.kube import Kube
 from support.clusters import hack_cluster
 
-NICE = 10
+NICE = 5
 PARTS = ("paint", "live", "scroll", "viewers")
 LIVE = ("Board", "Board as a table", "Overview")
 OPEN = ("Overview", "Board")
@@ -68,6 +69,7 @@ async def paint(browser: Chromium, rounds: int) -> list[Figure]:
     """Each page's first useful paint, in an empty browser and in one that was there before."""
     found = []
     for name in PAGES:
+        print(f"{name} …", file=sys.stderr, flush=True)
         for state, values in zip(("cold", "warm"), await paints(browser, name, rounds), strict=True):
             found.append(Figure("paint", f"{name}, {state}", values, "s", at_most=PAINT))
     return found
@@ -101,9 +103,9 @@ async def load(scene: Scene, seconds: float) -> Load:
     """What the operator does in these seconds."""
     await asyncio.sleep(WARM_UP)
     began, clock, cpu = time.time(), time.perf_counter(), scene.cpu()
-    done = await asyncio.to_thread(scene.operator.metric, "ringmaster_reconcile_total")
+    done = await scene.reconciled()
     await asyncio.sleep(seconds)
-    done = await asyncio.to_thread(scene.operator.metric, "ringmaster_reconcile_total") - done
+    done = await scene.reconciled() - done
     took = time.perf_counter() - clock
     claims = scenes.claimed(scene, began, time.time())
     if not claims:
@@ -156,10 +158,13 @@ async def measure(scene: Scene, parts: list[str], how: How) -> list[Figure]:
     fleet = (scene.operator.url, str(how.sessions), str(how.hold), str(how.seed))
     with scenes.process("dashboard_fleet", *fleet, output=scene.claims, BENCH_TOKEN=scene.token):
         await asyncio.sleep(how.hold)
-        os.nice(NICE)
-        async with chromium(scene) as browser:
-            for part in parts:
-                found.extend(await _part(part, browser, scene, how))
+        for part in filter(parts.__contains__, PARTS):
+            if part == "viewers":
+                os.nice(NICE)
+            async with chromium(scene) as browser:
+                figures = await _part(part, browser, scene, how)
+            found.extend(figures)
+            print(table(figures), file=sys.stderr, flush=True)
     return found
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,10 @@ class Scene:
     def claims(self) -> Path:
         """The lines of the sessions."""
         return self.folder / "claims"
+
+    async def reconciled(self) -> float:
+        """How often the operator has reconciled so far."""
+        return await reconciled(self.operator)
 
     def cpu(self) -> float:
         """Seconds of processor that the operator took so far."""
@@ -122,13 +126,21 @@ async def started(folder: Path, beads: int, sessions: int, seed: int) -> Scene:
     return Scene(cluster, operator, folder, token, signed_in(operator), beads, took)
 
 
+async def reconciled(operator: OperatorProcess, tries: int = 6) -> float:
+    """Its count of reconciles; a busy operator takes its time to answer."""
+    for _ in range(tries - 1):
+        with suppress(OSError):
+            return await asyncio.to_thread(operator.metric, "ringmaster_reconcile_total")
+    return await asyncio.to_thread(operator.metric, "ringmaster_reconcile_total")
+
+
 async def _settled(operator: OperatorProcess) -> None:
     """Until nothing is left to be reconciled."""
     quiet, before = 0, -1.0
     while quiet < 3:
         await asyncio.sleep(1)
-        done = operator.metric("ringmaster_reconcile_total")
-        quiet = quiet + 1 if done == before and not operator.metric("workqueue_depth") else 0
+        done = await reconciled(operator)
+        quiet = quiet + 1 if done == before else 0
         before = done
 
 

@@ -42,7 +42,7 @@ export function overviewPage(context) {
     title(`${waiting ? `(${waiting}) ` : ""}Overview`);
     return [heading("Overview"), figures(namespace, found, waiting), content(namespace, found, waiting, again)];
   });
-  refetch(context, again, { every: 10000 });
+  refetch(context, again, { gap: 200, every: 10000 });
 }
 
 /** @param {Record<string, number>} counts */
