@@ -63,6 +63,18 @@ def test_text_of_strangers_is_shown_as_it_is_on_every_page(desk: Desk, evil: Non
     assert [line for line in (*LINES, NAME) if line not in seen] == []
 
 
+def test_what_runs_or_becomes_an_element_would_be_noticed(desk: Desk) -> None:
+    page = desk.stranger()
+    page.set_content(f"<main>{LINES[0]}{LINES[6]}{LINES[13]}</main>")
+    page.wait_for_selector("img", state="attached")
+    person = Person(desk, page, "nobody")
+    page.wait_for_function("window.traces.includes('a script ran: 1')")
+    found = " ".join(person.strange())
+    for trace in ("an element: <img", "an element: <xss", "onerror=window.pwned=1", "href=javascript:"):
+        assert trace in found, found
+    page.context.close()
+
+
 def test_addresses_of_strangers_lead_nowhere_else(desk: Desk, evil: None) -> None:
     ada = desk.person()
     ada.expected += MISSING
