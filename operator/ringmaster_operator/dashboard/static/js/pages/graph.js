@@ -123,9 +123,9 @@ function drawing(namespace, { nodes, edges, width, height }, view) {
     return s("path", { class: `edge ${critical ? "is-critical" : ""} ${lends ? "is-lent" : ""} ${looped ? "is-looped" : ""}`, d: `M${x1},${y1}C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`, "marker-end": "url(#arrow)" });
   });
   const boxes = nodes.map(({ name, bead, inside, x, y, critical, looped }) =>
-    s("a", { href: `${link(namespace, "graph")}?focus=${encodeURIComponent(name)}`, "aria-label": `${bead?.title ?? name}, ${bead?.phase ?? ""}` },
+    s("a", { href: `${link(namespace, "graph")}?focus=${encodeURIComponent(name)}` },
       s("rect", { class: `node is-${(bead?.phase ?? "").toLowerCase()} ${critical ? "is-critical" : ""} ${looped ? "is-looped" : ""}`, x, y, width: NODE.width, height: NODE.height, rx: 6 }),
-      s("title", null, `${bead?.title ?? name}: ${bead?.phase ?? ""}`),
+      s("title", null, `${bead?.title ?? name}, ${bead?.phase ?? ""}`),
       s("text", { class: "node-title", x: x + 10, y: y + 19 }, short(bead?.title ?? name)),
       s("text", { class: "node-meta", x: x + 10, y: y + 36 }, `${bead?.effectivePriority ?? ""} ${spaced(bead?.phase ?? "")}${inside ? `, ${inside} inside` : ""}`)));
   return h("div", { class: "card graph scroll", tabindex: "0", role: "region", "aria-label": "Graph: the table below has the same", ...view.props() },
