@@ -32,7 +32,10 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def fleet(cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """An operator that is a tmux host, with a Worker that is to be scaled up by who needs it."""
-    made = Fleet(cluster, tmp_path_factory.mktemp("fleet"), RINGMASTER_TOKEN_CACHE_SECONDS="2")
+    folder = tmp_path_factory.mktemp("fleet")
+    (folder / "channels.toml").write_text("[channels]\n")
+    settings = {"RINGMASTER_NOTIFY_FILE": str(folder / "channels.toml")}
+    made = Fleet(cluster, folder, RINGMASTER_TOKEN_CACHE_SECONDS="2", **settings)
     made.operator.start()
     made.apply(account("w"), made.worker(replicas=0))
     yield made

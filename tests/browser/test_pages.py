@@ -20,6 +20,7 @@ PAGES = {
     "lessons": "Lessons",
     "backups": "Backups",
     "events": "Events",
+    "notifications": "Notifications",
     "audit": "Audit",
     "new": "New bead",
     "../_/users": "Users",

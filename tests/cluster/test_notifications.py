@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -127,6 +129,38 @@ async def test_people_and_namespaces_are_told_what_needs_them(place: Place) -> N
     assert SECRET.encode() not in place.kept()
     assert SECRET not in secrets
     assert "notification.add" in secrets
+
+
+def test_a_terminal_does_it_all(place: Place) -> None:
+    def ringmaster(*words: str, code: int = 0) -> str:
+        environment = {"RINGMASTER_URL": place.operator.url, "RINGMASTER_TOKEN": place.root.token}
+        command = [sys.executable, "-m", "ringmaster_cli", "notify", *words]
+        done = subprocess.run(
+            command, env=os.environ | environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+    assert "--to ADDRESS" in ringmaster("list")
+    address = ("--to", "ada@example.com")
+    id = ringmaster("add", "mail", *address, "--kind", "failed", "--quiet", "22:00-07:00").split()[0]
+    assert "there is one by mail already" in ringmaster("add", "mail", *address, code=4)
+    assert "does not take that address" in ringmaster("add", "mail", "--to", "root@elsewhere.example", code=4)
+    assert "there is no channel room" in ringmaster("add", "room", code=4)
+    assert "no such time zone" in ringmaster("change", id, "--time-zone", "Nowhere", code=4)
+    ringmaster("change", id, "--time-zone", "Europe/Berlin", "--digest", "daily", "--daily-at", "08:30")
+    ringmaster("mute", id, "--for", "8h")
+    shown = ringmaster("list")
+    assert "mail ada@example.com" in shown
+    assert "daily 08:30, quiet 22:00-07:00 Europe/Berlin, muted until" in shown
+    assert "sent: " in ringmaster("test", id)
+    place.until(lambda: len(place.box.mails) == 1, "the test message came")
+    room = ringmaster("add", "room", "--shared", "-n", place.namespace, "--json")
+    assert json.loads(room)["channel"] == "room"
+    ringmaster("remove", id)
+    assert "there is no notification" in ringmaster("mute", id, code=2)
+    assert "nobody is told anything yet" in ringmaster("list")
 
 
 def test_killed_at_any_moment_nothing_is_lost_and_nothing_is_told_twice(place: Place) -> None:

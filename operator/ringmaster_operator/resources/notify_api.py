@@ -5,12 +5,13 @@ An address of a service with its tokens is in none of them: it has a name, and t
 
 from __future__ import annotations
 
+import re
 from datetime import time
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from ringmaster_operator.resources.base import Model
@@ -26,8 +27,17 @@ ChannelName = Annotated[
 ]
 Address = Annotated[str, StringConstraints(max_length=200, pattern=r"^[A-Za-z0-9@#._+:=~-]*$")]
 """What a channel puts into its address: one recipient, room or topic."""
+_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+
+
+def _time_of_day(value: Any) -> Any:
+    if not isinstance(value, str) or not re.fullmatch(_TIME, value):
+        raise PydanticCustomError("time_of_day", "a time of day is written like 07:30")
+    return value
+
+
 TimeOfDay = Annotated[
-    str, StringConstraints(min_length=5, max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+    str, StringConstraints(min_length=5, max_length=5, pattern=_TIME), BeforeValidator(_time_of_day)
 ]
 """Hours and minutes, 00:00 to 23:59."""
 

@@ -9,6 +9,7 @@ import { eventsPage } from "./events.js";
 import { graphPage } from "./graph.js";
 import { lessonsPage } from "./lessons.js";
 import { newBeadPage } from "./newbead.js";
+import { notificationsPage } from "./notifications.js";
 import { overviewPage } from "./overview.js";
 import { auditPage, usersPage } from "./people.js";
 import { recordsPage } from "./records.js";
@@ -39,6 +40,7 @@ export const pages = [
   { name: "lessons", label: "Lessons", key: "l", paths: ["/ui/:namespace/lessons"], page: lessonsPage },
   { name: "backups", label: "Backups", key: "k", paths: ["/ui/:namespace/backups"], page: backupsPage },
   { name: "events", label: "Events", key: "e", paths: ["/ui/:namespace/events"], page: eventsPage },
+  { name: "notifications", label: "Notifications", key: "n", paths: ["/ui/:namespace/notifications"], page: notificationsPage },
   { name: "audit", label: "Audit", key: "a", paths: ["/ui/:namespace/audit"], page: auditPage },
   { name: "users", label: "Users", key: "u", global: true, least: "admin", paths: ["/ui/_/users"], page: usersPage },
   { name: "new", paths: ["/ui/:namespace/new"], page: newBeadPage },
