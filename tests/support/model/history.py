@@ -16,7 +16,7 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import StaticPool
 
 from ringmaster_operator.history import History, HistoryUnavailable, migrate
-from ringmaster_operator.history.writer import CAPACITY, Writer
+from ringmaster_operator.history.writer import CAPACITY, Writer, answer
 
 
 class MemoryDatabase:
@@ -77,7 +77,8 @@ class SteppedWriter(Writer):
 
     def commit(self) -> None:
         """One group commit of all that waits."""
-        self._commit(self._batch())
+        if jobs := self._batch():
+            answer(jobs, self._commit(jobs))
 
     def fail(self) -> None:
         """The disk takes nothing: all that waits is told so, and nothing was written."""
@@ -86,7 +87,7 @@ class SteppedWriter(Writer):
 
     def _batch(self) -> list[Any]:
         jobs = [self._jobs.get_nowait() for _ in range(self._jobs.qsize())]
-        return [job for job in jobs if job is not None and job.future.set_running_or_notify_cancel()]
+        return [job for job in jobs if job is not None and not job.future.cancelled()]
 
 
 class SteppedHistory(History):
