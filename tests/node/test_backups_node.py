@@ -113,7 +113,7 @@ def _the_operator_does_not_come_up_with_it(scene: Scene, folder: Path) -> None:
     """No pod can be made for it until what was there before is in place again."""
     folder.mkdir()
     patient = [
-        {"op": "add", "path": "/spec/containers/0/args/-", "value": word} for word in ("--timeout", "20")
+        {"op": "add", "path": "/spec/containers/0/args/-", "value": word} for word in ("--timeout", "45")
     ]
     own = {
         "resources": [os.path.relpath(RESTORING, folder)],
