@@ -17,7 +17,7 @@ from ringmaster_operator.resources.bead import Bead
 log = logging.getLogger(__name__)
 
 TOGETHER = 64
-"""Writes handed over at once, so that they share a commit."""
+"""Beads in one write at most, so that others get their turn."""
 RETRY_SECONDS = 2.0
 """Between tries while the history cannot be written."""
 
@@ -63,18 +63,13 @@ class LastSeen:
         """Record everything that is noted; False when the history cannot be written, and some still wait."""
         while self._waiting:
             batch = [self._waiting.pop(uid) for uid in list(self._waiting)[:TOGETHER]]
-            done = await asyncio.gather(*(self._record(bead, deleted) for bead, deleted in batch))
-            if not all(done):
+            try:
+                await self._history.record_beads(seen=batch, now=self._clock.now())
+            except HistoryUnavailable as error:
+                log.debug("%d beads not recorded yet: %s", len(batch), error)
+                for bead, deleted in batch:
+                    self._waiting.setdefault(bead.metadata.uid, (bead, deleted))  # a newer note stays
+                self._due.set()
                 return False
         self._due.clear()
-        return True
-
-    async def _record(self, bead: Bead, deleted: bool) -> bool:
-        try:
-            await self._history.record_bead(bead=bead, deleted=deleted, now=self._clock.now())
-        except HistoryUnavailable as error:
-            log.debug("bead %s/%s not recorded yet: %s", *bead.key, error)
-            self._waiting.setdefault(bead.metadata.uid, (bead, deleted))  # a newer note stays
-            self._due.set()
-            return False
         return True

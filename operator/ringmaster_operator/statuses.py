@@ -61,8 +61,7 @@ class Statuses:
         body = await self._kube.patch_status(
             BEADS, meta.namespace, meta.name, patch, version=meta.resource_version
         )
-        self._store.observe(body)
-        written = Bead.read(body)
+        written = self._store.taken(body)
         for note in notes(bead.status, written.status):
             self._events.tell("Bead", written.metadata, note)
         done = written.status.phase is Phase.SUCCEEDED and bead.status.phase is not Phase.SUCCEEDED

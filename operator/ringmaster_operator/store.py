@@ -86,6 +86,18 @@ class Store:
         self._tell(kind, key, known, fresh)
         return True
 
+    def taken(self, body: dict[str, Any]) -> Bead:
+        """A bead as the API server answered it, taken in unless a newer one is known.
+
+        Raises ValidationError.
+        """
+        self.observe(body)
+        meta = body["metadata"]
+        known = self.bead((meta["namespace"], meta["name"]))
+        if known is not None and known.metadata.resource_version == meta["resourceVersion"]:
+            return known
+        return Bead.read(body)
+
     def forget(self, kind: str, key: Key, uid: str) -> None:
         """The object with this uid is gone; one made anew under its name stays."""
         if uid:

@@ -178,8 +178,9 @@ class Desk:
             return None
         metrics.claims.labels("granted").inc()
         self._leases.hold(won, self._clock.monotonic())
-        await self.record(won, worker)
-        return ClaimAnswer(claimed=await self._briefing.claimed(won, worker))
+        # The claim stands in the API server: neither of the two has to wait for the other.
+        _, claimed = await asyncio.gather(self.record(won, worker), self._briefing.claimed(won, worker))
+        return ClaimAnswer(claimed=claimed)
 
     async def _take(self, bead: Bead, worker: Worker, request: ClaimRequest) -> Bead | None:
         """The claimed bead, or None when someone else changed it first (the store is fresh then)."""
@@ -220,8 +221,7 @@ class Desk:
                     raise Refused(ProblemCode.UNAVAILABLE, detail) from error
                 await asyncio.sleep(READ_BACK_SECONDS)
                 continue
-            self._store.observe(body)
-            found = Bead.read(body)
+            found = self._store.taken(body)
             claim = found.status.claim
             return found if claim is not None and claim.id == claim_id else None
         return None

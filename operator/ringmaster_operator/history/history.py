@@ -139,7 +139,7 @@ class History:
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, reading)
 
-    record_bead = _writes(recorder.record_bead)
+    record_beads = _writes(recorder.record_beads)
     forget_beads = _writes(recorder.forget_beads)
     record_event = _writes(recorder.record_event)
     start_attempt = _writes(recorder.start_attempt)

@@ -5,7 +5,7 @@ Times come from the caller's clock. Rows are looked up before they are added: th
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -17,8 +17,13 @@ from ringmaster_operator.history.tables import AttemptRow, BeadRow, EventRow, Se
 from ringmaster_operator.resources.bead import Bead
 
 
-def record_bead(db: Session, *, bead: Bead, deleted: bool = False, now: datetime) -> None:
-    """Keep the bead as it is seen now."""
+def record_beads(db: Session, *, seen: Iterable[tuple[Bead, bool]], now: datetime) -> None:
+    """Keep beads as they are seen now; True for one that is deleted."""
+    for bead, deleted in seen:
+        _record(db, bead, now, deleted=deleted)
+
+
+def _record(db: Session, bead: Bead, now: datetime, *, deleted: bool) -> None:
     row = db.get(BeadRow, bead.metadata.uid)
     seen: dict[str, Any] = {
         "namespace": bead.metadata.namespace,

@@ -10,12 +10,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from ringmaster_operator.resources.lists import LabelSelector, Unique
-from ringmaster_operator.resources.rules import broken_rules
+from ringmaster_operator.resources.rules import broken_rules, rules_of
 from ringmaster_operator.resources.scalars import (
     NAME_PATTERN,
     Command,
@@ -78,11 +78,11 @@ class Model(BaseModel):
         known = {*cls.model_fields, *(field.alias for field in cls.model_fields.values())}
         return {key: value for key, value in data.items() if value is not None or key not in known}
 
-    @model_validator(mode="after")
-    def _obey_rules(self) -> Self:
-        if broken := broken_rules(self):
-            raise PydanticCustomError("rule", "{message}", {"message": "; ".join(broken)})
-        return self
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """With the check of the class's rules, where it has any: most have none."""
+        schema = handler(source)
+        return core_schema.no_info_after_validator_function(_obey_rules, schema) if rules_of(cls) else schema
 
     @classmethod
     def read(cls, body: object) -> Self:
@@ -101,6 +101,12 @@ class Model(BaseModel):
     def lean(self) -> dict[str, Any]:
         """As body(), but without what equals its default: what a status patch compares and sends."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+
+
+def _obey_rules(model: Model) -> Model:
+    if broken := broken_rules(model):
+        raise PydanticCustomError("rule", "{message}", {"message": "; ".join(broken)})
+    return model
 
 
 class Priority(StrEnum):

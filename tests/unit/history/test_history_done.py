@@ -37,7 +37,7 @@ async def test_beads_count_on_the_day_they_were_finished_also_when_they_are_dele
             finished("h", "Succeeded", "2026-11-22T23:59:59Z"),
         ]
     ):
-        await history.record_bead(bead=bead, deleted=number == 1, now=NOON)
+        await history.record_beads(seen=[(bead, number == 1)], now=NOON)
     counts = await history.finished_since(namespace="n", since=date.fromisoformat(monday))
     assert counts == {
         (date(2026, 11, 23), Phase.SUCCEEDED): 2,

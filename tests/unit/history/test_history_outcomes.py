@@ -42,10 +42,8 @@ async def test_what_ended_by_the_agents_doing_is_read_with_what_it_was_at(
     ]
     for number, (outcome, counted) in enumerate(ends):
         one = work(uid=f"uid-{number}", bead=f"bead-{number}")
-        await history.record_bead(
-            bead=seen(number, capabilities=["python"], repository={"url": "https://git.example/own.git"}),
-            now=NOON,
-        )
+        bead = seen(number, capabilities=["python"], repository={"url": "https://git.example/own.git"})
+        await history.record_beads(seen=[(bead, False)], now=NOON)
         await one.start()
         account = Account(labels=frozenset({("team", "core")}), repository="https://git.example/team/app.git")
         later = NOON + timedelta(minutes=number)

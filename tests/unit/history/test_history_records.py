@@ -35,10 +35,10 @@ def bead(uid: str = "u1", **spec: Any) -> Bead:
 
 async def test_a_bead_is_kept_as_last_seen(history: History) -> None:
     later = NOON + timedelta(hours=1)
-    await history.record_bead(bead=bead(), now=NOON)
-    await history.record_bead(bead=bead(title="Do it well", priority="P0"), now=later)
-    await history.record_bead(bead=bead(), deleted=True, now=later + timedelta(hours=1))
-    await history.record_bead(bead=bead(), deleted=True, now=later + timedelta(hours=2))
+    await history.record_beads(seen=[(bead(), False)], now=NOON)
+    await history.record_beads(seen=[(bead(title="Do it well", priority="P0"), False)], now=later)
+    await history.record_beads(seen=[(bead(), True)], now=later + timedelta(hours=1))
+    await history.record_beads(seen=[(bead(), True)], now=later + timedelta(hours=2))
 
     def rows(db: Any) -> list[Any]:
         return [
@@ -56,7 +56,7 @@ async def test_beads_that_went_unseen_are_marked_once_and_only_in_their_namespac
     for uid, namespace in (("stays", "n"), ("went", "n"), ("elsewhere", "m")):
         made = bead(uid)
         metadata = made.metadata.model_copy(update={"namespace": namespace})
-        await history.record_bead(bead=made.model_copy(update={"metadata": metadata}), now=NOON)
+        await history.record_beads(seen=[(made.model_copy(update={"metadata": metadata}), False)], now=NOON)
     assert await history.forget_beads(namespace="n", alive={"stays"}, now=NOON) == 1
     assert await history.forget_beads(namespace="n", alive={"stays"}, now=later) == 0
     assert await history.forget_beads(namespace="", alive={"stays"}, now=later) == 1
@@ -305,7 +305,7 @@ async def test_sessions_are_remembered_and_forgotten(history: History) -> None:
 
 async def test_times_without_a_zone_are_refused(history: History) -> None:
     with pytest.raises(Exception, match="time zone"):
-        await history.record_bead(bead=bead(), now=NOON.replace(tzinfo=None))
+        await history.record_beads(seen=[(bead(), False)], now=NOON.replace(tzinfo=None))
 
 
 async def test_other_zones_come_back_as_utc(history: History, work: Make) -> None:
