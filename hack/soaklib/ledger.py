@@ -61,10 +61,13 @@ class Ledger:
                 f" {newest.session} held it (fence {newest.fence})"
             )
 
-    def ended(self, hold: Hold, why: str, sent: float) -> None:
-        """The operator says that the claim is over: only right where the session was silent too long."""
+    def ended(self, hold: Hold, why: str) -> None:
+        """The operator just said that the claim is over: right only where the session was silent too long.
+
+        Until this answer, not until its call was sent: a link that is down keeps calls for a while.
+        """
         self.refused += 1
-        silent = sent - hold.heard
+        silent = time.monotonic() - hold.heard
         if silent < self.lease_seconds * 0.9:
             self.broken.append(
                 f"taken away: {hold.bead} (fence {hold.fence}) from {hold.session}, which was heard"

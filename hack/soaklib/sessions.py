@@ -102,10 +102,10 @@ class Light:
         path = f"/claims/{claimed.claim_id}/heartbeat"
         status, answer, sent = await self._insist(session, path, body)
         if status != 200:
-            self.ledger.ended(hold, str(answer.get("detail", answer)), sent)
+            self.ledger.ended(hold, str(answer.get("detail", answer)))
             raise Over
         if answer["order"] in (Order.CANCEL, Order.RELEASE):
-            self.ledger.ended(hold, f"{answer['order']}: {answer.get('reason')}", sent)
+            self.ledger.ended(hold, f"{answer['order']}: {answer.get('reason')}")
             raise Over
         self.ledger.confirmed(hold, sent)
 
@@ -121,7 +121,7 @@ class Light:
             if status == 200:
                 self.ledger.reported(hold, body["reportId"], kind, sent)
         if status != 200:
-            self.ledger.ended(hold, str(answer.get("detail", answer)), sent)
+            self.ledger.ended(hold, str(answer.get("detail", answer)))
 
     async def _insist(self, session: Session, path: str, body: dict[str, Any]) -> tuple[int, Any, float]:
         """Repeat one call until it is answered with something other than 'later'; the status, the answer, and
