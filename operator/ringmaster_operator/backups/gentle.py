@@ -19,7 +19,7 @@ from pathlib import Path
 
 PIECE = 1 << 19
 """Bytes between syncs."""
-REMOVED = 16 << 20
+REMOVED = 1 << 20
 """Bytes that a file loses at a time."""
 LONGEST_REST = 0.25
 """Seconds; a disk that is slower than that for a piece has other trouble."""
