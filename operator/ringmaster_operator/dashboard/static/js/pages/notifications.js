@@ -125,17 +125,17 @@ function edit(place, found, one, again) {
 
 /** @param {Record<string, string>} given @param {any} one */
 function wish(given, one) {
+  const { namespaces = "", channel, address, digest, dailyAt, timeZone, start, end } = given;
   const kinds = KINDS.map(([name]) => name).filter((name) => given[name] === "true");
-  const namespaces = (given.namespaces ?? "").split(/[\s,]+/).filter(Boolean);
   return {
-    channel: given.channel,
-    address: given.address,
+    channel,
+    address,
     kinds: kinds.length === KINDS.length ? [] : kinds,
-    namespaces,
-    digest: given.digest,
-    dailyAt: given.dailyAt,
-    timeZone: given.timeZone,
-    ...(given.start || given.end ? { quiet: { start: given.start, end: given.end } } : {}),
+    namespaces: namespaces.split(/[\s,]+/).filter(Boolean),
+    digest,
+    dailyAt,
+    timeZone,
+    ...(start || end ? { quiet: { start, end } } : {}),
     ...(one?.mutedUntil ? { mutedUntil: one.mutedUntil } : {}),
   };
 }
