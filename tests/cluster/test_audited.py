@@ -24,6 +24,8 @@ from support.clusters import drop_namespace, fresh_namespace
 from support.manifests import bead, listed
 from support.openid import SECRET, LyingProvider
 from support.operators import OperatorProcess
+from support.receivers import SECRET as SIGNED
+from support.receivers import receiver
 from support.sessions import Session, make_worker
 from support.tenants import PASSWORD, Person, Tenants
 
@@ -454,6 +456,31 @@ def retire(scene: Scene) -> Line:
     return scene.line("lesson.retire", "Lesson", number, before=UNTOUCHED, after=after)
 
 
+def notification(act: str, *, own: bool) -> Callable[[Scene], Line]:
+    """Of ada herself, or of her namespace; removed again, since a channel tells each once."""
+    mine = {"channel": "hook", "address": ""}
+    later = {**mine, "digest": "hourly"}
+
+    def row(scene: Scene) -> Line:
+        place = "me/notifications" if own else f"namespaces/{scene.namespace}/notifications"
+        number = scene.call(scene.ada, "POST", place, {"channel": "hook"})["id"]
+        if act == "change":
+            scene.call(scene.ada, "PUT", f"{place}/{number}", {"channel": "hook", "digest": "hourly"})
+        elif act == "test":
+            scene.call(scene.ada, "POST", f"{place}/{number}/test")
+        scene.call(scene.ada, "DELETE", f"{place}/{number}")
+        states: dict[str, Body] = {
+            "add": {"after": mine},
+            "change": {"before": mine, "after": later},
+            "remove": {"before": mine},
+            "test": {},
+        }
+        where = {"namespace": ""} if own else {}
+        return scene.line(f"notification.{act}", "Notification", str(number), **states[act], **where)
+
+    return row
+
+
 ROWS: dict[str, Callable[[Scene], Line]] = {
     "signIn": sign_in,
     "claimFirstAdmin": first_admin,
@@ -488,6 +515,14 @@ ROWS: dict[str, Callable[[Scene], Line]] = {
     "importLessons": import_lessons,
     "endorseLesson": endorse,
     "retireLesson": retire,
+    "addMyNotification": notification("add", own=True),
+    "changeMyNotification": notification("change", own=True),
+    "removeMyNotification": notification("remove", own=True),
+    "testMyNotification": notification("test", own=True),
+    "addNotification": notification("add", own=False),
+    "changeNotification": notification("change", own=False),
+    "removeNotification": notification("remove", own=False),
+    "testNotification": notification("test", own=False),
 }
 
 
@@ -498,11 +533,15 @@ def scene(cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sc
     operator = OperatorProcess(cluster.kubeconfig, "", folder)
     (folder / "secret").write_text(SECRET)
     spaces = fresh_namespace(cluster), fresh_namespace(cluster)
-    with LyingProvider() as provider:
+    with LyingProvider() as provider, receiver() as hook:
         provider.claims["preferred_username"] = "grace"
+        channel = f'webhook = "{hook.url}"\nlocal = true\nsecrets = ["{SIGNED}"]\npeople = true\n'
+        (folder / "channels.toml").write_text(f"[channels.hook]\n{channel}")
+        (folder / "channels.toml").chmod(0o600)
         operator.settings = {
             "RINGMASTER_TMUX_HOST": "typing",
             "RINGMASTER_WEB_URL": operator.url,
+            "RINGMASTER_NOTIFY_FILE": str(folder / "channels.toml"),
             "RINGMASTER_OIDC_ISSUER": provider.issuer,
             "RINGMASTER_OIDC_CLIENT_SECRET_FILE": str(folder / "secret"),
         }
