@@ -107,7 +107,9 @@ def replayed(cast: Path) -> str:
     shown.write_text("".join(event[2] for event in events if event[1] == "o"), encoding="utf-8")
     played = Terminal(f"{cast.stem}-played")
     try:
-        played.start(["cat", str(shown)], {}, columns=head["width"], lines=head["height"])
+        # The recording asks the terminal what it is; nobody reads the answer, so it must not be shown.
+        play = ["sh", "-c", f"stty -echo; cat {shlex.quote(str(shown))}"]
+        played.start(play, {}, columns=head["width"], lines=head["height"])
         return played.until("ENDED 0\nENDED 0").replace("ENDED 0\nENDED 0", "ENDED 0").rstrip()
     finally:
         played.end()
