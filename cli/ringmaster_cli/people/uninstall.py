@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -34,7 +35,8 @@ PODS = Kind("api/v1", "pods")
 CLAIMS = Kind("api/v1", "persistentvolumeclaims")
 NAMESPACES = Kind("api/v1", "namespaces")
 DEFINITIONS = Kind("apis/apiextensions.k8s.io/v1", "customresourcedefinitions")
-WORKERS = Kind("apis/ringmaster.dev/v1alpha1", "workers")
+KINDS = [Kind("apis/ringmaster.dev/v1alpha1", plural) for plural in ("workers", "beads", "backupschedules")]
+WORKERS = KINDS[0]
 #: The operator's, in its namespace.
 THERE = (
     Kind("apis/batch/v1", "cronjobs"),
@@ -196,6 +198,11 @@ class Removal:
 
     def purge(self) -> None:
         """The kinds with all their objects, the history, the namespace."""
+        for kind in KINDS:
+            # One that nobody has listed yet is no storage yet to the API server, whose removal of its objects
+            # then fails, and is tried again minutes later.
+            with suppress(CliError):
+                self._objects.find(kind, labels=OURS)
         for kind, where in ((DEFINITIONS, ""), (CLAIMS, self.system)):
             self.remove(kind, where)
         self._gone("beads and Workers", lambda: self._objects.find(DEFINITIONS, labels=OURS))
