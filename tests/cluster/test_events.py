@@ -44,7 +44,6 @@ async def test_events_are_followed_found_and_kept(
     env = {**clean, "RINGMASTER_URL": operator.url, "RINGMASTER_TOKEN": tokens["reader"]}
     session = Session(operator.url, make_worker(cluster, namespace))
     follower = Program(env, "events", "-f", "-n", namespace, "--for", "bead/first")
-    data = Program(env, "events", "-w", "-n", namespace, "-o", "json", "--types", "warning")
     cluster.kubectl("create", "-n", namespace, "-f-", stdin=listed([bead("first"), bead("second")]))
     claimed = await session.pull(wait=20, bead="first")
     assert claimed is not None
@@ -53,6 +52,7 @@ async def test_events_are_followed_found_and_kept(
     follower.until("offline: ")
     operator.start()
     follower.until("online again")
+    data = Program(env, "events", "-w", "-n", namespace, "-o", "json", "--types", "warning")
     await session.report(claimed)
     follower.until("Succeeded")
     bad = bead("second", dependsOn=["nowhere"])
