@@ -71,6 +71,7 @@ async def test_watch_misses_nothing_and_says_nothing_twice_over_a_restart(
     await session.report(claimed)
     one.until("Running -> Succeeded")
     people.until("Running -> Succeeded")
+    data.until("Succeeded")
     assert one.process.wait(20) == 0  # it ends by itself, and all is well
     one.end()
     await session.close()
