@@ -6,7 +6,6 @@ import json
 import os
 import queue
 import sys
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -150,28 +149,18 @@ def _row(namespace: str, item: ObjectEvent, now: datetime, wide: bool, how: _How
 
 def _follow(who: list[Identity], filters: Filters, limit: int, how: _How) -> None:
     from ringmaster_cli.people.events_feed import EventFeed
+    from ringmaster_cli.people.stream import relay
 
     lines: queue.SimpleQueue[tuple[EventFeed, Told | CliError]] = queue.SimpleQueue()
     for one in who:
         feed = EventFeed(one, filters, limit)
-        threading.Thread(target=_read, args=(feed, lines), daemon=True).start()
+        relay(feed, feed.told(), lines)
     try:
         _print(lines, len(who), how)
     except KeyboardInterrupt:
         return  # how this command is ended
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads any more
-
-
-def _read(feed: EventFeed, lines: queue.SimpleQueue[tuple[EventFeed, Told | CliError]]) -> None:
-    """A thread: everything that is told, and what ends it."""
-    try:
-        for told in feed.told():
-            lines.put((feed, told))
-    except CliError as fault:
-        lines.put((feed, fault))
-    except Exception as fault:
-        lines.put((feed, CliError(f"internal fault: {type(fault).__name__}: {fault}")))
 
 
 def _print(lines: queue.SimpleQueue[tuple[EventFeed, Told | CliError]], left: int, how: _How) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import http.client
 import json
+import queue
 import random
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from ringmaster_cli.client import Passing, read_answer
-from ringmaster_cli.exits import Refused, UsageError
+from ringmaster_cli.exits import CliError, Refused, UsageError
 from ringmaster_cli.people.identity import Identity
 from ringmaster_cli.wire import Answer, Wire, WireError, words_of
 
@@ -23,6 +24,8 @@ LONGEST_PAUSE_SECONDS = 10.0
 KINDS = ("beads", "workers")
 LONGEST_ERROR = 64 * 1024
 Body = dict[str, Any]
+F = TypeVar("F")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -143,3 +146,18 @@ def frames(lines: Iterable[str]) -> Iterator[tuple[str, Body, str]]:
                 raise ValueError("an event that is none of ours")
             yield name, body, identifier
             name, identifier, data = "message", "", []
+
+
+def relay(feed: F, items: Iterable[T], lines: queue.SimpleQueue[tuple[F, T | CliError]]) -> None:
+    """Hand on, in a thread, everything that a feed has to tell, and last what ended it."""
+
+    def work() -> None:
+        try:
+            for item in items:
+                lines.put((feed, item))
+        except CliError as fault:
+            lines.put((feed, fault))
+        except Exception as fault:
+            lines.put((feed, CliError(f"internal fault: {type(fault).__name__}: {fault}")))
+
+    threading.Thread(target=work, daemon=True).start()

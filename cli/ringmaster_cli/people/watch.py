@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import queue
 import sys
-import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -67,12 +66,14 @@ def watch(
     """Follow what happens, live. It comes back by itself when the operator was away, and misses nothing."""
     from ringmaster_cli.people.feed import Feed
     from ringmaster_cli.people.places import identities
+    from ringmaster_cli.people.stream import relay
 
     wanted = _wanted(beads or [], kind or [], phase or [], done, everywhere, as_json or output.is_data())
     who = identities(url, account=account, namespace=namespace, context=context, everywhere=everywhere)
     lines: queue.SimpleQueue[tuple[Feed, News | CliError]] = queue.SimpleQueue()
     for one in who:
-        threading.Thread(target=_follow, args=(Feed(one, wanted.kinds), lines), daemon=True).start()
+        feed = Feed(one, wanted.kinds)
+        relay(feed, feed.news(), lines)
     try:
         _show(lines, wanted, len(who))
     except KeyboardInterrupt:
@@ -104,17 +105,6 @@ def _wanted(
         as_json=as_json,
         until_done=done,
     )
-
-
-def _follow(feed: Feed, lines: queue.SimpleQueue[tuple[Feed, News | CliError]]) -> None:
-    """A thread: everything that happens, and what ends it."""
-    try:
-        for news in feed.news():
-            lines.put((feed, news))
-    except CliError as fault:
-        lines.put((feed, fault))
-    except Exception as fault:
-        lines.put((feed, CliError(f"internal fault: {type(fault).__name__}: {fault}")))
 
 
 def _show(lines: queue.SimpleQueue[tuple[Feed, News | CliError]], wanted: Wanted, left: int) -> None:
