@@ -28,7 +28,7 @@ def compare(revision: str, names: list[str], asked: argparse.Namespace, cluster:
     """Print both, with how this one stands to that one; the exit code."""
     before = os.getloadavg()[0]
     sides: dict[str, dict[Key, Figure]] = {revision: {}, "this checkout": {}}
-    with _environment(revision) as python:
+    with environment(revision) as python:
         for turn in range(asked.turns):
             for side, program in ((revision, python), ("this checkout", ROOT / ".venv/bin/python")):
                 print(f"hack/bench: turn {turn + 1} of {asked.turns}, {side}", file=sys.stderr, flush=True)
@@ -49,7 +49,7 @@ def known(revision: str) -> bool:
 
 
 @contextmanager
-def _environment(revision: str) -> Iterator[Path]:
+def environment(revision: str) -> Iterator[Path]:
     """The Python of a revision's own worktree."""
     git = ["git", "-C", str(ROOT)]
     with tempfile.TemporaryDirectory(prefix="ringmaster-bench-") as folder:

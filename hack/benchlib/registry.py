@@ -34,6 +34,7 @@ SCENARIOS: dict[str, Scenario] = {
     "pods": Scenario("pods", "bead applied to pod created (Once), singly and 500 at once, beside bare pods"),
     "pull": Scenario("pull", "`ringmaster pull-bead` of 1,000 and 5,000 beads, beside `python -c pass`"),
     "idle": Scenario("idle", "writes, processor, wake-ups with 1,000 beads and 50 sessions"),
+    "cpu": Scenario("cpu", "the operator's processor for a claim, a look, a report"),
     "counts": Scenario("counts", "writes and calls a bead, statements a claim, modules of a step"),
     "reports": Scenario("reports", "reports a second into SQLite and PostgreSQL, beside bare inserts"),
     "start": Scenario("start", "operator start to first claim at 10,000 beads; memory", usual=False),
@@ -46,6 +47,7 @@ PROGRAMS: dict[str, Program] = {
     "lessons": Program("lessons", "what lessons do, and how long a claim looks for them"),
     "backup": Program("backup", "backups beside a writer, and beside sqlite3 and gzip"),
     "dashboard": Program("dashboard", "the web dashboard with 10,000 beads, in a browser; has its cluster"),
+    "flames": Program("profile", "flame graphs of a claim, a look, a report; has its cluster"),
     "terminal": Program("terminal", "what `ringmaster top` costs with 10,000 beads"),
 }
 
