@@ -1,69 +1,24 @@
-"""Plans for a Worker's sessions: by example, and as a long random life of a Worker."""
+"""Plans for a Worker's sessions, by example."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ringmaster_operator.reconcilers.session_memory import LONGEST_RESTART, Memory, after_crash
 from ringmaster_operator.reconcilers.session_plan import (
     IDLE_PAUSE,
     QUIET,
-    RUNS,
-    Busy,
-    Facts,
-    SessionPlan,
     Stop,
     plan_sessions,
 )
-from ringmaster_operator.reconcilers.worker_status import Obstacle, worker_status
+from ringmaster_operator.reconcilers.worker_status import worker_status
 from ringmaster_operator.resources.base import ConditionStatus
-from ringmaster_operator.resources.worker import Session, SessionState, Spent, Worker, WorkerStatus
-from ringmaster_operator.runtimes.protocol import SessionInfo
+from ringmaster_operator.resources.worker import SessionState, Spent
 from ringmaster_operator.runtimes.protocol import SessionState as Found
-
-NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
-BUSY = Busy(bead="b", iteration=1)
-
-
-def worker(*sessions: Session, deleting: bool = False, **spec: Any) -> Worker:
-    metadata: dict[str, Any] = {"name": "w", "namespace": "n", "uid": "u", "generation": 3}
-    if deleting:
-        metadata["deletionTimestamp"] = NOW.isoformat()
-    made = Worker.check({"metadata": metadata, "spec": {"runtime": "Tmux", **spec}})
-    return made.model_copy(update={"status": WorkerStatus(sessions=list(sessions))})
-
-
-def found(name: str, state: Found = Found.RUNNING, **more: Any) -> SessionInfo:
-    facts = {"fingerprint": "f", "started_at": NOW - timedelta(seconds=30), **more}
-    return SessionInfo(namespace="n", name=name, worker="w", state=state, **facts)
-
-
-def shown(name: str, state: SessionState, **more: Any) -> Session:
-    return Session(name=name, state=state, **{"last_progress_at": NOW - timedelta(seconds=5), **more})
-
-
-def facts(*infos: SessionInfo, **more: Any) -> Facts:
-    given: dict[str, Any] = {
-        "infos": {info.name: info for info in infos},
-        "busy": {},
-        "memories": {},
-        "claimable": 0,
-        "fingerprint": "f",
-        "startable": True,
-        "now": NOW,
-        **more,
-    }
-    return Facts(**given)
-
-
-def states(plan: SessionPlan) -> dict[str, SessionState]:
-    return {item.name: item.state for item in plan.sessions}
+from support.plans import BUSY, NOW, facts, found, shown, states, worker
 
 
 def test_starts_what_is_missing() -> None:
@@ -280,156 +235,3 @@ def test_progress_moves_only_with_the_state() -> None:
     assert same.sessions[0].last_progress_at == before.last_progress_at
     other = plan_sessions(worker(before, replicas=1), facts(found("w-0"), busy={"w-0": BUSY}))
     assert other.sessions[0].last_progress_at == NOW
-
-
-EVENTS = st.one_of(
-    st.tuples(st.just("scale"), st.integers(0, 5)),
-    st.tuples(st.just("claim"), st.integers(0, 5)),
-    st.tuples(st.just("finish"), st.integers(0, 5)),
-    st.tuples(st.just("crash"), st.integers(0, 5)),
-    st.tuples(st.just("change"), st.integers(0, 2)),
-    st.tuples(st.just("wait"), st.sampled_from([1, 30, 700])),
-    st.tuples(st.just("reconcile"), st.integers(0, 0)),
-)
-
-
-class Life:
-    """A Worker, its sessions, and a host that does what the plans say."""
-
-    def __init__(self) -> None:
-        self.worker = worker(replicas=1)
-        self.infos: dict[str, SessionInfo] = {}
-        self.busy: dict[str, Busy] = {}
-        self.memories: dict[str, Memory] = {}
-        self.fingerprint = "f0"
-        self.now = NOW
-
-    def facts(self) -> Facts:
-        return Facts(
-            infos=dict(self.infos),
-            busy=dict(self.busy),
-            memories=dict(self.memories),
-            claimable=0,
-            fingerprint=self.fingerprint,
-            startable=True,
-            now=self.now,
-        )
-
-    def reconcile(self) -> SessionPlan:
-        plan = plan_sessions(self.worker, self.facts())
-        wanted = self.worker.spec.replicas
-        assert plan.wanted == wanted
-        assert not set(plan.start) & set(self.infos)
-        for order in plan.stop:
-            info = self.infos.pop(order.name, None)
-            running = info is not None and info.state in RUNS
-            assert not (running and order.name in self.busy), "a busy session is stopped"
-            if order.abandon:
-                self.busy.pop(order.name, None)
-        for name, memory in plan.memories.items():
-            self.memories.pop(name, None)
-            if memory is not None:
-                self.memories[name] = memory
-        for name in plan.start:
-            self.infos[name] = found(name, fingerprint=self.fingerprint, started_at=self.now)
-        kept = [item for item in plan.sessions if item.state is not SessionState.DRAINING]
-        assert len(kept) <= plan.wanted
-        status = worker_status(
-            self.worker,
-            sessions=plan.sessions,
-            wanted=plan.wanted,
-            spent=Spent(),
-            over_budget="",
-            obstacle=None,
-            now=self.now,
-        )
-        self.worker = self.worker.model_copy(update={"status": status})
-        return plan
-
-    def act(self, what: str, number: int) -> None:
-        name = f"w-{number}"
-        info = self.infos.get(name)
-        state = next((item.state for item in self.worker.status.sessions if item.name == name), None)
-        if what == "scale":
-            spec = self.worker.spec.model_copy(update={"replicas": number})
-            self.worker = self.worker.model_copy(update={"spec": spec})
-        elif what == "claim" and info and info.state in RUNS and state is SessionState.IDLE:
-            self.busy.setdefault(name, BUSY)
-        elif what == "finish" and info and info.state in RUNS:
-            self.busy.pop(name, None)
-        elif what == "crash" and info and info.state in RUNS:
-            self.infos[name] = replace(info, state=Found.EXITED, exit_code=1, message="exit code 1")
-        elif what == "change":
-            self.fingerprint = f"f{number}"
-        elif what == "wait":
-            self.now += timedelta(seconds=number)
-        elif what == "reconcile":
-            self.reconcile()
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(EVENTS, max_size=40))
-def test_a_life_of_a_worker_settles_on_what_is_wanted(events: list[tuple[str, int]]) -> None:
-    life = Life()
-    for what, number in events:
-        life.act(what, number)
-    life.busy.clear()
-    for _ in range(12):
-        plan = life.reconcile()
-        life.now += timedelta(minutes=11)
-    assert (plan.start, plan.stop, plan.memories) == ([], [], {})
-    assert len(life.infos) == life.worker.spec.replicas
-    assert {info.fingerprint for info in life.infos.values()} <= {life.fingerprint}
-    assert all(item.state is SessionState.IDLE for item in plan.sessions)
-
-
-def conditions(made: Worker, sessions: list[Session], **more: Any) -> dict[str, tuple[bool, str]]:
-    given: dict[str, Any] = {
-        "wanted": len(sessions),
-        "spent": Spent(),
-        "over_budget": "",
-        "obstacle": None,
-        "now": NOW,
-        **more,
-    }
-    status = worker_status(made, sessions=sessions, **given)
-    return {item.type: (item.status is ConditionStatus.TRUE, item.reason) for item in status.conditions}
-
-
-def test_conditions_say_why() -> None:
-    idle = shown("w-0", SessionState.IDLE)
-    crashed = shown("w-1", SessionState.CRASHED, restarts=5, message="exit code 1")
-    assert conditions(worker(), [idle]) == {
-        "Available": (True, "SessionsRun"),
-        "Progressing": (False, "Settled"),
-        "WithinBudget": (True, "WithinBudget"),
-    }
-    assert conditions(worker(), [])["Available"] == (True, "NoneWanted")
-    assert conditions(worker(), [], wanted=1)["Available"] == (False, "Starting")
-    assert conditions(worker(), [crashed])["Available"] == (False, "CrashLoop")
-    assert conditions(worker(), [idle, crashed])["Available"] == (True, "CrashLoop")
-    first = crashed.model_copy(update={"restarts": 1})
-    assert conditions(worker(), [first])["Available"] == (False, "SessionCrashed")
-    missing = Obstacle("SecretMissing", "create it")
-    assert conditions(worker(), [], wanted=1, obstacle=missing)["Available"] == (False, "SecretMissing")
-    assert conditions(worker(suspend=True), [idle])["Progressing"] == (False, "Suspended")
-    assert conditions(worker(), [idle], wanted=2)["Progressing"] == (True, "Scaling")
-    assert conditions(worker(), [shown("w-0", SessionState.DRAINING)])["Progressing"] == (True, "Draining")
-    assert conditions(worker(), [idle], over_budget="all spent")["WithinBudget"] == (False, "BudgetSpent")
-
-
-def test_transition_times_move_only_with_the_status() -> None:
-    made = worker()
-    first = worker_status(made, sessions=[], wanted=0, spent=Spent(), over_budget="", obstacle=None, now=NOW)
-    made = made.model_copy(update={"status": first})
-    later = worker_status(
-        made,
-        sessions=[],
-        wanted=0,
-        spent=Spent(),
-        over_budget="all spent",
-        obstacle=None,
-        now=NOW + timedelta(hours=1),
-    )
-    moved = {item.type: item.last_transition_time for item in later.conditions}
-    assert (moved["Available"], moved["WithinBudget"]) == (NOW, NOW + timedelta(hours=1))
