@@ -18,9 +18,10 @@ from ringmaster_operator.runtimes.pod.manifest import INIT
 from ringmaster_operator.runtimes.pod.output import LOG_BYTES
 from ringmaster_operator.runtimes.pod.runtime import PodRuntime
 from support.clusters import Cluster
+from support.runtimes import NAMESPACE, until
 
-pytest.register_assert_rewrite("unit.runtimes.conformance")
-from unit.runtimes.conformance import NAMESPACE, RuntimeConformance, until  # noqa: E402
+pytest.register_assert_rewrite("unit.runtimes.conformance", "unit.runtimes.endings")
+from unit.runtimes.conformance import RuntimeConformance  # noqa: E402
 
 pytestmark = pytest.mark.node
 

@@ -7,24 +7,18 @@ same about a pod on a node far away.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Protocol
 
 import pytest
 
 from ringmaster_operator.runtimes import ansi
 from ringmaster_operator.runtimes.protocol import (
-    Runtime,
     SessionFault,
-    SessionInfo,
-    SessionSpec,
     SessionState,
 )
+from support.runtimes import NAMESPACE, Place, by_name, logged, spec
+from unit.runtimes.endings import Endings
 
-NAMESPACE = "work"
-FOREVER = ("/bin/sh", "-c", "echo begun; while :; do sleep 1; done")
 BAD_NAMES = (
     "",
     "a;touch x",
@@ -46,81 +40,9 @@ BAD_NAMES = (
     "{last}",
     "x" * 300,
 )
-DAEMON = """
-import os, sys, time
-if os.fork() == 0:
-    os.setsid()
-    if os.fork() == 0:
-        sys.stdout.write('daemon\\n'); sys.stdout.flush()
-        time.sleep(600)
-    os._exit(0)
-sys.stdout.write('begun\\n'); sys.stdout.flush()
-time.sleep(600)
-"""
 
 
-class Place(Protocol):
-    """What the suite needs to know of the place that a runtime runs its sessions in."""
-
-    python: str
-    """A Python there."""
-
-    def runtime(self, *, log_bytes: int | None = None) -> Runtime:
-        """A new object for the same owner, as after a restart of the operator."""
-        ...
-
-    async def stranger(self, name: str) -> Callable[[], Awaitable[bool]]:
-        """Start something of someone else under this name; the answer tells whether it still runs."""
-        ...
-
-    async def command_lines(self) -> list[str]:
-        """Command lines of all processes there, zombies left out."""
-        ...
-
-    async def lose(self, name: str) -> None:
-        """Take away what the session lives in, as a fallen server or a lost node does."""
-        ...
-
-
-def spec(name: str, *command: str, fingerprint: str = "f1", env: dict[str, str] | None = None) -> SessionSpec:
-    return SessionSpec(
-        namespace=NAMESPACE,
-        name=name,
-        worker=name.rpartition("-")[0] or "w",
-        command=command or FOREVER,
-        env=env or {},
-        fingerprint=fingerprint,
-    )
-
-
-async def until(check: Callable[[], Awaitable[object]], what: str, seconds: float = 30.0) -> None:
-    """Wait for a truth about another process; fails with `what` when it does not come."""
-    deadline = time.monotonic() + seconds
-    while not (met := await check()) and time.monotonic() < deadline:
-        await asyncio.sleep(0.05)
-    assert met, f"not within {seconds} s: {what}"
-
-
-async def logged(runtime: Runtime, name: str, text: str) -> None:
-    async def check() -> bool:
-        return text in await runtime.logs((NAMESPACE, name), lines=5000)
-
-    await until(check, f"{text!r} in the log of {name}")
-
-
-async def by_name(runtime: Runtime) -> dict[str, SessionInfo]:
-    return {info.name: info for info in await runtime.sessions()}
-
-
-async def ended(runtime: Runtime, name: str) -> SessionInfo:
-    async def check() -> bool:
-        return (await by_name(runtime))[name].state is not SessionState.RUNNING
-
-    await until(check, f"{name} ends")
-    return (await by_name(runtime))[name]
-
-
-class RuntimeConformance:
+class RuntimeConformance(Endings):
     async def test_starts_lists_and_stops(self, place: Place) -> None:
         runtime = place.runtime()
         assert await runtime.sessions() == []
@@ -195,26 +117,6 @@ class RuntimeConformance:
         await runtime.stop(first.key, grace_seconds=1)
         assert (await runtime.start(spec("w-0", fingerprint="f2"))).fingerprint == "f2"
 
-    @pytest.mark.parametrize("code", [0, 1, 7, 127])
-    async def test_exit_code_is_seen(self, place: Place, code: int) -> None:
-        runtime = place.runtime()
-        await runtime.start(spec("w-0", "/bin/sh", "-c", f"echo over; exit {code}"))
-        info = await ended(runtime, "w-0")
-        assert (info.state, info.exit_code) == (SessionState.EXITED, code)
-        await logged(runtime, "w-0", "over")
-
-    async def test_signal_is_seen(self, place: Place) -> None:
-        runtime = place.runtime()
-        await runtime.start(spec("w-0", "/bin/sh", "-c", "kill -9 $$"))
-        assert (await ended(runtime, "w-0")).exit_code == 137
-
-    async def test_ended_session_is_started_anew(self, place: Place) -> None:
-        runtime = place.runtime()
-        await runtime.start(spec("w-0", "/bin/false"))
-        await ended(runtime, "w-0")
-        info = await runtime.start(spec("w-0"))
-        assert info.state is SessionState.RUNNING
-
     async def test_missing_program_is_seen_at_once(self, place: Place) -> None:
         runtime = place.runtime()
         info = await runtime.start(spec("w-0", "no-such-program-here", "x"))
@@ -259,42 +161,6 @@ class RuntimeConformance:
         await runtime.start(spec("w-0", place.python, "-c", program, *given))
         await logged(runtime, "w-0", ascii(given))
 
-    async def test_whole_tree_ends(self, place: Place) -> None:
-        runtime = place.runtime()
-        mark = "whole-tree-of-conformance"
-        await runtime.start(spec("w-0", place.python, "-c", DAEMON, mark))
-        await logged(runtime, "w-0", "daemon")
-        assert sum(mark in line for line in await place.command_lines()) == 2
-        await runtime.stop((NAMESPACE, "w-0"), grace_seconds=1)
-        assert not [line for line in await place.command_lines() if mark in line]
-
-    async def test_daemon_left_by_an_ended_session_ends_with_it(self, place: Place) -> None:
-        runtime = place.runtime()
-        mark = "left-daemon-of-conformance"
-        quick = DAEMON[: DAEMON.rindex("time.sleep")] + "time.sleep(0.5)"
-        await runtime.start(spec("w-0", place.python, "-c", quick, mark))
-        await ended(runtime, "w-0")
-        await runtime.stop((NAMESPACE, "w-0"), grace_seconds=1)
-        assert not [line for line in await place.command_lines() if mark in line]
-
-    async def test_stubborn_program_is_killed_after_the_grace(self, place: Place) -> None:
-        runtime = place.runtime()
-        program = "trap 'echo asked' TERM; echo begun; while :; do sleep 0.1; done"
-        await runtime.start(spec("w-0", "/bin/sh", "-c", program))
-        await logged(runtime, "w-0", "begun")
-        result = await runtime.stop((NAMESPACE, "w-0"), grace_seconds=1)
-        assert result.forced >= 1
-        await logged(runtime, "w-0", "asked")
-
-    async def test_willing_program_ends_in_its_own_way(self, place: Place) -> None:
-        runtime = place.runtime()
-        program = "trap 'echo tidied; exit 0' TERM; echo begun; while :; do sleep 0.1; done"
-        await runtime.start(spec("w-0", "/bin/sh", "-c", program))
-        await logged(runtime, "w-0", "begun")
-        result = await runtime.stop((NAMESPACE, "w-0"), grace_seconds=10)
-        assert result.forced == 0
-        await logged(runtime, "w-0", "tidied")
-
     async def test_adopted_by_a_new_runtime(self, place: Place) -> None:
         info = await place.runtime().start(spec("w-0", fingerprint="abc"))
         later = place.runtime()
@@ -315,28 +181,6 @@ class RuntimeConformance:
         await runtime.stop((NAMESPACE, "w-0"), grace_seconds=1)
         assert await lives()
 
-    async def test_lost_surroundings_are_told_and_survived(self, place: Place) -> None:
-        runtime = place.runtime()
-        mark = "lost-of-conformance"
-        await runtime.start(spec("w-0", place.python, "-c", DAEMON, mark))
-        await logged(runtime, "w-0", "daemon")
-        await place.lose("w-0")
-        info = (await by_name(runtime))["w-0"]
-        assert (info.state, info.fingerprint, info.worker) == (SessionState.LOST, "f1", "w")
-        again = await runtime.start(spec("w-0"))
-        assert again.state is SessionState.RUNNING
-        assert not [line for line in await place.command_lines() if mark in line]
-
-    async def test_screen_is_saved_before_the_end(self, place: Place) -> None:
-        runtime = place.runtime()
-        program = "printf 'last w\\303\\266rds\\n'; exec sleep 600"
-        await runtime.start(spec("w-0", "/bin/sh", "-c", program))
-        await logged(runtime, "w-0", "last wörds")
-        assert "last wörds" in await runtime.screen((NAMESPACE, "w-0"))
-        result = await runtime.stop((NAMESPACE, "w-0"), grace_seconds=1)
-        assert "last wörds" in result.screen
-        assert "last wörds" in await place.runtime().screen((NAMESPACE, "w-0"))
-
     async def test_log_is_bounded(self, place: Place) -> None:
         runtime = place.runtime(log_bytes=100_000)
         program = "import sys\nfor i in range(60_000): print('line', i)\nprint('the end', flush=True)"
@@ -353,15 +197,6 @@ class RuntimeConformance:
         await logged(runtime, "w-0", "n5")
         assert await runtime.logs((NAMESPACE, "w-0"), lines=2) == "n4\nn5"
         assert await runtime.logs((NAMESPACE, "never-0")) == ""
-
-    async def test_discard_leaves_nothing(self, place: Place) -> None:
-        runtime = place.runtime()
-        await runtime.start(spec("w-0"))
-        await logged(runtime, "w-0", "begun")
-        await runtime.stop((NAMESPACE, "w-0"), grace_seconds=1)
-        await runtime.discard((NAMESPACE, "w-0"))
-        assert await runtime.logs((NAMESPACE, "w-0")) == ""
-        assert await runtime.screen((NAMESPACE, "w-0")) == ""
 
     async def test_twenty_sessions(self, place: Place) -> None:
         runtime = place.runtime()

@@ -20,17 +20,10 @@ import pytest
 from ringmaster_operator.runtimes.protocol import RuntimeUnavailable, SessionFault, SessionState
 from ringmaster_operator.runtimes.tmux.runtime import TmuxRuntime
 from ringmaster_operator.runtimes.tmux.server import LOG_BYTES, TmuxServer, socket_directory
+from support.runtimes import NAMESPACE, by_name, ended, logged, spec, until
 
-pytest.register_assert_rewrite("unit.runtimes.conformance")
-from unit.runtimes.conformance import (  # noqa: E402
-    NAMESPACE,
-    RuntimeConformance,
-    by_name,
-    ended,
-    logged,
-    spec,
-    until,
-)
+pytest.register_assert_rewrite("unit.runtimes.conformance", "unit.runtimes.endings")
+from unit.runtimes.conformance import RuntimeConformance  # noqa: E402
 
 pytestmark = pytest.mark.tmux
 
