@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from ringmaster_operator.backups import catalog
 from ringmaster_operator.backups.run import Wish, run
 from ringmaster_operator.backups.sqlite_source import SqliteSource
 from ringmaster_operator.backups.target import FolderTarget
+from ringmaster_operator.backups.verify import verify
 from ringmaster_operator.history import History
 from ringmaster_operator.resources.backup import BackupMode
 from support.postgres import postgres_server
@@ -113,3 +115,13 @@ def fake_resources() -> Callable[[Path], dict[str, int]]:
         return {"ConfigMap": 0, "Worker": 0, "BackupSchedule": 0, "Bead": 1}
 
     return write
+
+
+def sound(place: Place, first: str, where: str) -> None:
+    """The first backup is there and whole, and whatever is called verified is."""
+    known = catalog.load(place.target)
+    assert known.unreadable == {}, where
+    assert first in [manifest.name for manifest in known.backups], where
+    for manifest in known.backups:
+        assert manifest.verified, where
+        verify(place.target, manifest, identity=None, now=place.clock.now())
