@@ -22,6 +22,7 @@ from ringmaster_operator.kube import (
     NotFound,
 )
 from ringmaster_operator.resources.base import Metadata
+from ringmaster_operator.resources.notify_api import Telling
 from ringmaster_operator.resources.project import CONFIG_KEY, CONFIG_MAP, Project
 from ringmaster_operator.store import Store
 
@@ -94,6 +95,14 @@ class ClusterState:
             self._store.forget(str(kind), (meta.get("namespace", ""), meta["name"]), meta["uid"])
         else:
             self._store.observe(body)
+
+    def told(self) -> dict[str, list[Telling] | None]:
+        """The notifications that the settings of each namespace ask for; None where they cannot be read."""
+        found: dict[str, list[Telling] | None] = {}
+        for namespace, text in self._projects.items():
+            project = self._board.project(namespace)
+            found[namespace] = project.notifications if project else None if text else []
+        return found
 
     async def sweep(self, seconds: float) -> None:
         """Every so often, list names and versions alone; drop ghosts, fetch what is newer."""

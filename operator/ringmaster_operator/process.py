@@ -127,6 +127,7 @@ class Operator:
             access=self.auth.accounts.access,
             budgets=self.funds.overview,
             trouble=self.ready,
+            declared=lambda: self.state.told(),
         )
         self._stop = asyncio.Event()
         self.watch: Watch | None = None
@@ -199,6 +200,7 @@ class Operator:
         self.skills.rules_changed()
         self.prices.changed()
         self.beads.refresh()
+        self.notifier.settings_changed()
 
     def stop(self) -> None:
         self._stop.set()

@@ -23,7 +23,7 @@ from support.tenants import Person, Tenants
 pytestmark = pytest.mark.cluster
 
 QUESTION = {"question": "Which queue?", "options": [{"name": "postgres"}, {"name": "redis"}]}
-PROJECT = "[budget]\nusdPerDay = 1.0\n"
+PROJECT = '[budget]\nusdPerDay = 1.0\n[[notifications]]\nchannel = "team"\nkinds = ["failed"]\n'
 
 
 class Place:
@@ -35,6 +35,7 @@ class Place:
         hook = f'local = true\nsecrets = ["{SECRET}"]\nwebhook = "{there.url}'
         file.write_text(
             f'[channels.me]\npeople = true\n{hook}/me"\n[channels.room]\n{hook}/room"\n'
+            f'[channels.team]\n{hook}/team"\n'
             f'[channels.mail]\nlocal = true\nurl = "mailto://127.0.0.1:{box.port}?from=ringmaster@example.com&to={{address}}"\n'
             "address = '[a-z]+@example\\.com'\n"
         )
@@ -81,6 +82,15 @@ def place(cluster: Any, namespace: str, tmp_path: Path) -> Iterator[Place]:
             print(made.operator.tail())
 
 
+def stays_as_declared(place: Place, shared: str) -> None:
+    """What the settings say is changed nowhere else."""
+    [declared] = [item for item in place.ask("GET", shared)["items"] if item["declared"]]
+    for method, body in (("PUT", {"channel": "team"}), ("DELETE", None)):
+        answer = place.root.call(method, f"/api/v1{shared}/{declared['id']}", body)
+        assert answer.status_code == 409
+        assert "is set in project.toml" in answer.json()["detail"]
+
+
 async def test_people_and_namespaces_are_told_what_needs_them(place: Place) -> None:
     shared = f"/namespaces/{place.namespace}/notifications"
     channels = {item["name"] for item in place.ask("GET", "/me/notifications")["channels"]}
@@ -95,8 +105,9 @@ async def test_people_and_namespaces_are_told_what_needs_them(place: Place) -> N
     settings = {"project.toml": PROJECT}
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ringmaster-project"}}
     token = make_worker(place.cluster, place.namespace)
+    place.create({**config, "data": settings})
+    place.until(lambda: len(place.ask("GET", shared)["items"]) == 2, "what the settings say is there")
     place.create(
-        {**config, "data": settings},
         bead("ask", type="decision", decision=QUESTION),
         bead("all", type="epic"),
         bead("part", parent="all"),
@@ -114,6 +125,8 @@ async def test_people_and_namespaces_are_told_what_needs_them(place: Place) -> N
     place.until(lambda: wanted <= set(place.told("/me")), "one person is told all of it")
     place.until(lambda: len(place.told("/room")) == 2, "the room is told what it asked for")
     place.until(lambda: len(place.box.mails) == 1, "an e-mail came")
+    assert place.told("/team") == ["failed hard"]
+    stays_as_declared(place, shared)
     assert sorted(place.told("/room")) == ["budget the project", "finished all"]
     assert f"https://ringmaster.example.com/ui/{place.namespace}/beads/hard" in place.box.text()
     assert len(place.told("/me")) == len(set(place.told("/me"))) == len(wanted)
@@ -121,7 +134,7 @@ async def test_people_and_namespaces_are_told_what_needs_them(place: Place) -> N
     assert found["lastSentAt"]
     assert found["lastError"] == ""
     metrics = place.operator.metric("ringmaster_notices_total")
-    assert metrics == len(wanted) + 2 + 1
+    assert metrics == len(wanted) + 2 + 1 + 1
 
     secrets = json.dumps(
         [place.ask("GET", "/audit"), place.ask("GET", "/me/notifications"), place.ask("GET", shared)]

@@ -249,6 +249,8 @@ def _row(item: Body) -> tuple[str, ...]:
         when += f" {item['timeZone']}"
     if (item.get("mutedUntil") or "") > ahead("0s"):
         when += f", muted until {item['mutedUntil']}"
+    if item.get("declared"):
+        when += " (project.toml)"
     trouble = item.get("lastError", "")
     if item.get("givenUp"):
         trouble = f"{item['givenUp']} given up; {trouble}".removesuffix("; ")

@@ -9,9 +9,11 @@ from ringmaster_operator.api.people import Person
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import History, NameTaken, StoredSubscription
-from ringmaster_operator.notify.channels import Channel, ChannelsError
+from ringmaster_operator.notify import channels
+from ringmaster_operator.notify.channels import NAMESPACE, ChannelsError
 from ringmaster_operator.notify.notifier import Notifier
 from ringmaster_operator.notify.plan import wishes_of
+from ringmaster_operator.notify.rooms import DECLARED, kept
 from ringmaster_operator.notify.sending import SendError
 from ringmaster_operator.notify.timing import due
 from ringmaster_operator.resources.notify_api import (
@@ -21,6 +23,7 @@ from ringmaster_operator.resources.notify_api import (
     SubscriptionRequest,
     TestSent,
 )
+from ringmaster_operator.resources.project import CONFIG_KEY, CONFIG_MAP
 from ringmaster_operator.resources.protocol import ProblemCode
 
 TEST_SECONDS = 10.0
@@ -40,7 +43,8 @@ _SHOWN = (
 def shown(found: StoredSubscription) -> Subscription:
     """A subscription as the API tells it."""
     fields = {name: getattr(found, name) for name in _SHOWN}
-    return Subscription.model_validate(wishes_of(found).model_dump() | fields)
+    declared = found.created_by == DECLARED
+    return Subscription.model_validate(wishes_of(found).model_dump() | fields | {"declared": declared})
 
 
 class Notifications:
@@ -56,15 +60,15 @@ class Notifications:
     async def listed(self, owner: str) -> SubscriptionList:
         found = [shown(item) for item in await self._history.subscriptions(owner=owner)]
         try:
-            channels = await self._notifier.sending.channels()
+            known = await self._notifier.sending.channels()
         except ChannelsError:
             trouble = "the operator cannot read its channels: its log says why"
             return SubscriptionList(items=found, channels=[], trouble=trouble)
-        usable = {name: item for name, item in channels.items() if _may_use(item, owner)}
+        usable = {name: item for name, item in known.items() if item.serves(owner)}
         return SubscriptionList(
             items=found,
             channels=[item.info(name) for name, item in sorted(usable.items())],
-            trouble="" if channels else "no channels are set up: see RINGMASTER_NOTIFY_FILE",
+            trouble="" if known else "no channels are set up: see RINGMASTER_NOTIFY_FILE",
         )
 
     async def add(self, owner: str, request: SubscriptionRequest, person: Person) -> Subscription:
@@ -76,7 +80,7 @@ class Notifications:
                 owner=owner,
                 channel=request.channel,
                 address=request.address,
-                wishes=_wishes(request),
+                wishes=kept(request),
                 created_by=person.name,
                 now=self._clock.now(),
             )
@@ -87,7 +91,7 @@ class Notifications:
         return shown(made)
 
     async def change(self, owner: str, id: int, request: SubscriptionRequest, person: Person) -> Subscription:
-        before = await self._of(owner, id)
+        before = await self._by_hand(owner, id)
         await self._check(owner, request)
         try:
             made = await self._history.change_subscription(
@@ -95,7 +99,7 @@ class Notifications:
                 owner=owner,
                 channel=request.channel,
                 address=request.address,
-                wishes=_wishes(request),
+                wishes=kept(request),
             )
         except NameTaken as error:
             raise Refused(ProblemCode.CONFLICT, str(error)) from error
@@ -108,6 +112,7 @@ class Notifications:
         return shown(await self._of(owner, id))
 
     async def remove(self, owner: str, id: int, person: Person) -> None:
+        await self._by_hand(owner, id)
         gone = await self._history.remove_subscription(id=id, owner=owner)
         if gone is None:
             raise _missing(id)
@@ -136,20 +141,21 @@ class Notifications:
             raise _missing(id)
         return found
 
+    async def _by_hand(self, owner: str, id: int) -> StoredSubscription:
+        found = await self._of(owner, id)
+        if found.created_by == DECLARED:
+            detail = f"notification {id} is set in {CONFIG_KEY} of ConfigMap {CONFIG_MAP}: change it there"
+            raise Refused(ProblemCode.CONFLICT, detail)
+        return found
+
     async def _check(self, owner: str, request: SubscriptionRequest) -> None:
         try:
-            channels = await self._notifier.sending.channels()
+            known = await self._notifier.sending.channels()
         except ChannelsError as error:
             detail = "the operator cannot read its channels: its log says why"
             raise Refused(ProblemCode.UNAVAILABLE, detail) from error
-        channel = channels.get(request.channel)
-        if channel is None or not _may_use(channel, owner):
-            names = ", ".join(sorted(name for name, item in channels.items() if _may_use(item, owner)))
-            detail = f"there is no channel {request.channel} for this; there is: {names or 'none'}"
-            raise Refused(ProblemCode.INVALID, detail)
-        if not channel.takes(request.address):
-            wrong = "does not take that address" if channel.takes_address else "takes no address"
-            raise Refused(ProblemCode.INVALID, f"channel {request.channel} {wrong}")
+        if fault := channels.fault(known, owner, *request.target):
+            raise Refused(ProblemCode.INVALID, fault)
 
     async def _note(
         self,
@@ -162,7 +168,7 @@ class Notifications:
         after: SubscriptionRequest | None = None,
     ) -> None:
         """Addresses are nobody else's business."""
-        namespace = owner.removeprefix("namespace:") if owner.startswith("namespace:") else ""
+        namespace = owner.removeprefix(NAMESPACE) if owner.startswith(NAMESPACE) else ""
         await self._audit.note(
             person,
             f"notification.{verb}",
@@ -178,16 +184,6 @@ def _told(request: SubscriptionRequest | None) -> dict[str, Any] | None:
     return (
         None if request is None else {**request.lean(), "address": "" if not request.address else "(given)"}
     )
-
-
-def _wishes(request: SubscriptionRequest) -> dict[str, Any]:
-    return {key: value for key, value in request.lean().items() if key not in ("channel", "address")}
-
-
-def _may_use(channel: Channel, owner: str) -> bool:
-    if not owner.startswith("namespace:"):
-        return channel.for_people
-    return channel.namespaces is None or owner.removeprefix("namespace:") in channel.namespaces
 
 
 def _missing(id: int) -> Refused:

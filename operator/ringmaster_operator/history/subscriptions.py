@@ -74,14 +74,22 @@ def add_subscription(
 
 
 def change_subscription(
-    db: Session, *, id: int, owner: str, channel: str, address: str, wishes: dict[str, Any]
+    db: Session,
+    *,
+    id: int,
+    owner: str,
+    channel: str,
+    address: str,
+    wishes: dict[str, Any],
+    created_by: str | None = None,
 ) -> StoredSubscription | None:
-    """Raises NameTaken; None where there is no such one."""
+    """Raises NameTaken; None where there is no such one. created_by stays when it is None."""
     row = _row(db, id, owner)
     if row is None:
         return None
     _free(db, owner, channel, address, id)
     row.channel, row.address, row.wishes = channel, address, wishes
+    row.created_by = row.created_by if created_by is None else created_by
     db.flush()
     return plain(row)
 

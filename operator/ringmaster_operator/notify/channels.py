@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,8 @@ from ringmaster_operator.resources.scalars import Flag, Name, line
 
 PLACE = "{address}"
 MARK = "ringmaster-address"
+NAMESPACE = "namespace:"
+"""Begins the owner of what is told for all of a namespace."""
 MOST_BYTES = 262_144
 
 
@@ -106,6 +109,12 @@ class Channel(Model):
     def for_people(self) -> bool:
         return self.takes_address if self.people is None else self.people
 
+    def serves(self, owner: str) -> bool:
+        """Whether a subscription of that owner (user:NAME or namespace:NAME) may use it."""
+        if not owner.startswith(NAMESPACE):
+            return self.for_people
+        return self.namespaces is None or owner.removeprefix(NAMESPACE) in self.namespaces
+
     def moves_host(self) -> bool:
         """Whether an address would be part of who is called or with which credentials."""
         return MARK in urlsplit(self.filled(MARK)).netloc
@@ -155,6 +164,19 @@ def read(path: Path) -> dict[str, Channel]:
     except ValueError as error:
         place = re.search(r"\(at [^()]*\)", str(error))
         raise ChannelsError(f"{path} is not TOML{' ' + place[0] if place else ''}") from None
+
+
+def fault(channels: Mapping[str, Channel], owner: str, name: str, address: str) -> str:
+    """Why a subscription of that owner may not go there; empty where it may."""
+    channel = channels.get(name)
+    if channel is None or not channel.serves(owner):
+        names = ", ".join(sorted(name for name, item in channels.items() if item.serves(owner)))
+        return f"there is no channel {name} for this; there is: {names or 'none'}"
+    if not channel.takes(address):
+        return (
+            f"channel {name} {'does not take that address' if channel.takes_address else 'takes no address'}"
+        )
+    return ""
 
 
 def host_of(url: str) -> str:

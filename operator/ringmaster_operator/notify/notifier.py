@@ -14,9 +14,11 @@ from ringmaster_operator.events import Events, Note
 from ringmaster_operator.history import History, HistoryError, Message, StoredSubscription, Subscribers
 from ringmaster_operator.kinds import BACKUP_SCHEDULES, BEADS, USERS, WORKERS, Kind
 from ringmaster_operator.notify import conditions, facts
+from ringmaster_operator.notify.channels import NAMESPACE
 from ringmaster_operator.notify.facts import Fact
 from ringmaster_operator.notify.outbox import Outbox
-from ringmaster_operator.notify.plan import NAMESPACE, plan
+from ringmaster_operator.notify.plan import plan
+from ringmaster_operator.notify.rooms import Declared, Rooms
 from ringmaster_operator.notify.sending import TEST, Outgoing, Sending
 from ringmaster_operator.resources.base import Metadata
 from ringmaster_operator.resources.budget_api import BudgetState
@@ -59,8 +61,9 @@ class Notifier:
         access: Access,
         budgets: Callable[[str], list[BudgetState]],
         trouble: Callable[[], str],
+        declared: Callable[[], Declared],
     ) -> None:
-        """budgets are those of a namespace; trouble is empty while all is well."""
+        """budgets are those of a namespace; trouble is empty while all is well; declared: by settings."""
         self.sending = Sending(settings.notify_file, clock=clock, web_url=settings.web)
         self._store = store
         self._history = history
@@ -71,6 +74,16 @@ class Notifier:
         self._outbox = Outbox(
             history=history, sending=self.sending, events=events, clock=clock, valid=self._valid
         )
+        self._rooms = Rooms(
+            history=history,
+            sending=self.sending,
+            events=events,
+            clock=clock,
+            declared=declared,
+            namespace=settings.namespace,
+        )
+        self._in_step = False
+        """Whether what projects declare is as they have it."""
         self._dirty: set[tuple[str, Key]] = set()
         self._noted: dict[str, Fact] = {}
         self._told: set[str] = set()
@@ -89,6 +102,11 @@ class Notifier:
         self._wanted, self._known = True, False
         self._wake.set()
 
+    def settings_changed(self) -> None:
+        """A project's settings are not what they were."""
+        self._in_step = False
+        self._wake.set()
+
     async def test(self, subscription: StoredSubscription) -> str:
         """Send a message at once, whatever the hour; its id. Raises SendError."""
         message = Outgoing(id=str(uuid4()), notices=[TEST])
@@ -100,15 +118,26 @@ class Notifier:
 
         Raises HistoryError.
         """
-        if not self._wanted:
-            return None
-        if not await self._plan():
+        await self._keep_step()
+        if self._wanted and not await self._plan():
             self._wanted = False
             self._dirty.clear()
             self._noted.clear()
-            return None
+        if not self._wanted:
+            return None if self._in_step else LOOK_SECONDS
         due = await self._outbox.deliver()
         return LOOK_SECONDS if due is None else min(due, LOOK_SECONDS)
+
+    async def _keep_step(self) -> None:
+        if self._in_step:
+            return
+        self._in_step, done = True, False  # what is set meanwhile is looked at again
+        try:
+            changed, done = await self._rooms.keep()
+        finally:
+            self._in_step = self._in_step and done
+        if changed:
+            self.changed()
 
     async def idle(self) -> None:
         """Wait until nothing is being sent."""

@@ -20,7 +20,8 @@ from ringmaster_operator.clock import Clock
 from ringmaster_operator.events import Events, Note
 from ringmaster_operator.history import History, HistoryError, Message, Subscribers
 from ringmaster_operator.history.notice_records import FAILED, SENT, SETTLED
-from ringmaster_operator.notify.plan import NAMESPACE, wishes_of
+from ringmaster_operator.notify.channels import NAMESPACE
+from ringmaster_operator.notify.plan import wishes_of
 from ringmaster_operator.notify.sending import Outgoing, SendError, Sending
 from ringmaster_operator.notify.timing import quiet_end
 from ringmaster_operator.resources.base import Metadata
@@ -113,6 +114,7 @@ class Outbox:
         self._rests[subscription.id] = self._clock.monotonic() + SPACING
         try:
             outgoing = Outgoing(id=message.id, notices=notices)
+            await self._sending.check(subscription)
             await self._sending.send(subscription.channel, subscription.address, outgoing)
         except SendError as error:
             await self._failed(message, error, len(notices))

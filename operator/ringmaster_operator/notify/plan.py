@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from pydantic import ValidationError
 
 from ringmaster_operator.history import NewNotice, StoredSubscription
+from ringmaster_operator.notify.channels import NAMESPACE
 from ringmaster_operator.notify.facts import Fact
 from ringmaster_operator.notify.timing import due
 from ringmaster_operator.resources.notify_api import SubscriptionRequest
 
 OLD = timedelta(days=3)
 """What happened longer ago is not told any more: the operator was away so long, or the history restored."""
-NAMESPACE = "namespace:"
 
 May = Callable[[StoredSubscription, Fact], bool]
 """Whether the owner of a subscription may know of a fact, as far as rights go."""

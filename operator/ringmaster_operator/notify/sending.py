@@ -15,6 +15,7 @@ from typing import Any
 import httpx2
 
 from ringmaster_operator.clock import Clock
+from ringmaster_operator.history import StoredSubscription
 from ringmaster_operator.notify import channels, signing, words
 from ringmaster_operator.notify.channels import Channel, ChannelsError
 from ringmaster_operator.resources.redaction import Redactor
@@ -81,20 +82,30 @@ class Sending:
         self._trouble = ""
         return found
 
+    async def check(self, to: StoredSubscription) -> None:
+        """Raises SendError where its owner may not use its channel any more: the file may have changed."""
+        channel = await self._channel(to.channel)
+        if not channel.serves(to.owner):
+            raise SendError(f"channel {to.channel} is not open to this any more")
+
     async def send(self, name: str, address: str, message: Outgoing) -> None:
         """Send by a channel; raises SendError."""
-        try:
-            channel = (await self.channels()).get(name)
-        except ChannelsError as error:
-            raise SendError(f"the operator's channels cannot be read: {error}") from error
-        if channel is None:
-            raise SendError(f"the operator has no channel {name}")
+        channel = await self._channel(name)
         if not channel.takes(address):
             raise SendError(f"channel {name} does not take this address")
         if channel.webhook is not None:
             await self._post(channel, channel.filled(address), message)
         else:
             await self._by_service(channel, channel.filled(address), message)
+
+    async def _channel(self, name: str) -> Channel:
+        try:
+            channel = (await self.channels()).get(name)
+        except ChannelsError as error:
+            raise SendError(f"the operator's channels cannot be read: {error}") from error
+        if channel is None:
+            raise SendError(f"the operator has no channel {name}")
+        return channel
 
     async def _post(self, channel: Channel, url: str, message: Outgoing) -> None:
         notices = [words.linked(notice, self._web_url) for notice in message.notices]

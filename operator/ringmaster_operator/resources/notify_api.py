@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from ringmaster_operator.resources.base import Model
 from ringmaster_operator.resources.lists import Unique
 from ringmaster_operator.resources.rules import rule
-from ringmaster_operator.resources.scalars import Name, Natural, ShortText, Time
+from ringmaster_operator.resources.scalars import Flag, Name, Natural, ShortText, Time
 
 MOST_SUBSCRIPTIONS = 20
 """Of one person, or of one namespace."""
@@ -31,6 +31,8 @@ _TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 
 def _time_of_day(value: Any) -> Any:
+    if isinstance(value, time):  # as TOML has it without quotes
+        value = value.isoformat("minutes")
     if not isinstance(value, str) or not re.fullmatch(_TIME, value):
         raise PydanticCustomError("time_of_day", "a time of day is written like 07:30")
     return value
@@ -89,11 +91,13 @@ class Quiet(Model):
     """Hours of each day without messages; they may span midnight."""
 
     start: TimeOfDay
+    """Their first minute."""
     end: TimeOfDay
+    """The first minute after them."""
 
 
-class SubscriptionRequest(Model):
-    """POST and PUT: who is told is the caller, or the namespace."""
+class Telling(Model):
+    """What a channel is told, and when."""
 
     channel: ChannelName
     """By which the messages go; the list of notifications names those there are."""
@@ -101,15 +105,26 @@ class SubscriptionRequest(Model):
     """Recipient, room or topic, for channels that ask for one."""
     kinds: Annotated[list[NoticeKind], Unique()] = Field(default_factory=list, max_length=20)
     """What to tell; everything when empty."""
-    namespaces: Annotated[list[Name], Unique()] = Field(default_factory=list, max_length=64)
-    """Of a person: where; everywhere that the person may see beads when empty."""
     digest: Digest = Digest.NOW
+    """now, hourly or daily."""
     daily_at: TimeOfDay = "08:00"
     """When a daily one goes."""
     quiet: Quiet | None = None
     """What happens then comes as one message at their end."""
     time_zone: TimeZone = "UTC"
     """Of dailyAt and quiet; summer time counts."""
+
+    @property
+    def target(self) -> tuple[str, str]:
+        """Whom it reaches: there is one for each."""
+        return self.channel, self.address
+
+
+class SubscriptionRequest(Telling):
+    """POST and PUT: who is told is the caller, or the namespace."""
+
+    namespaces: Annotated[list[Name], Unique()] = Field(default_factory=list, max_length=64)
+    """Of a person: where; everywhere that the person may see beads when empty."""
     muted_until: Time | None = None
     """No messages before; what happens meanwhile comes as one message then."""
 
@@ -120,6 +135,8 @@ class Subscription(SubscriptionRequest):
     id: Natural
     created_at: Time
     created_by: str
+    declared: Flag = False
+    """Whether the project's settings say it: it is changed and removed there."""
     waiting: Natural = 0
     """Notices that are still to go."""
     given_up: Natural = 0

@@ -11,6 +11,7 @@ from ringmaster_operator.resources.base import Command, Model
 from ringmaster_operator.resources.bead import Limits, Repository
 from ringmaster_operator.resources.budget import Budget
 from ringmaster_operator.resources.lists import Unique
+from ringmaster_operator.resources.notify_api import MOST_SUBSCRIPTIONS, Telling
 from ringmaster_operator.resources.prompt import PromptRules
 from ringmaster_operator.resources.rates import Infrastructure, Price
 from ringmaster_operator.resources.scalars import Label
@@ -129,6 +130,10 @@ class Project(Model):
     """What agents are told besides their task."""
     lessons: LessonRules = Field(default_factory=LessonRules)
     """What beads learn from each other."""
+    notifications: Annotated[list[Telling], Field(max_length=MOST_SUBSCRIPTIONS), Unique("target")] = Field(
+        default_factory=list
+    )
+    """Which channels are told what happens here, each a table [[notifications]]."""
 
     @classmethod
     def from_toml(cls, text: str) -> Project:

@@ -64,6 +64,7 @@ class World:
             access=Access(),
             budgets=lambda _: self.budgets,
             trouble=lambda: self.trouble,
+            declared=dict,
         )
         for item in (*known.beads(), *known.workers()):
             self.store.observe(item.body())

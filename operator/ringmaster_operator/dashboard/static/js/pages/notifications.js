@@ -22,6 +22,7 @@ const KINDS = [
 ];
 const DIGESTS = [["now", "At once"], ["hourly", "Every hour"], ["daily", "Every day"]];
 const ASKED = ["channel", "address", "kinds", "namespaces", "digest", "dailyAt", "quiet", "timeZone", "mutedUntil"];
+const SETTINGS = "Set in project.toml of the ConfigMap ringmaster-project: it is changed there.";
 const NIGHT = 8 * 3600 * 1000;
 
 /** @param {import("../core/router.js").Context} context */
@@ -50,7 +51,7 @@ function section(title, place, found, again) {
   }
   const heads = ["Channel", "What", own && "Where", "When", "#Waiting", "Last sent", ""].filter((head) => head !== false);
   return card(title, table(title, heads, found.items.map((/** @type {any} */ one) => [
-    h("span", null, h("strong", null, one.channel), one.address && ` ${one.address}`),
+    h("span", null, h("strong", null, one.channel), one.address && ` ${one.address}`, one.declared && h("span", { class: "chip", title: SETTINGS }, "by settings")),
     one.kinds?.length ? one.kinds.join(", ") : "everything",
     ...(own ? [one.namespaces?.length ? one.namespaces.join(", ") : "everywhere"] : []),
     when(one),
@@ -89,8 +90,10 @@ function acts(place, found, one, again) {
   };
   const remove = () => ask({ title: `Remove ${name}?`, text: "What waits is dropped.", submit: "Remove", danger: true, act: () => call(where, { method: "DELETE" }) }).then((done) => done && again());
   const label = (/** @type {string} */ act) => ({ class: "quiet", "aria-label": `${act} ${name}` });
+  const test = button("Test", () => void attempt(() => call(`${where}/test`, { method: "POST" }), "A test message was sent"), label("Test"));
+  if (one.declared) return h("div", { class: "buttons" }, test);
   return h("div", { class: "buttons" },
-    button("Test", () => void attempt(() => call(`${where}/test`, { method: "POST" }), "A test message was sent"), label("Test")),
+    test,
     button("Change …", () => void edit(place, found, one, again), label("Change")),
     button(muted(one) ? "Unmute" : "Mute", () => void hush(), label(muted(one) ? "Unmute" : "Mute")),
     button("Remove …", () => void remove(), label("Remove")));
