@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from soaklib.plan import KINDS, plan
+from soaklib.plan import KINDS, left_out, plan
 from soaklib.run import soak
 from soaklib.table import as_json, as_markdown
 from soaklib.world import able
@@ -23,6 +23,10 @@ BROKEN = 1
 def main(
     seed: Annotated[int | None, typer.Option(help="Replays a plan; random when not given.", min=0)] = None,
     minutes: Annotated[float, typer.Option(help="How long the faults go on.", min=0.5, max=10080)] = 10.0,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Do this fault and no others; may be repeated.")
+    ] = None,
+    spare: Annotated[list[str] | None, typer.Option(help="Leave this fault out; may be repeated.")] = None,
     plan_only: Annotated[bool, typer.Option("--plan-only", help="Print the plan and end.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for soak.json, soak.md and the logs.")] = None,
 ) -> None:
@@ -32,10 +36,15 @@ def main(
     code 1 when an invariant was broken.
     """
     seed = random.SystemRandom().randrange(1 << 32) if seed is None else seed
-    without = able()
+    unable = able()
+    try:
+        without = left_out(only or (), spare or ()) | unable
+    except ValueError as wrong:
+        raise typer.BadParameter(str(wrong)) from wrong
     faults = plan(seed, minutes, without=without)
-    print(f"seed {seed}: replay with hack/soak --seed {seed} --minutes {minutes:g}")
-    for name in sorted(without):
+    chosen = _options(only=only, spare=spare)
+    print(f"seed {seed}: replay with hack/soak --seed {seed} --minutes {minutes:g}{chosen}")
+    for name in sorted(unable):
         print(f"without {name}: it needs root")
     if plan_only:
         for fault in faults:
@@ -59,6 +68,10 @@ def main(
             (where / "soak.md").write_text(as_markdown(result))
         print(as_markdown(result))
     raise SystemExit(BROKEN if result.broken else 0)
+
+
+def _options(**named: list[str] | None) -> str:
+    return "".join(f" --{option} {name}" for option, names in named.items() for name in names or ())
 
 
 if __name__ == "__main__":

@@ -157,7 +157,9 @@ async def operator_freeze(world: World, fault: Fault) -> Done:
 async def worker_kill(world: World, fault: Fault) -> Done:
     running = await asyncio.to_thread(world.fleet.workers)
     if running:
-        await asyncio.to_thread(world.fleet.kill_tree, world.rng.choice(sorted(running)))
+        victim = world.rng.choice(sorted(running))
+        await asyncio.to_thread(world.fleet.kill_tree, victim)
+        world.observer.lost_with({victim}, "worker-kill")
     await asyncio.sleep(fault.seconds)
     return None
 
@@ -174,11 +176,13 @@ async def worker_freeze(world: World, fault: Fault) -> Done:
 
 
 async def tmux_kill(world: World, fault: Fault) -> Done:
+    sessions = set(await asyncio.to_thread(world.fleet.workers))
     for socket in socket_directory().glob(f"ringmaster-local-*-{world.namespace}"):
         command = ["tmux", "-L", socket.name, "display-message", "-p", "#{pid}"]
         shown = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
         if shown.stdout.strip():
             os.kill(int(shown.stdout), signal.SIGKILL)
+            world.observer.lost_with(sessions, "tmux-kill")
     await asyncio.sleep(fault.seconds)
     return None
 

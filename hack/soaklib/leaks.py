@@ -1,9 +1,15 @@
-"""What must not grow: looked at every few seconds, from outside the operator."""
+"""What must not grow: looked at every few seconds, from outside the operator.
+
+Every few minutes the operator also writes down what its memory is made of.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import os
+import signal
 import time
 from dataclasses import asdict, dataclass, field
 
@@ -12,7 +18,9 @@ import psutil
 from soaklib.world import World
 
 WARM_SECONDS = 30.0
-"""Of a life of the operator that no slope is taken over: caches fill."""
+"""Of a life of the operator that no slope is taken over, nor over its first half: caches fill."""
+HEAP_SECONDS = 120.0
+HEAP_WAIT_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -34,12 +42,32 @@ class Sample:
     database: int
 
 
+@dataclass(frozen=True)
+class Heap:
+    """What the operator's memory is made of. Sizes in bytes."""
+
+    at: float
+    pid: int
+    beads: int
+    """That there had been by then."""
+    rss: int
+    blocks: int
+    """Objects of any size that Python itself allocates."""
+    used: int
+    """By the C library's allocator, beside Python's own blocks."""
+    free: int
+    """Kept by it, unused."""
+    types: dict[str, int]
+    """Objects by type."""
+
+
 @dataclass
 class Leaks:
     """Samples of a run."""
 
     world: World
     samples: list[Sample] = field(default_factory=list)
+    heaps: list[Heap] = field(default_factory=list)
 
     async def run(self, every: float) -> None:
         """Until cancelled. An operator that ended although no fault killed it is started again."""
@@ -48,6 +76,8 @@ class Leaks:
             await self._alive()
             with contextlib.suppress(psutil.Error, OSError):
                 self.samples.append(await self.look())
+                if not self.heaps or time.monotonic() >= self.heaps[-1].at + HEAP_SECONDS:
+                    await self.heap()
 
     async def _alive(self) -> None:
         operator = self.world.fleet.operator
@@ -81,8 +111,27 @@ class Leaks:
             database=world.database.stat().st_size,
         )
 
+    async def heap(self) -> None:
+        """Ask the operator what its memory is made of; one that does not say so in time is not waited for."""
+        operator, file = self.world.fleet.operator, self.world.folder / "heap.json"
+        if self.world.absent.locked() or operator.process is None:
+            return
+        pid, at = operator.process.pid, time.monotonic()
+        file.unlink(missing_ok=True)
+        os.kill(pid, signal.SIGUSR1)
+        while not file.exists():
+            if time.monotonic() > at + HEAP_WAIT_SECONDS or not psutil.pid_exists(pid):
+                return
+            await asyncio.sleep(0.1)
+        body = json.loads(file.read_text())
+        rss = psutil.Process(pid).memory_info().rss
+        beads = len(self.world.observer.beads)
+        self.heaps.append(
+            Heap(at, pid, beads, rss, body["blocks"], body["used"], body["free"], body["types"])
+        )
+
     def slopes(self) -> dict[str, float]:
-        """Growth an hour of each figure, over the longest life of the operator without its warm-up.
+        """Growth an hour of each figure, over the second half of the operator's longest life.
 
         Empty where no life was long enough.
         """
@@ -90,7 +139,8 @@ class Leaks:
         for sample in self.samples:
             lives.setdefault(sample.pid, []).append(sample)
         longest = max(lives.values(), key=lambda life: life[-1].at - life[0].at, default=[])
-        steady = [sample for sample in longest if sample.at >= longest[0].at + WARM_SECONDS]
+        half = (longest[-1].at - longest[0].at) / 2 if longest else 0.0
+        steady = [each for each in longest if each.at >= longest[0].at + max(WARM_SECONDS, half)]
         if len(steady) < 3:
             return {}
         names = ("rss", "fds", "threads", "tasks", "wal")
@@ -98,7 +148,7 @@ class Leaks:
         found = {
             name: slope(times, [float(asdict(sample)[name]) for sample in steady]) * 3600 for name in names
         }
-        return {"seconds": times[-1] - times[0], **found}
+        return {"life": longest[-1].at - longest[0].at, "seconds": times[-1] - times[0], **found}
 
     def most(self, name: str) -> int:
         """The largest value of a figure."""

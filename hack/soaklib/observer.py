@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,9 @@ class Seen:
     phase: str = ""
     fence: int = 0
     claim: str = ""
+    holds: bool = False
+    """Whether it is claimed at this moment; `claim` is the last one."""
+    session: str = ""
     claimed: float | None = None
     finished: float | None = None
     message: str = ""
@@ -50,6 +53,10 @@ class Observer:
     gaps: int = 0
     """Times that it had to list again."""
     events: int = 0
+    given_again: dict[str, list[float]] = field(default_factory=dict)
+    """Seconds from a holder's loss until the bead had its next claim, by how the holder was lost."""
+    _lost: dict[str, tuple[int, float, str]] = field(default_factory=dict)
+    """Fence, when and how, by the bead's name."""
     _claims: dict[str, str] = field(default_factory=dict)
     """The bead's uid by claim id."""
     _named: dict[str, Seen] = field(default_factory=dict)
@@ -95,6 +102,18 @@ class Observer:
     def unfinished(self) -> list[Seen]:
         return [seen for seen in self.beads.values() if seen.finished is None]
 
+    def lost(self, name: str, fence: int, how: str) -> None:
+        """The claim with that fence has no holder any more who works on."""
+        seen = self._named.get(name)
+        if seen is not None and seen.finished is None and seen.fence <= fence:
+            self._lost[name] = fence, time.monotonic(), how
+
+    def lost_with(self, sessions: Collection[str], how: str) -> None:
+        """The same for whatever these sessions hold."""
+        for seen in self.unfinished():
+            if seen.holds and seen.session in sessions:
+                self.lost(seen.name, seen.fence, how)
+
     async def _list(self, client: httpx2.AsyncClient) -> str:
         answer = await client.get(beads(self.namespace))
         answer.raise_for_status()
@@ -139,15 +158,21 @@ class Observer:
         if fence < seen.fence:
             self.broken.append(f"went back: {seen.name} from fence {seen.fence} to {fence}")
         held = claim.get("id", "")
+        seen.holds = bool(held)
         if held:
             if held != seen.claim and fence <= seen.fence:
                 self.broken.append(f"double claim: {seen.name} has a second claim with fence {fence}")
             if self._claims.setdefault(held, uid) != uid:
                 self.broken.append(f"double claim: {held} holds {seen.name} and another bead")
             seen.claim, seen.claimed = held, seen.claimed or now
+            seen.session = claim.get("session", "")
+            if seen.name in self._lost and fence > self._lost[seen.name][0]:
+                _, since, how = self._lost.pop(seen.name)
+                self.given_again.setdefault(how, []).append(now - since)
         seen.phase, seen.fence = phase, fence
         seen.message = next(
             (item["message"] for item in status.get("conditions", []) if item["type"] == "Ready"), ""
         )
         if phase in FINISHED:
             seen.finished = seen.finished or now
+            self._lost.pop(seen.name, None)  # its report was on the way, or its session began again with it

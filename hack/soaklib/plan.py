@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 WARM_UP_SECONDS = 6.0
@@ -89,6 +90,17 @@ KINDS = {
 }
 
 
+def left_out(only: Collection[str], spared: Collection[str]) -> frozenset[str]:
+    """What is not done, by the names that people give. ValueError: no such kind, or none is left."""
+    unknown = sorted({*only, *spared} - set(KINDS))
+    if unknown:
+        raise ValueError(f"there is no fault {', '.join(unknown)}; there are {', '.join(KINDS)}")
+    without = frozenset(KINDS) - frozenset(only or KINDS) | frozenset(spared)
+    if without == frozenset(KINDS):
+        raise ValueError("no fault is left to be done")
+    return without
+
+
 def plan(seed: int, minutes: float, *, without: frozenset[str] = frozenset()) -> list[Fault]:
     """The faults of a run, in the order of their begin; kinds that the machine cannot do are left out."""
     deck = _Deck(random.Random(seed), minutes, without)
@@ -114,7 +126,8 @@ class _Deck:
         self._kinds = [
             kind for kind in KINDS.values() if kind.minutes <= minutes and kind.name not in without
         ]
-        self._last = minutes * 60 * LAST_LIFE
+        nothing_else = all(kind.early for kind in self._kinds)
+        self._last = minutes * 60 * (1.0 if nothing_else else LAST_LIFE)
         self._end = minutes * 60 - COOL_DOWN_SECONDS
         self._cards: list[Kind] = []
 

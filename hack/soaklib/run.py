@@ -12,7 +12,7 @@ from typing import Any
 
 from soaklib import verdict
 from soaklib.faults import FAULTS
-from soaklib.leaks import Leaks
+from soaklib.leaks import Heap, Leaks
 from soaklib.plan import Fault
 from soaklib.sessions import PROBE
 from soaklib.stream import Stream
@@ -50,6 +50,9 @@ class Result:
     figures: dict[str, float] = field(default_factory=dict)
     slopes: dict[str, float] = field(default_factory=dict)
     revived: list[str] = field(default_factory=list)
+    given_again: dict[str, list[float]] = field(default_factory=dict)
+    """Seconds until a bead whose holder was lost had its next claim, by how it was lost."""
+    heaps: list[Heap] = field(default_factory=list)
 
 
 async def soak(cluster: Any, folder: Path, *, seed: int, minutes: float, faults: list[Fault]) -> Result:
@@ -73,6 +76,7 @@ async def soak(cluster: Any, folder: Path, *, seed: int, minutes: float, faults:
         await verdict.work(made, stream)
         await _workers_wait(made)
         await verdict.leaks(made, leaks, first)
+        await leaks.heap()
         for session in made.lights:
             session.stop.set()
         await verdict.nothing_left(made)
@@ -143,7 +147,8 @@ def _figures(made: World, leaks: Leaks, result: Result, seconds: float) -> None:
     beads = list(made.observer.beads.values())
     result.broken = made.everything_broken()
     result.revived = made.revived
-    result.slopes = leaks.slopes()
+    result.slopes, result.heaps = leaks.slopes(), leaks.heaps
+    result.given_again = made.observer.given_again
     result.figures |= {
         "seconds": round(seconds, 1),
         "beads": len(beads),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +43,8 @@ class Light:
     """Forget the claim that is held, as after a power cut; the next one is asked for as if nothing was."""
     freeze: bool = False
     """Sleep through one lease and a half with a claim in hand, then go on as if nothing was."""
+    lost: Callable[[str, int, str], None] = lambda *_: None
+    """Told the bead, the fence and how, where it drops a claim without a word."""
     working: Hold | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -77,6 +80,7 @@ class Light:
             )
             if self.vanish:
                 self.vanish = False
+                self.lost(hold.bead, hold.fence, "session-vanish")
                 return
             await self._end(session, claimed, hold, outcome)
         except Over:
@@ -90,6 +94,7 @@ class Light:
         while (now := time.monotonic()) < end and not self.vanish:
             if self.freeze:
                 self.freeze = False
+                self.lost(hold.bead, hold.fence, "session-freeze")
                 await asyncio.sleep(self.ledger.lease_seconds * 1.5)
                 return
             if now >= beat:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from soaklib.clockwork import OFFSET
+from soaklib.clockwork import HEAP, OFFSET
 from soaklib.cut import Apart
 from soaklib.direct import Direct
 from soaklib.ledger import Ledger
@@ -112,7 +112,7 @@ async def world(cluster: Any, folder: Path, rng: random.Random) -> Any:
         await proxy.start()
         stack.push_async_callback(proxy.close)
         clock = folder / "clock-offset"
-        settings = {**SETTINGS, OFFSET: str(clock)}
+        settings = {**SETTINGS, OFFSET: str(clock), HEAP: str(folder / "heap.json")}
         if disk is not None:
             settings["RINGMASTER_DATABASE_URL"] = f"sqlite:///{disk}/ringmaster.db"
         fleet = await asyncio.to_thread(Fleet, cluster, folder, **settings)
@@ -139,7 +139,9 @@ async def _workers(made: World, stack: contextlib.AsyncExitStack) -> None:
     token = await asyncio.to_thread(make_worker, made.cluster, made.namespace, labels={POOL: "light"})
     for number in range(LIGHT_SESSIONS):
         seed = random.Random(made.rng.random())
-        made.lights.append(Light(fleet.operator.url, token, f"fleet-{number}", made.ledger, seed))
+        session = Light(fleet.operator.url, token, f"fleet-{number}", made.ledger, seed)
+        session.lost = made.observer.lost
+        made.lights.append(session)
     near = made.lights
     if not able():
         made.apart = Apart(fleet.operator.port)
