@@ -27,7 +27,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
     for file in sorted(folder.glob("*.yaml")):
         try:
             bodies = [body for body in yaml.safe_load_all(file.read_text(encoding="utf-8")) if body]
-        except (OSError, ValueError, yaml.YAMLError) as error:
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             raise ApplyError(f"{file}: {error}") from error
         for body in bodies:
             if body.get("kind") not in KINDS or not body.get("metadata", {}).get("namespace"):

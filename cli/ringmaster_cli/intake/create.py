@@ -14,6 +14,7 @@ import typer
 
 from ringmaster_cli import output
 from ringmaster_cli.exits import CliError, UsageError
+from ringmaster_cli.intake.yaml_text import documents
 from ringmaster_cli.people.options import Context, Json, Namespace
 
 Body = dict[str, Any]
@@ -137,12 +138,8 @@ def _read(file: str) -> str:
 
 
 def _spec_of(text: str, file: str) -> Body:
-    import yaml  # comes with the Kubernetes client
-
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError as fault:
-        raise UsageError(f"{file}: no YAML: {' '.join(str(fault).split())}") from None
+    given = documents(text, file)
+    found = given[0] if len(given) == 1 else None
     if not isinstance(found, dict):
         raise UsageError(f"{file}: write one bead, as fields: title: ... (several: ringmaster import)")
     if "kind" in found:

@@ -15,6 +15,7 @@ from ringmaster_cli.intake.draft import Item
 from ringmaster_cli.intake.kinds import Format
 from ringmaster_cli.intake.names import slug
 from ringmaster_cli.intake.record import CHILD, FIELDS, OWN, Record
+from ringmaster_cli.intake.yaml_text import documents
 
 SHORT = {"after": "dependencies", "parent": "dependencies", "spec": "metadata", "type": "issue_type"}
 """Keys of YAML that bd writes in another way."""
@@ -45,7 +46,7 @@ def _jsonl(text: str, file: str, source: str) -> list[Item]:
         where = f"{file}:{number}"
         try:
             record = json.loads(line)
-        except ValueError as fault:
+        except (ValueError, RecursionError) as fault:
             raise UsageError(f"{where}: no JSON: {fault}") from None
         if not isinstance(record, dict):
             raise UsageError(f"{where}: each line must be one JSON object")
@@ -100,19 +101,13 @@ def _cell(value: Any) -> str:
 def _value(cell: str) -> Any:
     try:
         return json.loads(cell)
-    except ValueError:
+    except (ValueError, RecursionError):
         return cell
 
 
 def _yaml(text: str, file: str, source: str) -> list[Item]:
-    import yaml  # comes with the Kubernetes client
-
-    try:
-        documents = [document for document in yaml.safe_load_all(text) if document is not None]
-    except yaml.YAMLError as fault:
-        raise UsageError(f"{file}: no YAML: {' '.join(str(fault).split())}") from None
     found: list[Item] = []
-    for document in documents:
+    for document in documents(text, file):
         for entry in document if isinstance(document, list) else [document]:
             where = f"{file}: entry {len(found) + 1}"
             if not isinstance(entry, dict):

@@ -23,7 +23,7 @@ def parse(text: str, file: str, source: str) -> list[Item]:
     """One record for each issue; pull requests are left out. Raises UsageError."""
     try:
         found = json.loads(text)
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         raise UsageError(f"{file}: no JSON: {fault}") from None
     issues = found if isinstance(found, list) else [found]
     items = []

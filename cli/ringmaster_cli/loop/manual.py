@@ -82,7 +82,7 @@ def _empty(held: Held) -> Body:
 def _load(path: Path) -> Any:
     try:
         return Usage.model_validate(json.loads(path.read_bytes())).body()
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, RecursionError) as fault:
         raise UsageError(f"--usage: {path} does not hold the protocol's Usage as JSON: {fault}") from fault
 
 

@@ -49,7 +49,7 @@ def read(file: Path) -> Body:
         body = json.loads(file.read_text(encoding="utf-8"))
     except OSError as fault:
         raise UsageError(f"{file} cannot be read: {fault.strerror or fault}") from fault
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         raise UsageError(f"{file} is not JSON: {fault}") from fault
     items = body.get("items") if isinstance(body, dict) else None
     if not isinstance(items, list) or body.get("version") != 1:

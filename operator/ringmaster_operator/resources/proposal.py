@@ -92,7 +92,7 @@ def read_proposal(text: str) -> Proposal:
         try:
             found = json.loads(candidate)
             break
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     if found is None:
         raise ValueError('there is no JSON block {"beads": [...]} in the last message')

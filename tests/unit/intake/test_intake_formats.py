@@ -214,6 +214,19 @@ def test_nonsense_is_named(records: list[Record], fault: str) -> None:
     assert [line[: len(fault)] for line in drafts(items, source="beads").faults] == [fault]
 
 
+def aliases(levels: int, each: int) -> str:
+    """A short text whose last line stands for each ** levels values."""
+    lines = [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * each)}]" for level in range(1, levels)]
+    return "\n".join(["title: x", f"a0: &a0 [{', '.join('x' * each)}]", *lines])
+
+
+def test_aliases_that_stand_for_little_are_read() -> None:
+    entry = "title: x\nspec: {acceptance: &how {verify: [make]}, metadata: {same: *how}}\n"
+    (found,) = parse(entry, Format.YAML, file="f", source="s")
+    spec = found.record["metadata"]["ringmaster"]["spec"]
+    assert spec["metadata"]["same"] == spec["acceptance"] == {"verify": ["make"]}
+
+
 @pytest.mark.parametrize(
     ("text", "form", "words"),
     [
@@ -226,6 +239,13 @@ def test_nonsense_is_named(records: list[Record], fault: str) -> None:
         ("apiVersion: v1\nkind: Bead", Format.YAML, "kubectl apply -f f"),
         ("- {title: x, spec: y}", Format.YAML, "f: entry 1: spec must have fields"),
         ('id,title\n"a', Format.CSV, "f: no CSV"),
+        ("[" * 200_000, Format.BEADS, "f:1: no JSON"),
+        ("[" * 200_000, Format.GITHUB, "f: no JSON"),
+        ("a: " + "[" * 200_000, Format.YAML, "f: no YAML"),
+        (aliases(9, 10), Format.YAML, "f: its aliases stand for 1[0-9,]+ values: too many"),
+        (aliases(200, 1), Format.YAML, "f: it nests deeper than 100 levels"),
+        ("title: &own [*own]", Format.YAML, "f: it nests deeper than 100 levels"),
+        ("title: 2026-13-77", Format.YAML, "f: no YAML: month must be in 1..12"),
     ],
 )
 def test_a_file_that_is_no_such_file(text: str, form: Format, words: str) -> None:
