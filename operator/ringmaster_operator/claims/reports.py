@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from ringmaster_operator import metrics
 from ringmaster_operator.board import lifecycle
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.budgets import Amount
@@ -21,6 +20,7 @@ from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Lease, Leases
 from ringmaster_operator.claims.memory import Memory
 from ringmaster_operator.claims.metering import count
+from ringmaster_operator.claims.outbox import Outbox
 from ringmaster_operator.claims.plans import Plans
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.clock import Clock
@@ -73,7 +73,7 @@ class Reports:
         self._learning = learning
         self._memory = memory
         self._busy: dict[str, asyncio.Lock] = {}
-        self._open: set[str] = set()
+        self._outbox = Outbox()
         self._due = asyncio.Event()
 
     async def take(self, lease: Lease, request: ReportRequest) -> ReportAnswer:
@@ -100,8 +100,7 @@ class Reports:
             self._settle(lease, answer)
         if answer.next is not Next.ITERATE:
             self._busy.pop(lease.claim_id, None)
-        self._open.add(request.report_id)
-        self._gauge()
+        self._outbox.add(request.report_id, claim_id=lease.claim_id, iteration=request.iteration)
         # The next claim should find dependents ready, so wait for the patch, but never long.
         applying = asyncio.ensure_future(self._deliver(request.report_id))
         await asyncio.wait({applying}, timeout=INLINE_SECONDS)
@@ -115,10 +114,11 @@ class Reports:
     async def recover(self) -> None:
         """At start: everything that was acknowledged and not yet applied."""
         for report in await self._history.unapplied_reports():
-            self._open.add(report.request.report_id)
+            self._outbox.add(
+                report.request.report_id, claim_id=report.claim_id, iteration=report.request.iteration
+            )
             if report.answer.next is not Next.ITERATE:
                 self._leases.end(report.claim_id)
-        self._gauge()
         self._due.set()
 
     async def run(self) -> None:
@@ -128,7 +128,7 @@ class Reports:
             self._due.clear()
             for report in await self._unapplied():
                 await self._deliver(report.request.report_id, report)
-            if self._open:
+            if self._outbox:
                 asyncio.get_running_loop().call_later(RETRY_SECONDS, self._due.set)
 
     async def _unapplied(self) -> list[StoredReport]:
@@ -224,17 +224,22 @@ class Reports:
             self._leases.end(lease.claim_id)
 
     async def _deliver(self, report_id: str, report: StoredReport | None = None) -> None:
-        """Apply one committed report; leaves it in the outbox when the API server does not answer."""
+        """Apply one committed report; leaves it in the outbox when the API server does not answer.
+
+        So it does while the iteration before it is there: the status stands where that one was made.
+        """
         try:
             report = report or await self._history.find_report(report_id=report_id)
-            if report is not None and report_id in self._open:
+            if report is not None and report_id in self._outbox:
+                if self._outbox.behind(report.claim_id, report.request.iteration):
+                    return
                 await self._apply(report)
                 await self._history.mark_applied(report_id=report_id)
-            self._open.discard(report_id)
+            if self._outbox.applied(report_id):
+                self._due.set()
         except (KubeError, HistoryUnavailable) as error:
             log.warning("report %s waits in the outbox: %s", report_id, error)
             asyncio.get_running_loop().call_later(RETRY_SECONDS, self._due.set)
-        self._gauge()
 
     async def _apply(self, report: StoredReport) -> None:
         key = (report.namespace, report.bead)
@@ -276,9 +281,6 @@ class Reports:
             self._store.observe(await self._kube.get(BEADS, *bead.key))
         except NotFound:
             self._store.forget("Bead", bead.key, bead.metadata.uid)
-
-    def _gauge(self) -> None:
-        metrics.outbox.set(len(self._open))
 
 
 def _concerns(bead: Bead, report: StoredReport) -> bool:

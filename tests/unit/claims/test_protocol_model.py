@@ -73,6 +73,18 @@ def test_the_operator_may_end_at_any_step(name: str) -> None:
     told(f"{name}, crashes at {len(crashes)} steps", found)
 
 
+@pytest.mark.parametrize("name", PLANS)
+def test_a_write_that_is_refused_is_made_up_for(name: str) -> None:
+    """Also where the session's next report comes first: it waits for the one before it."""
+    plan, found, known = PLANS[name], Found(), set[int]()
+    run(plan, (), found, known=known)
+    refused = [after for after in neighbours(plan, 1, found) if after[0][1].startswith("refused PATCH")]
+    for deviations in refused:
+        run(plan, deviations, found, known=known)
+    told(f"{name}, {len(refused)} refused writes", found)
+    assert len(refused) > 5
+
+
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("name", PLANS)
 def test_random_faults_break_no_law(name: str) -> None:
