@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx2
 
-from ringmaster_operator.resources.protocol import Claimed, Order
+from ringmaster_operator.resources.protocol import Claimed, Next, Order
 from soaklib.ledger import Hold, Ledger
 from support.sessions import Session, fresh_id, report, usage
 
@@ -23,7 +23,7 @@ PAUSE_SECONDS = 0.2
 CALL_SECONDS = 8.0
 PROBE = "probe-"
 """Beads of this name are done at once and well: how soon, is measured."""
-OUTCOMES = ("success",) * 16 + ("failed", "failed", "released", "long")
+OUTCOMES = ("success",) * 12 + ("iterates",) * 4 + ("failed", "failed", "released", "long")
 
 
 class Over(Exception):
@@ -82,11 +82,26 @@ class Light:
                 self.vanish = False
                 self.lost(hold.bead, hold.fence, "session-vanish")
                 return
+            if outcome == "iterates":
+                claimed = await self._iterate(session, claimed, hold)
+                outcome = "success"
             await self._end(session, claimed, hold, outcome)
         except Over:
             return
         finally:
             self.working = None
+
+    async def _iterate(self, session: Session, claimed: Claimed, hold: Hold) -> Claimed:
+        """Report that it is not done yet, and be at once done with the next iteration: as it stands then."""
+        body = report(claimed, "incomplete", usage=usage(usd=0.01))
+        status, answer, sent = await self._insist(session, f"/claims/{claimed.claim_id}/reports", body)
+        if status != 200:
+            self.ledger.ended(hold, str(answer.get("detail", answer)))
+            raise Over
+        self.ledger.reported(hold, body["reportId"], "incomplete", sent)
+        if answer["next"] != Next.ITERATE:
+            raise Over
+        return claimed.model_copy(update={"iteration": answer["iteration"]})
 
     async def _labour(self, session: Session, claimed: Claimed, hold: Hold, seconds: float) -> None:
         end = time.monotonic() + (seconds or self.rng.uniform(0.05, 0.4))
