@@ -38,6 +38,12 @@ SCENARIOS: dict[str, Scenario] = {
     "counts": Scenario("counts", "writes and calls a bead, statements a claim, modules of a step"),
     "reports": Scenario("reports", "reports a second into SQLite and PostgreSQL, beside bare inserts"),
     "start": Scenario("start", "operator start to first claim at 10,000 beads; memory", usual=False),
+    "races": Scenario("races", "2 to 64 sessions race for 1 and for 100 beads: double claims", usual=False),
+    "storm": Scenario("storm", "beads done while others write on each 20 times a second", usual=False),
+    "oversized": Scenario("oversized", "what is too large or too deep: until it is refused", usual=False),
+    "sign-in": Scenario("sign_in", "a wrong password beside a right one and a name of nobody's", usual=False),
+    "schedules": Scenario("schedules", "backups and digests over every change of clocks", usual=False),
+    "copies": Scenario("copies", "200 backups beside a writer, torn ones; flipped bits", usual=False),
 }
 
 PROGRAMS: dict[str, Program] = {
