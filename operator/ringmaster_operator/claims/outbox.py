@@ -1,4 +1,4 @@
-"""Reports that are committed and not yet applied: those of a claim are applied in the order of its iterations."""
+"""Reports that are committed and not yet applied: those of a claim in the order of its iterations."""
 
 from __future__ import annotations
 
