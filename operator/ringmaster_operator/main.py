@@ -49,6 +49,8 @@ def run(kubeconfig: Kubeconfig = "", tmux_host: TmuxHost = "") -> None:
 
 
 def _serve(settings: object) -> int:
+    import uvloop
+
     from ringmaster_operator import logs, starting
     from ringmaster_operator.history import HistoryError
     from ringmaster_operator.kube import KubeError
@@ -59,7 +61,7 @@ def _serve(settings: object) -> int:
     assert isinstance(settings, Settings)  # noqa: S101 - typed lazily to keep --help fast
     logs.configure(style=settings.log_format, level=settings.log_level)
     try:
-        asyncio.run(starting.run(settings))
+        uvloop.run(starting.run(settings))
     except (HistoryError, KubeError, ServerError, SessionFault) as error:
         print(f"ringmaster-operator: {error}", file=sys.stderr)
         return FAILED

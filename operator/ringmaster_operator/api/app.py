@@ -104,7 +104,8 @@ def _protocol(service: ClaimService, records: Records, tokens: Tokens) -> APIRou
         """Pick and take the bead that matters most, or wait for one (long poll)."""
 
         async def alive() -> bool:
-            return not await http.is_disconnected()
+            gone: Callable[[], bool] | None = getattr(http.state, "gone", None)
+            return not (await http.is_disconnected() if gone is None else gone())
 
         return await service.claim(who, request, alive)
 

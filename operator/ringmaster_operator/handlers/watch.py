@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import kopf
+import uvloop
 
 from ringmaster_operator import metrics
 from ringmaster_operator.resources.base import GROUP, VERSION
@@ -54,7 +55,7 @@ class Watch:
         while not self._stop.is_set():
             began = self._loop.time()
             try:
-                asyncio.run(self._operate())
+                uvloop.run(self._operate())
                 self.failed = "" if self._stop.is_set() else "the watch ended"
             except Exception as error:
                 self.failed = f"{type(error).__name__}: {error}"
