@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 import ringmaster_operator.board.limits as limits
 from ringmaster_operator.board.answers import answer_of
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.ladder import NO_LADDER, Ladder, model_of, wants_plan
 from ringmaster_operator.claims.funds import Funds
-from ringmaster_operator.claims.memory import Memory
+from ringmaster_operator.claims.memory import Fitting, Memory
 from ringmaster_operator.claims.origin import own_prices, parents_of
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import History
@@ -74,8 +76,19 @@ class Briefing:
         worker = self._store.worker((bead.metadata.namespace, name)) if name else None
         return Ladder(tuple(worker.spec.escalation), name) if worker is not None else NO_LADDER
 
-    async def claimed(self, bead: Bead, worker: Worker | None) -> Claimed:
-        """The claim of the bead as it is now; worker is None when it was deleted meanwhile."""
+    async def lessons(self, bead: Bead, worker: Worker) -> Fitting:
+        """What `claimed` will choose from, for who has time to look before the claim stands."""
+        if wants_plan(bead.status):
+            return []
+        return await self._memory.fitting(bead, worker, self.repository_of(bead, worker))
+
+    async def claimed(
+        self, bead: Bead, worker: Worker | None, lessons: Awaitable[Fitting] | None = None
+    ) -> Claimed:
+        """The claim of the bead as it is now; worker is None when it was deleted meanwhile.
+
+        lessons: what was looked for beforehand, for a claim that has just been granted.
+        """
         claim = bead.status.claim
         if claim is None:
             raise ValueError(f"{bead.metadata.name} is not claimed")
@@ -88,7 +101,7 @@ class Briefing:
             iteration=max(1, bead.status.iteration),
             resumed_branch=bead.status.branch,
             saved=await self._saved(bead),
-            bead=await self._work(bead, worker),
+            bead=await self._work(bead, worker, lessons),
             agent=_agent(bead, worker),
             allowance=self._funds.allowance(claim.id),
             prices=own_prices(worker, project, self._clock.now()),
@@ -99,7 +112,7 @@ class Briefing:
             return None  # the first claim: nobody can have left anything
         return await self._history.saved_work(bead_uid=bead.metadata.uid, after_fence=bead.status.fresh_from)
 
-    async def _work(self, bead: Bead, worker: Worker | None) -> BeadWork:
+    async def _work(self, bead: Bead, worker: Worker | None, lessons: Awaitable[Fitting] | None) -> BeadWork:
         spec, status = bead.spec, bead.status
         project = self._board.project(bead.metadata.namespace)
         parents = self.parents(bead)
@@ -141,7 +154,7 @@ class Briefing:
             prompt=project.prompt if project else PromptRules(),
             steering=spec.steering,
             fresh_from=status.fresh_from,
-            lessons=[] if plans else await self._memory.notes(bead, worker, repository),
+            lessons=[] if plans else await self._memory.notes(bead, worker, repository, lessons),
             reflect=self._memory.rules(bead.metadata.namespace).ask and not plans,
             plan=plans,
             rules=_rules(project, worker),

@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 
 from ringmaster_operator import metrics
 from ringmaster_operator.board import lifecycle
 from ringmaster_operator.board.board import Board
-from ringmaster_operator.board.ladder import model_of
+from ringmaster_operator.claims.attempts import Attempts
 from ringmaster_operator.claims.bench import Bench
 from ringmaster_operator.claims.briefing import Briefing
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Leases
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.clock import Clock
-from ringmaster_operator.history import History, HistoryUnavailable
+from ringmaster_operator.history import History
 from ringmaster_operator.kube import BEADS, Conflict, Kube, KubeError, KubeUnavailable, NotFound
-from ringmaster_operator.resources.bead import Bead
+from ringmaster_operator.resources.bead import Bead, BeadStatus
 from ringmaster_operator.resources.protocol import (
     ClaimAnswer,
     Claimed,
@@ -38,6 +39,7 @@ from ringmaster_operator.statuses import Statuses
 from ringmaster_operator.store import Store
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 READ_BACK_TRIES = 5
 READ_BACK_SECONDS = 1.0
@@ -65,6 +67,7 @@ class Desk:
         self._board = board
         self._kube = kube
         self._history = history
+        self.attempts = Attempts(history=history, funds=funds)
         self._statuses = statuses
         self._leases = leases
         self._briefing = briefing
@@ -142,10 +145,11 @@ class Desk:
             bead, reason = self._bench.choose(worker, request)
             if bead is None:
                 return reason, None
+            promised = self._promised(bead, worker, request)
             # From the choice to here nothing yielded: no one else can have picked it.
             self._board.reserve(bead.key, request.claim_id, worker=request.worker)
             self._funds.reserve(request.claim_id, worker, bead)
-            task = asyncio.ensure_future(self._grant(bead, worker, request, alive))
+            task = asyncio.ensure_future(self._grant(bead, promised, worker, request, alive))
             self._granting[request.claim_id] = task
             task.add_done_callback(lambda done: self._granted(request.claim_id, done))
             # Shielded: the grant goes on if the caller goes away; whoever repeats the id finds it.
@@ -159,31 +163,45 @@ class Desk:
             log.info("claim %s was not granted: %s", claim_id, task.exception())
 
     async def _grant(
-        self, bead: Bead, worker: Worker, request: ClaimRequest, alive: Callable[[], Awaitable[bool]]
+        self,
+        bead: Bead,
+        promised: Bead,
+        worker: Worker,
+        request: ClaimRequest,
+        alive: Callable[[], Awaitable[bool]],
     ) -> ClaimAnswer | None:
+        with _beside(self._briefing.lessons(promised, worker)) as lessons:
+            won = await self._won(bead, promised.status, request.claim_id, alive)
+            if won is None:
+                return None
+            await self.attempts.keep(won, worker)
+            return ClaimAnswer(claimed=await self._briefing.claimed(won, worker, lessons))
+
+    async def _won(
+        self, bead: Bead, status: BeadStatus, claim_id: str, alive: Callable[[], Awaitable[bool]]
+    ) -> Bead | None:
+        """The bead with its lease, or None when someone else was first; it is reserved no more."""
         try:
             if not await alive():
                 raise Refused(ProblemCode.UNAVAILABLE, "the caller has gone")
             with metrics.claim_seconds.time():
-                won = await self._take(bead, worker, request)
+                won = await self._take(bead, status, claim_id)
         except BaseException:
-            self._funds.free(request.claim_id)
+            self._funds.free(claim_id)
             self.wake()  # someone else may want the bead that was reserved
             raise
         finally:
             self._board.unreserve(bead.key)
         if won is None:
-            self._funds.free(request.claim_id)
+            self._funds.free(claim_id)
             metrics.claims.labels("conflict").inc()
             return None
         metrics.claims.labels("granted").inc()
         self._leases.hold(won, self._clock.monotonic())
-        # The claim stands in the API server: neither of the two has to wait for the other.
-        _, claimed = await asyncio.gather(self.record(won, worker), self._briefing.claimed(won, worker))
-        return ClaimAnswer(claimed=claimed)
+        return won
 
-    async def _take(self, bead: Bead, worker: Worker, request: ClaimRequest) -> Bead | None:
-        """The claimed bead, or None when someone else changed it first (the store is fresh then)."""
+    def _promised(self, bead: Bead, worker: Worker, request: ClaimRequest) -> Bead:
+        """The bead as the claim makes it."""
         now = self._clock.now()
         status = lifecycle.claimed(
             bead,
@@ -195,17 +213,21 @@ class Desk:
         )
         promised = bead.model_copy(update={"status": status})
         status = lifecycle.derive(promised, self._board.view(bead.key), now)
+        return bead.model_copy(update={"status": status})
+
+    async def _take(self, bead: Bead, status: BeadStatus, claim_id: str) -> Bead | None:
+        """The claimed bead, or None when someone else changed it first (the store is fresh then)."""
         try:
             written = await self._statuses.write(bead, status)
         except NotFound:
             self._store.forget("Bead", bead.key, bead.metadata.uid)
             return None
         except Conflict:
-            return await self._read_back(bead, request.claim_id)
+            return await self._read_back(bead, claim_id)
         except KubeUnavailable:
-            return await self._read_back(bead, request.claim_id, tries=READ_BACK_TRIES)
+            return await self._read_back(bead, claim_id, tries=READ_BACK_TRIES)
         claim = written.status.claim
-        return written if claim is not None and claim.id == request.claim_id else None
+        return written if claim is not None and claim.id == claim_id else None
 
     async def _read_back(self, bead: Bead, claim_id: str, tries: int = 1) -> Bead | None:
         """Ours after all? An answer that was lost may well have been a yes."""
@@ -225,31 +247,6 @@ class Desk:
             claim = found.status.claim
             return found if claim is not None and claim.id == claim_id else None
         return None
-
-    async def record(self, bead: Bead, worker: Worker | None) -> None:
-        """The attempt in the history; what fails now is made up for at the next start or report."""
-        claim = bead.status.claim
-        if claim is None:
-            return
-        agent = worker.spec.agent if worker else None
-        try:
-            await self._history.start_attempt(
-                bead_uid=bead.metadata.uid,
-                namespace=bead.metadata.namespace,
-                bead=bead.metadata.name,
-                fence=claim.fence,
-                claim_id=claim.id,
-                worker=claim.worker,
-                session=claim.session,
-                profile=agent.profile if agent else "",
-                model=model_of(bead) or (agent.model if agent else None) or "",
-                attempt=bead.status.attempts,
-                iteration=bead.status.iteration,
-                granted=self._funds.granted(claim.id),
-                now=claim.since,
-            )
-        except HistoryUnavailable as error:
-            log.error("attempt on %s/%s not recorded: %s", *bead.key, error)
 
     async def _again(self, namespace: str, request: ClaimRequest) -> ClaimAnswer:
         lease = self._leases.get(request.claim_id)
@@ -278,6 +275,16 @@ class Desk:
         if states.get(request.session) is SessionState.DRAINING:
             return NoWork(verdict=Verdict.STOP, reason="this session is being stopped or replaced")
         return None
+
+
+@contextmanager
+def _beside(work: Coroutine[Any, Any, T]) -> Iterator[asyncio.Task[T]]:
+    """A task beside what is done here, ended with it."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
 
 
 def _nothing(reason: str) -> ClaimAnswer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.capabilities import ABOUT_THE_AGENT, SUCCESS
@@ -34,6 +34,9 @@ _RUNS = re.compile(r"[\w./-]+")
 _PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)+|[\w.-]+\.[a-z]{1,5}")
 LONGEST_PATH = 256
 
+Fitting = list[tuple[StoredLesson, Match]]
+"""Lessons with how well they fit, the best first."""
+
 
 class Memory:
     """Chooses lessons for claims and takes them from reports."""
@@ -53,29 +56,47 @@ class Memory:
         return project.lessons if shown else project.lessons.model_copy(update={"enabled": False})
 
     async def notes(
-        self, bead: Bead, worker: Worker | None, repository: Repository | None
+        self,
+        bead: Bead,
+        worker: Worker | None,
+        repository: Repository | None,
+        fitting: Awaitable[Fitting] | None = None,
     ) -> list[LessonNote]:
         """The lessons for the bead's present attempt: once chosen they stay, whatever is learned meanwhile.
 
-        A history that cannot be read or written costs the lessons, not the claim.
+        fitting: what was looked for beforehand, where the attempt is a new one. A history that cannot be
+        read or written costs the lessons, not the claim.
         """
         rules, claim = self.rules(bead.metadata.namespace), bead.status.claim
         if not rules.enabled or claim is None:
             return []
         try:
-            uses = await self._history.lesson_uses(bead_uid=bead.metadata.uid, fence=claim.fence)
-            if uses:
-                return [note(use.lesson, use.why) for use in uses if use.given]
-            return await self._chosen(bead, claim.fence, situation_of(bead, worker, repository), rules)
+            if fitting is None:
+                uses = await self._history.lesson_uses(bead_uid=bead.metadata.uid, fence=claim.fence)
+                if uses:
+                    return [note(use.lesson, use.why) for use in uses if use.given]
+                fitting = self.fitting(bead, worker, repository)
+            return await self._chosen(bead, claim.fence, await fitting, rules)
         except HistoryUnavailable as error:
             log.warning("no lessons for %s/%s: %s", *bead.key, error)
             return []
 
-    async def _chosen(self, bead: Bead, fence: int, here: Situation, rules: LessonRules) -> list[LessonNote]:
-        now = self._clock.now()
-        found = await self._history.matching_lessons(
-            namespace=bead.metadata.namespace, text=said_of(bead), here=here, now=now
-        )
+    async def fitting(self, bead: Bead, worker: Worker | None, repository: Repository | None) -> Fitting:
+        """Lessons that fit the bead, the best first; nothing is chosen by that."""
+        if not self.rules(bead.metadata.namespace).enabled:
+            return []
+        try:
+            return await self._history.matching_lessons(
+                namespace=bead.metadata.namespace,
+                text=said_of(bead),
+                here=situation_of(bead, worker, repository),
+                now=self._clock.now(),
+            )
+        except HistoryUnavailable as error:
+            log.warning("no lessons for %s/%s: %s", *bead.key, error)
+            return []
+
+    async def _chosen(self, bead: Bead, fence: int, found: Fitting, rules: LessonRules) -> list[LessonNote]:
         stored = {lesson.known.id: lesson for lesson, _ in found if may_be_given(lesson)}
         matches: list[Match] = choose(
             (match for lesson, match in found if lesson.known.id in stored),
@@ -94,7 +115,7 @@ class Memory:
             attempt=bead.status.attempts,
             given=given,
             matches=matches,
-            now=now,
+            now=self._clock.now(),
         )
         return [note(stored[match.lesson.id], match.why) for match in matches] if given else []
 

@@ -203,7 +203,7 @@ class ClaimService:
                 held.add(lease.claim_id)
                 self._funds.recover(lease, granted.get(lease.claim_id))
                 if await self._history.find_claim(claim_id=lease.claim_id) is None:
-                    await self._desk.record(bead, self._store.worker((lease.key[0], lease.worker)))
+                    await self._desk.attempts.record(bead, self._store.worker((lease.key[0], lease.worker)))
         for attempt in attempts:
             if attempt.claim_id not in held:
                 await self._returns.end_attempt(attempt.bead_uid, attempt.fence, "the operator was restarted")
