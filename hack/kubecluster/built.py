@@ -29,6 +29,7 @@ PROGRAMS = {
     "kubelet": "kubelet",
     "kube-proxy": "kube-proxy",
     "kube-router": "kube-router",
+    "kwok": "kwok",
 }
 #: Below the range that the system gives to outgoing connections: while a part is down, a client that keeps
 #: calling a port of that range would one day be connected to itself.
@@ -191,18 +192,26 @@ class ControlPlane:
 
     def fetch(self, path: str) -> bytes | None:
         """What the API server answers to a GET of this path, or None without a success."""
+        try:
+            return self.send(path)
+        except (urllib.error.URLError, http.client.HTTPException, OSError):
+            return None
+
+    def send(self, path: str, body: bytes | None = None) -> bytes:
+        """What the API server answers to a GET, or to a POST of the body (JSON), as the administrator's.
+
+        Raises urllib.error.HTTPError without a success, and OSError where nobody answers.
+        """
         trust = ssl.create_default_context(cafile=str(self.folder / "ca.crt"))
-        request = urllib.request.Request(self._url("apiserver") + path)
+        request = urllib.request.Request(self._url("apiserver") + path, data=body)
         request.add_header("Authorization", f"Bearer {keys.token(self.folder, keys.ADMIN)}")
+        request.add_header("Content-Type", "application/json")
         direct = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
         )
-        try:
-            with direct.open(request, timeout=5) as answer:
-                content: bytes = answer.read()
-                return content
-        except (urllib.error.URLError, http.client.HTTPException, OSError):
-            return None
+        with direct.open(request, timeout=5) as answer:
+            content: bytes = answer.read()
+            return content
 
     def kill(self, part: str) -> None:
         """End one part as a crash would; `up` brings it back on the same port and data."""

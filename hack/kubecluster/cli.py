@@ -14,15 +14,13 @@ from types import FrameType
 from typing import Any
 
 from kubecluster import golang, lifecycle
-from kubecluster.built import ControlPlane
 from kubecluster.files import ClusterError, Refusal, clusters_dir, say
-from kubecluster.node import NodeCluster
 
 DEFAULT_NAME = "ringmaster"
 NAME_RULE = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 LEVEL_HELP = (
     "control-plane: the API server and what belongs to it (default); node: also a node that runs pods, "
-    "in a network without a way out; needs root"
+    "in a network without a way out; needs root; simulated: also nodes whose pods only seem to run"
 )
 DESCRIPTION = """\
 A Kubernetes for tests and demos.
@@ -67,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     command("kubeconfig", "print the path of its kubeconfig")
     kill = command("kill", "end one part as a crash would; `up` brings it back on the same port and data")
-    kill.add_argument("part", choices=sorted({*ControlPlane.order, *NodeCluster.order}))
+    parts = {part for level in lifecycle.LEVELS.values() for part in level.order}
+    kill.add_argument("part", choices=sorted(parts))
     load = command("load", "make the images of archives known to the cluster's node")
     load.add_argument("archives", nargs="+", type=Path, metavar="IMAGE-ARCHIVE")
     run = command("exec", "run a command with KUBECONFIG and a fitting kubectl, in the node's network")

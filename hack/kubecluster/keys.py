@@ -32,9 +32,10 @@ subjectAltName = IP:127.0.0.1,IP:10.96.0.1,DNS:localhost,DNS:kubernetes.default.
 """
 ADMIN, CONTROLLERS = "admin", "system:kube-controller-manager"
 SCHEDULER, PROXY, ROUTER = "system:kube-scheduler", "system:kube-proxy", "system:kube-router"
+KWOK = "kwok"
 NODE_NAME = "ringmaster-node"
 NODE = f"system:node:{NODE_NAME}"
-GROUPS = {ADMIN: "system:masters", NODE: "system:nodes"}
+GROUPS = {ADMIN: "system:masters", KWOK: "system:masters", NODE: "system:nodes"}
 
 
 def make(folder: Path) -> None:
@@ -51,7 +52,7 @@ def make(folder: Path) -> None:
     )
     rsa = ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]
     _openssl(folder, ["openssl", "genpkey", *rsa, "-out", "service-accounts.key"])
-    users = (ADMIN, CONTROLLERS, SCHEDULER, PROXY, ROUTER, NODE)
+    users = (ADMIN, CONTROLLERS, SCHEDULER, PROXY, ROUTER, KWOK, NODE)
     lines = [f"{secrets.token_hex(32)},{user},{user},{GROUPS.get(user, '')}" for user in users]
     write_private(folder / "tokens.csv", "\n".join(lines) + "\n")
 

@@ -27,8 +27,9 @@ from kubecluster.files import (
     write_private,
 )
 from kubecluster.node import NodeCluster, check_host
+from kubecluster.simulated import SimulatedCluster
 
-LEVELS = {"control-plane": ControlPlane, "node": NodeCluster}
+LEVELS = {"control-plane": ControlPlane, "node": NodeCluster, "simulated": SimulatedCluster}
 
 
 class Cluster(Protocol):
@@ -122,6 +123,8 @@ def _plan(name: str, level: str | None) -> tuple[str, str]:
         raise Refusal(f"cluster {name} is a {_level(record)}: run `hack/cluster down --name {name}` first")
     if record:
         return record["provider"], _level(record)
+    if level == SimulatedCluster.level:  # kind's node is a real one
+        return "built", level
     return _choose(), level or "control-plane"
 
 

@@ -80,7 +80,12 @@ NODE = (
     ),
     Program("coredns", ".", "dns", versioned_by="github.com/coredns/coredns"),
 )
-LEVELS = {"control-plane": CONTROL_PLANE, "node": NODE}
+SIMULATED = (
+    *CONTROL_PLANE,
+    _kubernetes("kube-scheduler"),
+    Program("kwok", "sigs.k8s.io/kwok/cmd/kwok", "kwok", versioned_by="sigs.k8s.io/kwok"),
+)
+LEVELS = {"control-plane": CONTROL_PLANE, "node": NODE, "simulated": SIMULATED}
 
 
 def kubernetes_version() -> str:
@@ -90,4 +95,4 @@ def kubernetes_version() -> str:
 
 def path_of(name: str) -> Path:
     """Where the built program of this name is."""
-    return next(program.path for program in NODE if program.name == name)
+    return next(program.path for program in (*NODE, *SIMULATED) if program.name == name)

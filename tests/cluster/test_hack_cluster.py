@@ -231,3 +231,21 @@ def test_the_audit_log_has_each_write_once_and_no_secret(running: Tool) -> None:
     ]
     assert [event["responseStatus"]["code"] for event in writes] == [201]
     assert password not in text
+
+
+def test_pods_of_simulated_nodes_run_at_once_and_end(tool: Tool) -> None:
+    tool.run("up", "--name", "many", "--level", "simulated")
+    shown = tool.status("many")
+    assert shown["ready"]
+    assert {"scheduler", "kwok"} <= shown["parts"].keys()
+    image = "--image=registry.invalid/nothing"
+    for name in ("one", "two"):
+        tool.kubectl("many", "run", name, image)
+    tool.kubectl("many", "wait", "pod/one", "pod/two", "--for=condition=Ready", "--timeout=60s")
+    tool.kubectl("many", "delete", "pod", "one", "--timeout=60s")
+    assert tool.kubectl("many", "get", "pods", "--output=name").split() == ["pod/two"]
+    assert "images are of no use to it" in tool.run("load", "--name", "many", __file__, code=2).stderr
+    tool.run("kill", "--name", "many", "kwok")
+    assert tool.status("many", code=1)["parts"]["kwok"] is None
+    tool.run("up", "--name", "many")
+    assert tool.status("many")["ready"]
