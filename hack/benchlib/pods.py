@@ -19,6 +19,8 @@ from support.manifests import bead, worker
 from support.operators import free_port
 
 SINGLY = 20
+MOST = 200
+"""Sessions of one Worker at most: for more pods there are more Workers, each with its share of the beads."""
 IMAGE = "registry.invalid/agent:1"
 
 
@@ -32,8 +34,9 @@ async def measure(bench: Bench) -> list[Figure]:
             namespace = bench.namespace("pods")
             settings = {"RINGMASTER_PODS": "true", "RINGMASTER_PUBLIC_URL": f"http://127.0.0.1:{port}"}
             with bench.running(namespace, port=port, **settings):
-                await _worker(bench, namespace, count + SINGLY)
-                taken = await _one_by_one(bench, kube, namespace)
+                for number in range(_workers(count)):
+                    await _worker(bench, namespace, number)
+                taken = await _one_by_one(bench, kube, namespace, _workers(count))
                 rates.append(await _burst(bench, namespace, count))
             middles.append(statistics.median(taken))
             lates.append(percentile(taken, 0.9))
@@ -53,18 +56,28 @@ async def measure(bench: Bench) -> list[Figure]:
     ]
 
 
-async def _worker(bench: Bench, namespace: str, replicas: int) -> None:
-    body = worker("once", runtime="Pod", mode="Once", replicas=replicas, pod={"image": IMAGE})
+def _workers(count: int) -> int:
+    return -(-(count + SINGLY) // MOST)
+
+
+async def _worker(bench: Bench, namespace: str, number: int) -> None:
+    name, labels = f"once-{number}", {"pool": f"{number}"}
+    body = worker(name, runtime="Pod", mode="Once", replicas=MOST, labels=labels, pod={"image": IMAGE})
     await bench.kubectl("apply", "-n", namespace, "-f-", stdin=json.dumps(body))
-    available = ("worker/once", "--for=condition=Available", "--timeout=60s")
+    available = (f"worker/{name}", "--for=condition=Available", "--timeout=60s")
     await bench.kubectl("wait", "-n", namespace, *available)
 
 
-async def _one_by_one(bench: Bench, kube: Kube, namespace: str) -> list[float]:
+def _bead(name: str, number: int, workers: int) -> dict[str, Any]:
+    """For one of the Workers: each of them makes a pod for any bead that it could take."""
+    return bead(name, routing={"workerSelector": {"pool": f"{number % workers}"}})
+
+
+async def _one_by_one(bench: Bench, kube: Kube, namespace: str, workers: int) -> list[float]:
     """Milliseconds of each."""
     since = bench.cluster.audit_size()
     for number in range(SINGLY):
-        await kube.create(BEADS, namespace, bead(f"single-{number:02d}"))
+        await kube.create(BEADS, namespace, _bead(f"single-{number:02d}", number, workers))
         await _pods(bench, namespace, since, number + 1)
     beads, pods = _made(bench, namespace, since, "beads"), _made(bench, namespace, since, "pods")
     return [(pod - made) * 1e3 for made, pod in zip(beads, pods, strict=True)]
@@ -73,7 +86,8 @@ async def _one_by_one(bench: Bench, kube: Kube, namespace: str) -> list[float]:
 async def _burst(bench: Bench, namespace: str, count: int) -> float:
     """Pods a second from the first bead to the last pod."""
     since = bench.cluster.audit_size()
-    await bench.fill(namespace, [bead(f"burst-{number:04d}") for number in range(count)])
+    workers = _workers(count)
+    await bench.fill(namespace, [_bead(f"burst-{number:04d}", number, workers) for number in range(count)])
     pods = await _pods(bench, namespace, since, count)
     return count / (pods[-1] - _made(bench, namespace, since, "beads")[0])
 
