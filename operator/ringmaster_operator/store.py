@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from ringmaster_operator.resources.backup import BackupSchedule
 from ringmaster_operator.resources.bead import Bead
+from ringmaster_operator.resources.compact import compact
 from ringmaster_operator.resources.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ class Store:
         if meta["uid"] in self._dead or (known is not None and not _newer(meta, known)):
             return False
         try:
-            fresh: Resource = MODELS[kind].read(body)
+            fresh: Resource = compact(MODELS[kind].read(body))
         except ValidationError as error:
             self._unreadable(kind, key, error)
             return False
