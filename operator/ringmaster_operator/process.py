@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any
 
+from ringmaster_operator import garbage
 from ringmaster_operator.api.app import waiting
 from ringmaster_operator.api.changes import Changes
 from ringmaster_operator.api.surface import Parts, application
@@ -207,6 +208,7 @@ class Operator:
 
     async def serve(self, front: Front | None = None) -> None:
         """Run until stopped, at the given front or one of its own (ServerError when the address is taken)."""
+        garbage.starting()
         settings = self.settings
         front = front or Front(settings.api_host, settings.api_port, waiting(self.ready))
         front.app = waiting(self.ready)
@@ -232,6 +234,7 @@ class Operator:
             tasks.extend(self._background(url))
             self.store.listen(self.changes.take)
             front.app = application(self.parts(), service=self.service, tokens=tokens, ready=self.ready)
+            garbage.settled()
             log.info("serving workers at %s", url)
             await self._stop.wait()
         finally:
