@@ -13,6 +13,9 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
+NOT_HANDED_ON = ("RINGMASTER_", "PYTHONDONTWRITEBYTECODE")
+"""Settings of whoever tests; and an installed operator never compiles its modules again at each start."""
+
 
 def free_port() -> int:
     """A port that was free a moment ago: the operator must come back on the same one."""
@@ -50,7 +53,7 @@ class OperatorProcess:
     def start(self, *, wait: bool = True) -> None:
         """Start it, and wait until it says that it is ready."""
         environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("RINGMASTER_")},
+            **{name: value for name, value in os.environ.items() if not name.startswith(NOT_HANDED_ON)},
             "KUBECONFIG": str(self.kubeconfig),
             "RINGMASTER_NAMESPACE": self.namespace,
             "RINGMASTER_DATABASE_URL": self.database,
