@@ -1,8 +1,9 @@
 """The one writer: one thread, one connection, group commit.
 
-While a commit waits for the disk, further writes queue up; the next commit takes them all at once, each
-inside a savepoint, so that one that fails spoils no other. Nobody is answered before the commit, and then
-all of it with one word to the event loop: a lock and a wake-up for each would cost more than the write.
+While a commit waits for the disk, further writes queue up; the next commit takes them all at once. When one
+of them fails, nothing stays: all are made again, each inside a savepoint, so that it spoils no other. Nobody
+is answered before the commit, and then all of it with one word to the event loop: a lock and a wake-up for
+each would cost more than the write.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -65,6 +66,7 @@ class Writer:
     async def write(self, run: Callable[[Session], T]) -> T:
         """Run it and commit; returns what it returns. It must return plain values, not rows.
 
+        It may be run a second time, after what it did the first time was undone in the database.
         Raises HistoryUnavailable or HistoryCorrupt when nothing was written, or what `run` raised.
         """
         async with self._room:
@@ -105,9 +107,7 @@ class Writer:
 
     def _commit(self, jobs: list[_Job]) -> Sequence[_Result]:
         try:
-            with Session(self._backend.writer, expire_on_commit=False) as session:
-                results = [self._run(session, job, shared=len(jobs) > 1) for job in jobs]
-                session.commit()
+            results = self._together(jobs) or self._each(jobs)
         except BaseException as error:
             known = explained(error, self._backend.place)
             if isinstance(known, HistoryUnavailable) and not self._down:
@@ -119,21 +119,40 @@ class Writer:
             log.info("the history database can be used again")
         return results
 
-    def _run(self, session: Session, job: _Job, *, shared: bool) -> _Result:
-        """One that is alone in its commit needs no savepoint."""
+    def _together(self, jobs: list[_Job]) -> Sequence[_Result] | None:
+        """Without savepoints, as nearly all are; None when one of several failed, and nothing was written."""
+        with Session(self._backend.writer, expire_on_commit=False) as session:
+            results: list[_Result] = []
+            for job in jobs:
+                try:
+                    results.append((_made(session, job), None))
+                except Exception as error:
+                    session.rollback()
+                    result = self._failed(error)
+                    return [result] if len(jobs) == 1 else None
+            session.commit()
+        return results
+
+    def _each(self, jobs: list[_Job]) -> Sequence[_Result]:
+        with Session(self._backend.writer, expire_on_commit=False) as session:
+            results = [self._apart(session, job) for job in jobs]
+            session.commit()
+        return results
+
+    def _apart(self, session: Session, job: _Job) -> _Result:
         try:
-            with session.begin_nested() if shared else nullcontext():
-                result = job.run(session)
-                session.flush()
-                return result, None
+            with session.begin_nested():
+                return _made(session, job), None
         except Exception as error:
-            if not shared:
-                session.rollback()
-            if isinstance(error, HistoryError):
-                return None, error
-            if (known := explained(error, self._backend.place)) is not None:
-                raise known from error  # the database's fault, not this job's: the whole commit fails
+            return self._failed(error)
+
+    def _failed(self, error: Exception) -> _Result:
+        """What its caller is told. Raises what is the database's fault: then the whole commit fails."""
+        if isinstance(error, HistoryError):
             return None, error
+        if (known := explained(error, self._backend.place)) is not None:
+            raise known from error
+        return None, error
 
     def _settle(self) -> None:
         try:
@@ -141,6 +160,13 @@ class Writer:
                 self._backend.settle(connection)
         except Exception as error:
             log.warning("the history database was not checkpointed: %s", error)
+
+
+def _made(session: Session, job: _Job) -> Any:
+    result = job.run(session)
+    session.flush()
+    session.expunge_all()  # statements that go round the session would leave its rows out of date
+    return result
 
 
 def _deliver(jobs: list[_Job], results: Sequence[_Result]) -> None:

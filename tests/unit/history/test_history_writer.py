@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select, text
 
@@ -49,6 +50,33 @@ async def test_one_that_fails_spoils_no_other(history: History) -> None:
     assert isinstance(results[2], ValueError)
     assert isinstance(results[3], IntegrityError)
     assert await names(history) == ["a", "b", "c"]
+
+
+async def test_writes_that_succeed_are_made_once_and_without_savepoints(history: History) -> None:
+    gate, entered = threading.Event(), threading.Event()
+    ran, savepoints = list[int](), list[str]()
+
+    def first(_: Session) -> None:
+        entered.set()
+        gate.wait(10)
+
+    async def write(number: int) -> None:
+        def run(db: Session) -> None:
+            ran.append(number)
+            db.add(add(f"{number}"))
+
+        await history.write(run)
+
+    event.listen(history._backend.writer, "savepoint", lambda *_: savepoints.append("made"))
+    tasks = [asyncio.create_task(history.write(first))]
+    await asyncio.to_thread(entered.wait, 10)
+    tasks += [asyncio.create_task(write(number)) for number in range(20)]
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(*tasks)
+    assert ran == list(range(20))
+    assert len(await names(history)) == 20
+    assert savepoints == []
 
 
 async def test_what_waits_is_committed_together(history: History) -> None:
@@ -106,7 +134,7 @@ async def test_closing_commits_what_is_queued(database_url: str) -> None:
     await history.close()
     await asyncio.gather(*tasks)
     with pytest.raises(HistoryUnavailable, match="closed"):
-        await history.mark_applied(report_id="x")
+        await history.mark_applied(report_ids=["x"])
     with pytest.raises(HistoryUnavailable, match="closed"):
         await history.find_report(report_id="x")
     history = await History.open(database_url)
