@@ -13,10 +13,11 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from ringmaster_operator import metrics
 from ringmaster_operator.clock import Clock
-from ringmaster_operator.history import History, HistoryUnavailable, StoredEvent
+from ringmaster_operator.history import History, HistoryUnavailable, NewEvent, StoredEvent
 from ringmaster_operator.kube import EVENTS, Body, Conflict, Kube, KubeError
 from ringmaster_operator.resources.base import API_VERSION, Metadata
 
@@ -26,6 +27,8 @@ COMPONENT = "ringmaster-operator"
 QUIET_SECONDS = 60.0
 REMEMBERED = 10_000
 BACKLOG = 2_000
+TOGETHER = 64
+"""Events in one write at most, so that others get their turn."""
 RETRY_SECONDS = 2.0
 """Between tries while the history cannot be written."""
 
@@ -68,7 +71,7 @@ class Events:
         self._told: OrderedDict[str, _Told] = OrderedDict()
         self._queue: asyncio.Queue[tuple[str, Metadata, Note]] = asyncio.Queue(BACKLOG)
         self._retry_seconds = retry_seconds
-        self._late: deque[tuple[str, Metadata, Note, datetime]] = deque(maxlen=BACKLOG)
+        self._late: deque[NewEvent] = deque(maxlen=BACKLOG)
         """Told and not yet in the history, which could not be written."""
         self._listeners: list[Callable[[str, Metadata, Note], None]] = []
 
@@ -88,41 +91,38 @@ class Events:
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
-            try:
-                pause = self._retry_seconds if self._late else None
-                kind, meta, note = await asyncio.wait_for(self._queue.get(), pause)
-            except TimeoutError:
-                await self._catch_up()
-                continue
-            if len(self._late) == BACKLOG:
-                log.warning("event backlog of the history is full; dropped the oldest")
-            self._late.append((kind, meta, note, self._clock.now()))
+            fresh = await self._fresh()
+            for kind, meta, note in fresh:
+                if len(self._late) == BACKLOG:
+                    log.warning("event backlog of the history is full; dropped the oldest")
+                self._late.append(_event(kind, meta, note, self._clock.now()))
             await self._catch_up()
-            if note.warning or note.public:
-                await self._post(kind, meta, note)
+            for kind, meta, note in fresh:
+                if note.warning or note.public:
+                    await self._post(kind, meta, note)
+
+    async def _fresh(self) -> list[tuple[str, Metadata, Note]]:
+        """What was told since; nothing when it is time to try again what waits."""
+        try:
+            found = [await asyncio.wait_for(self._queue.get(), self._retry_seconds if self._late else None)]
+        except TimeoutError:
+            return []
+        while len(found) < TOGETHER and not self._queue.empty():
+            found.append(self._queue.get_nowait())
+        return found
 
     async def _catch_up(self) -> None:
         """Record what waits, in order, as far as the history can be written."""
-        while self._late and await self._record(*self._late[0]):
-            self._late.popleft()
-
-    async def _record(self, kind: str, meta: Metadata, note: Note, now: datetime) -> bool:
-        try:
-            kept = await self._history.record_event(
-                namespace=meta.namespace,
-                kind=kind,
-                name=meta.name,
-                uid=meta.uid,
-                type="Warning" if note.warning else "Normal",
-                reason=note.reason,
-                message=note.message,
-                now=now,
-            )
-        except HistoryUnavailable as error:
-            log.debug("event %s of %s/%s not recorded yet: %s", note.reason, kind, meta.name, error)
-            return False
-        self._recorded(kept)
-        return True
+        while self._late:
+            events = list(islice(self._late, TOGETHER))
+            try:
+                kept = await self._history.record_events(events=events)
+            except HistoryUnavailable as error:
+                log.debug("%d events not recorded yet: %s", len(self._late), error)
+                return
+            for event in kept:
+                self._late.popleft()
+                self._recorded(event)
 
     async def _post(self, kind: str, meta: Metadata, note: Note) -> None:
         digest = hashlib.sha256(f"{meta.uid}\0{note.reason}\0{note.message}".encode()).hexdigest()[:16]
@@ -172,3 +172,16 @@ class Events:
             "firstTimestamp": told.first.isoformat().replace("+00:00", "Z"),
             "lastTimestamp": stamp,
         }
+
+
+def _event(kind: str, meta: Metadata, note: Note, now: datetime) -> NewEvent:
+    return NewEvent(
+        namespace=meta.namespace,
+        kind=kind,
+        name=meta.name,
+        uid=meta.uid,
+        type="Warning" if note.warning else "Normal",
+        reason=note.reason,
+        message=note.message,
+        at=now,
+    )

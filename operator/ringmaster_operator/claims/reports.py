@@ -234,7 +234,7 @@ class Reports:
                 if self._outbox.behind(report.claim_id, report.request.iteration):
                     return
                 await self._apply(report)
-                await self._history.mark_applied(report_id=report_id)
+                await self._history.mark_applied(report_ids=[report_id])
             if self._outbox.applied(report_id):
                 self._due.set()
         except (KubeError, HistoryUnavailable) as error:

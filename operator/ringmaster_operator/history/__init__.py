@@ -31,6 +31,7 @@ from ringmaster_operator.history.notice_records import (
 from ringmaster_operator.history.records import (
     AttemptSummary,
     CapabilityChange,
+    NewEvent,
     StoredAttempt,
     StoredEvent,
     StoredIteration,
@@ -68,6 +69,7 @@ __all__ = [
     "Learned",
     "Message",
     "NameTaken",
+    "NewEvent",
     "NewNotice",
     "NewRecord",
     "Question",

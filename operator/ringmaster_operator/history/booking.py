@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from ringmaster_operator.history.costs import Figures, Sums, bounded, post
+from ringmaster_operator.history.prepared import Prepared, columns, table
 from ringmaster_operator.history.spending import Account
 from ringmaster_operator.history.tables import SpendingRow
+
+_SPENDING = table(SpendingRow)
+_BOOK = Prepared(
+    lambda insert: insert(_SPENDING).on_conflict_do_nothing(index_elements=["source"]),
+    gives=columns(_SPENDING),
+)
 
 
 def book(
@@ -30,23 +37,21 @@ def book(
 
     sums are usd and tokens by model, where they are known.
     """
-    if db.exec(select(SpendingRow.id).where(SpendingRow.source == source)).first() is not None:
+    row = {
+        "source": source,
+        "claim_id": claim_id,
+        "bead_uid": bead_uid,
+        "namespace": namespace,
+        "bead": bead,
+        "worker": worker,
+        "requested_by": account.requested_by,
+        "labels": "\n".join(f"{key}={value}" for key, value in sorted(account.labels)),
+        "usd": usd,
+        "tokens": tokens,
+        "at": now,
+    }
+    if _BOOK.many(db, [row]) == 0:
         return False
-    db.add(
-        SpendingRow(
-            source=source,
-            claim_id=claim_id,
-            bead_uid=bead_uid,
-            namespace=namespace,
-            bead=bead,
-            worker=worker,
-            requested_by=account.requested_by,
-            labels="\n".join(f"{key}={value}" for key, value in sorted(account.labels)),
-            usd=usd,
-            tokens=tokens,
-            at=now,
-        )
-    )
     if sums is None:
         sums = Sums()
         sums.add(now.date(), "", "", Figures(usd=bounded(usd), tokens=tokens))

@@ -13,9 +13,9 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from ringmaster_operator.evidence import Evidence, Subject, Verdict, posterior
+from ringmaster_operator.history.attempts import Attempt
 from ringmaster_operator.history.capability_tables import CapabilityChangeRow, CapabilityRow
 from ringmaster_operator.history.records import CapabilityChange
-from ringmaster_operator.history.tables import AttemptRow
 from ringmaster_operator.resources.project import ConfidenceRules
 
 _PARTS = ("namespace", "worker", "profile", "model", "capability")
@@ -25,7 +25,7 @@ _EVIDENCE = tuple(Evidence.__dataclass_fields__)
 def learn(
     db: Session,
     *,
-    attempt: AttemptRow,
+    attempt: Attempt,
     report_id: str,
     verdicts: Sequence[Verdict],
     rules: ConfidenceRules,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
+from typing import Any
 
+from sqlalchemy import bindparam, func
 from sqlmodel import Session, select
 
 from ringmaster_operator.history.columns import clean
 from ringmaster_operator.history.cost_tables import CostTagRow, CostUseRow, CostWorkRow
+from ringmaster_operator.history.prepared import Insert, Prepared, columns, table
 from ringmaster_operator.history.spending import Account
-from ringmaster_operator.history.tables import AttemptRow, IterationRow, UsageRow
+from ringmaster_operator.history.tables import AttemptRow, UsageRow
 from ringmaster_operator.resources.costs import bill, main_model, price_of, session_seconds
 from ringmaster_operator.resources.protocol import ModelUsage, Usage
 
@@ -37,6 +40,9 @@ class Figures:
     def add(self, other: Figures, sign: int = 1) -> None:
         for name in NAMES:
             setattr(self, name, getattr(self, name) + sign * getattr(other, name))
+
+    def all(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in NAMES}
 
 
 NAMES = tuple(field.name for field in fields(Figures))
@@ -77,25 +83,48 @@ def figures_of(row: ModelUsage | UsageRow) -> Figures:
     )
 
 
-def describe(iteration: IterationRow, usage: Usage, *, model: str, infrastructure_usd: float) -> None:
+def describe(iteration: dict[str, Any], usage: Usage, *, model: str, infrastructure_usd: float) -> None:
     """Set what an iteration keeps for its sums; `model` is the agent's, where its output names none."""
-    iteration.provider, iteration.model = main_model(usage) or ("", model)
-    iteration.infrastructure_usd = infrastructure_usd
+    total = bill(usage)
+    iteration["provider"], iteration["model"] = main_model(usage) or ("", model)
+    iteration["lump_usd"] = total.lump_usd
+    iteration["infrastructure_usd"] = infrastructure_usd
     ours = [row.computed_usd for row in usage.requests]
-    if usage.reported_usd is not None and ours and None not in ours:
-        iteration.compared_usd = bill(usage).usd
+    told = usage.reported_usd is not None and ours and None not in ours
+    iteration["compared_usd"] = total.usd if told else None
 
 
-def of_iteration(iteration: IterationRow) -> Figures:
+def of_iteration(iteration: Mapping[str, Any]) -> Figures:
     """What no single request carries."""
-    compared = iteration.compared_usd
+    compared = iteration["compared_usd"]
     return Figures(
-        usd=bounded(iteration.lump_usd),
-        agent_usd=0.0 if compared is None else bounded(iteration.reported_usd or 0.0),
+        usd=bounded(iteration["lump_usd"]),
+        agent_usd=0.0 if compared is None else bounded(iteration["reported_usd"] or 0.0),
         compared_usd=bounded(compared or 0.0),
-        seconds=session_seconds(iteration.started_at, iteration.finished_at),
-        infrastructure_usd=iteration.infrastructure_usd,
+        seconds=session_seconds(iteration["started_at"], iteration["finished_at"]),
+        infrastructure_usd=iteration["infrastructure_usd"],
     )
+
+
+_WORK, _TAG, _USE, _ATTEMPT = (table(row) for row in (CostWorkRow, CostTagRow, CostUseRow, AttemptRow))
+
+
+def _described(insert: Insert) -> Any:
+    claim = bindparam("of_claim", type_=_WORK.c.claim_id.type)
+    profile = select(_ATTEMPT.c.profile).where(_ATTEMPT.c.claim_id == claim).scalar_subquery()
+    given = insert(_WORK).values(profile=func.coalesce(profile, ""))
+    return given.on_conflict_do_nothing(index_elements=["claim_id"]).returning(_WORK.c.id)
+
+
+def _added(insert: Insert) -> Any:
+    given = insert(_USE)
+    sums = {name: _USE.c[name] + given.excluded[name] for name in NAMES}
+    return given.on_conflict_do_update(index_elements=list(_USE.primary_key.columns), set_=sums)
+
+
+_DESCRIBE = Prepared(_described, gives=columns(_WORK, without=("id", "profile")))
+_TELL = Prepared(lambda insert: insert(_TAG), gives=columns(_TAG))
+_ADD = Prepared(_added, gives=columns(_USE))
 
 
 def post(
@@ -110,43 +139,46 @@ def post(
     account: Account,
 ) -> None:
     """Add to the rows of a claim; the claim is described by the first that is added."""
-    work = db.exec(select(CostWorkRow).where(CostWorkRow.claim_id == claim_id)).first()
-    if work is None:
-        profile = db.exec(select(AttemptRow.profile).where(AttemptRow.claim_id == claim_id)).first()
-        work = CostWorkRow(
-            claim_id=claim_id,
-            bead_uid=bead_uid,
-            namespace=namespace,
-            bead=bead,
-            worker=worker,
-            profile=profile or "",
-            requested_by=account.requested_by,
-            repository=account.repository,
-            epic=account.epic,
-        )
-        db.add(work)
-        db.flush()
-        db.add_all(_tags(work.id, account))
-    add(db, work.id, namespace, sums)
+    values = {
+        "claim_id": claim_id,
+        "of_claim": claim_id,
+        "bead_uid": bead_uid,
+        "namespace": namespace,
+        "bead": bead,
+        "worker": worker,
+        "requested_by": account.requested_by,
+        "repository": account.repository,
+        "epic": account.epic,
+    }
+    fresh = _DESCRIBE.run(db, values).first()
+    if fresh is not None:
+        work_id: int = fresh[0]
+        if tags := list(_tags(work_id, account)):
+            _TELL.many(db, tags)
+    else:
+        work_id = db.exec(select(CostWorkRow.id).where(CostWorkRow.claim_id == claim_id)).one()
+    add(db, work_id, namespace, sums)
 
 
 def add(db: Session, work_id: int, namespace: str, sums: Sums) -> None:
     """Add to the rows of a claim that is described already."""
-    for (day, provider, model), figures in sums.places.items():
-        row = db.get(CostUseRow, (work_id, day, provider, model))
-        if row is None:
-            row = CostUseRow(work_id=work_id, day=day, provider=provider, model=model, namespace=namespace)
-            db.add(row)
-        for name in NAMES:
-            setattr(row, name, getattr(row, name) + getattr(figures, name))
-    db.flush()
+    rows = [
+        {"work_id": work_id, "day": day, "provider": provider, "model": model, "namespace": namespace}
+        | figures.all()
+        for (day, provider, model), figures in sums.places.items()
+    ]
+    if rows:
+        _ADD.many(db, rows)
 
 
-def _tags(work_id: int, account: Account) -> Iterable[CostTagRow]:
+def _tags(work_id: int, account: Account) -> Iterable[dict[str, Any]]:
+    def tag(kind: str, value: str, name: str = "", share: float = 1.0) -> dict[str, Any]:
+        return {"work_id": work_id, "kind": kind, "name": name, "value": value, "share": share}
+
     for key, value in sorted(dict(account.labels).items()):
-        yield CostTagRow(work_id=work_id, kind="label", name=key, value=value)
+        yield tag("label", value, key)
     skills = sorted(set(account.capabilities))
     for skill in skills:
-        yield CostTagRow(work_id=work_id, kind="capability", name="", value=skill, share=1 / len(skills))
+        yield tag("capability", skill, share=1 / len(skills))
     for parent in dict.fromkeys(account.parents):
-        yield CostTagRow(work_id=work_id, kind="parent", name="", value=parent)
+        yield tag("parent", parent)

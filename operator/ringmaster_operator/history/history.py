@@ -19,11 +19,13 @@ from sqlmodel import Session
 
 from ringmaster_operator.history import (
     answers,
+    attempts,
     audit,
     booking,
     capabilities,
     cost_queries,
     done,
+    event_records,
     iteration_records,
     lesson_queries,
     lesson_search,
@@ -141,8 +143,9 @@ class History:
 
     record_beads = _writes(recorder.record_beads)
     forget_beads = _writes(recorder.forget_beads)
-    record_event = _writes(recorder.record_event)
-    start_attempt = _writes(recorder.start_attempt)
+    record_event = _writes(event_records.record_event)
+    record_events = _writes(event_records.record_events)
+    start_attempt = _writes(attempts.start_attempt)
     end_attempt = _writes(recorder.end_attempt)
     commit_report = _writes(reports.commit_report)
     refuse_report = _writes(reports.refuse_report)

@@ -6,12 +6,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlalchemy import bindparam, update
+from sqlmodel import Session, select
 
 from ringmaster_operator.history.lesson_queries import base_rate
 from ringmaster_operator.history.lesson_tables import LessonRow, LessonUseRow
 from ringmaster_operator.history.lessons import ACTIVE, Teaching, contradict, retire, teach, trusted
+from ringmaster_operator.history.prepared import Prepared, table
 from ringmaster_operator.recall import Match, hopeless
+
+_USE = table(LessonUseRow)
+_CLOSE = Prepared(
+    lambda _: (
+        update(_USE)
+        .where(
+            _USE.c.bead_uid == bindparam("uid"),
+            _USE.c.fence == bindparam("of_fence"),
+            _USE.c.ended_at.is_(None),
+        )
+        .values(
+            ended_at=bindparam("now", type_=_USE.c.ended_at.type),
+            success=bindparam("as_success", type_=_USE.c.success.type),
+        )
+        .returning(_USE.c.lesson_id, _USE.c.given)
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,19 +91,12 @@ def note_uses(
 
 def close_uses(db: Session, *, bead_uid: str, fence: int, success: bool | None, now: datetime) -> None:
     """The attempt has ended. Lessons that were given to it are judged by that, and useless ones retired."""
-    uses = db.exec(
-        select(LessonUseRow).where(
-            LessonUseRow.bead_uid == bead_uid,
-            LessonUseRow.fence == fence,
-            col(LessonUseRow.ended_at).is_(None),
-        )
-    ).all()
-    for use in uses:
-        use.ended_at, use.success = now, success
-        row = db.get(LessonRow, use.lesson_id)
-        if row is None or success is None or not use.given:
+    given = {"uid": bead_uid, "of_fence": fence, "now": now, "as_success": success}
+    for lesson_id, was_given in _CLOSE.run(db, given).all():
+        row = db.get(LessonRow, lesson_id) if was_given and success is not None else None
+        if row is None:
             continue
-        row.successes, row.failures = row.successes + success, row.failures + (not success)
+        row.successes, row.failures = row.successes + bool(success), row.failures + (not success)
         if success or row.state != ACTIVE or trusted(row):
             continue
         if hopeless(row.successes, row.failures, base=base_rate(db, namespace=row.namespace)):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, bindparam, func
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
+from ringmaster_operator.history.prepared import table
 from ringmaster_operator.history.records import AttemptSummary, StoredAttempt, StoredReport, StoredSession
 from ringmaster_operator.history.tables import (
     AttemptRow,
@@ -34,6 +35,10 @@ _REFLEXIONS = 3
 """Last iterations whose reflexions are given in full."""
 _TAIL = 600
 """Characters of one failed command's output in it."""
+_ATTEMPT = table(AttemptRow)
+_CLAIM = columns(*(_ATTEMPT.c[name] for name in StoredAttempt.__slots__)).where(
+    _ATTEMPT.c.claim_id == bindparam("of_claim")
+)
 
 
 def find_report(db: Session, *, report_id: str) -> StoredReport | None:
@@ -64,8 +69,8 @@ def _report(row: ReportRow) -> StoredReport:
 
 def find_claim(db: Session, *, claim_id: str) -> StoredAttempt | None:
     """The attempt that this claim began."""
-    row = db.exec(select(AttemptRow).where(AttemptRow.claim_id == claim_id)).first()
-    return None if row is None else _attempt(row)
+    row = db.connection().execute(_CLAIM, {"of_claim": claim_id}).mappings().first()
+    return None if row is None else StoredAttempt(**row)
 
 
 def phases_of_beads(db: Session, *, namespace: str) -> dict[str, str | None]:

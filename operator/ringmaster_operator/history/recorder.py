@@ -9,23 +9,38 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import case, func
 from sqlmodel import Session, col, select
 
-from ringmaster_operator.history.records import StoredEvent
-from ringmaster_operator.history.spending import give
-from ringmaster_operator.history.tables import AttemptRow, BeadRow, EventRow, SessionRow
+from ringmaster_operator.history.prepared import Insert, Prepared, columns, table
+from ringmaster_operator.history.tables import AttemptRow, BeadRow, SessionRow
 from ringmaster_operator.resources.bead import Bead
+
+
+def _seen(insert: Insert) -> Any:
+    """A bead that is deleted keeps the time at which that was first seen."""
+    made = insert(_BEAD)
+    changed: dict[str, Any] = {
+        name: made.excluded[name] for name in columns(_BEAD, without=("uid", "first_seen"))
+    }
+    gone = made.excluded.deleted_at
+    changed["deleted_at"] = case((gone.is_not(None), func.coalesce(_BEAD.c.deleted_at, gone)))
+    return made.on_conflict_do_update(index_elements=["uid"], set_=changed)
+
+
+_BEAD = table(BeadRow)
+_SEE = Prepared(_seen, gives=columns(_BEAD))
 
 
 def record_beads(db: Session, *, seen: Iterable[tuple[Bead, bool]], now: datetime) -> None:
     """Keep beads as they are seen now; True for one that is deleted."""
-    for bead, deleted in seen:
-        _record(db, bead, now, deleted=deleted)
+    if rows := [_row(bead, now, deleted=deleted) for bead, deleted in seen]:
+        _SEE.many(db, rows)
 
 
-def _record(db: Session, bead: Bead, now: datetime, *, deleted: bool) -> None:
-    row = db.get(BeadRow, bead.metadata.uid)
-    seen: dict[str, Any] = {
+def _row(bead: Bead, now: datetime, *, deleted: bool) -> dict[str, Any]:
+    return {
+        "uid": bead.metadata.uid,
         "namespace": bead.metadata.namespace,
         "name": bead.metadata.name,
         "title": bead.spec.title,
@@ -34,14 +49,10 @@ def _record(db: Session, bead: Bead, now: datetime, *, deleted: bool) -> None:
         "phase": bead.status.phase.value if bead.status.phase else None,
         "spec": bead.spec.lean(),
         "status": bead.status.lean(),
+        "first_seen": now,
         "last_seen": now,
+        "deleted_at": now if deleted else None,
     }
-    if row is None:
-        row = BeadRow(uid=bead.metadata.uid, first_seen=now, **seen)
-        db.add(row)
-    for name, value in seen.items():
-        setattr(row, name, value)
-    row.deleted_at = (row.deleted_at or now) if deleted else None
 
 
 def forget_beads(db: Session, *, namespace: str, alive: Collection[str], now: datetime) -> int:
@@ -56,93 +67,11 @@ def forget_beads(db: Session, *, namespace: str, alive: Collection[str], now: da
     return len(gone)
 
 
-def record_event(
-    db: Session,
-    *,
-    namespace: str,
-    kind: str,
-    name: str,
-    uid: str,
-    type: str,
-    reason: str,
-    message: str,
-    now: datetime,
-) -> StoredEvent:
-    """Add an event, or count it up when the object's last one said the same; the event as it is kept."""
-    last = db.exec(
-        select(EventRow).where(EventRow.uid == uid).order_by(col(EventRow.id).desc()).limit(1)
-    ).first()
-    if last is not None and (last.type, last.reason, last.message) == (type, reason, message):
-        last.count += 1
-        last.at = now
-        return stored_event(last)
-    row = EventRow(
-        namespace=namespace,
-        kind=kind,
-        name=name,
-        uid=uid,
-        type=type,
-        reason=reason,
-        message=message,
-        at=now,
-    )
-    db.add(row)
-    db.flush()
-    return stored_event(row)
-
-
-def stored_event(row: EventRow) -> StoredEvent:
-    """As a plain value."""
-    return StoredEvent(**{name: getattr(row, name) for name in StoredEvent.__slots__})
-
-
 def attempt_of(db: Session, bead_uid: str, fence: int) -> AttemptRow | None:
     """The attempt that this fence stands for."""
     return db.exec(
         select(AttemptRow).where(AttemptRow.bead_uid == bead_uid, AttemptRow.fence == fence)
     ).first()
-
-
-def start_attempt(
-    db: Session,
-    *,
-    bead_uid: str,
-    namespace: str,
-    bead: str,
-    fence: int,
-    claim_id: str,
-    worker: str,
-    session: str,
-    profile: str,
-    model: str | None,
-    attempt: int,
-    iteration: int,
-    granted: tuple[float, int] | None = None,
-    now: datetime,
-) -> None:
-    """Record a granted claim. Again for the same fence: what is known of it is filled in, never undone."""
-    row = attempt_of(db, bead_uid, fence)
-    if row is None:
-        row = AttemptRow(
-            bead_uid=bead_uid,
-            fence=fence,
-            namespace=namespace,
-            bead=bead,
-            claim_id=claim_id,
-            worker=worker,
-            session=session,
-            profile=profile,
-            model=model,
-            attempt=attempt,
-            iteration=iteration,
-            started_at=now,
-        )
-        give(row, granted)
-        db.add(row)
-        return
-    row.claim_id, row.worker, row.session = claim_id, worker, session
-    row.profile, row.model, row.attempt = profile, model, attempt
-    row.iteration = max(row.iteration, iteration)
 
 
 def end_attempt(

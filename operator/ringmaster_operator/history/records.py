@@ -137,6 +137,20 @@ class StoredIteration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """Something that is to be told about an object."""
+
+    namespace: str
+    kind: str
+    name: str
+    uid: str
+    type: str
+    reason: str
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEvent:
     """Something that was told about an object."""
 

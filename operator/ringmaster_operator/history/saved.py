@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, bindparam, delete
 from sqlmodel import Field, Session
 
 from ringmaster_operator.history.columns import UtcTime, Words
+from ringmaster_operator.history.prepared import Prepared, table
 from ringmaster_operator.history.tables import Table
 from ringmaster_operator.resources.saved import SavedWork
 
@@ -25,6 +26,10 @@ class SavedWorkRow(Table, table=True):
     at: datetime = Field(sa_type=UtcTime)
 
 
+_SAVED = table(SavedWorkRow)
+_DROP = Prepared(lambda _: delete(_SAVED).where(_SAVED.c.bead_uid == bindparam("uid")))
+
+
 def save_work(db: Session, *, bead_uid: str, fence: int, saved: SavedWork, now: datetime) -> None:
     """Keep it instead of what was kept before; what an older claim left late changes nothing."""
     row = db.get(SavedWorkRow, bead_uid)
@@ -38,9 +43,7 @@ def save_work(db: Session, *, bead_uid: str, fence: int, saved: SavedWork, now: 
 
 def drop_work(db: Session, *, bead_uid: str) -> None:
     """Nobody needs it any more."""
-    row = db.get(SavedWorkRow, bead_uid)
-    if row is not None:
-        db.delete(row)
+    _DROP.run(db, {"uid": bead_uid})
 
 
 def saved_work(db: Session, *, bead_uid: str, after_fence: int) -> SavedWork | None:

@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
+from ringmaster_operator.history.event_records import stored_event
 from ringmaster_operator.history.queries import summaries
-from ringmaster_operator.history.recorder import stored_event
 from ringmaster_operator.history.records import AttemptSummary, StoredEvent, StoredIteration
 from ringmaster_operator.history.tables import AttemptRow, BeadRow, EventRow, IterationRow
 

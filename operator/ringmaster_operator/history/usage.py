@@ -7,15 +7,17 @@ within the attempt, and of two readings the larger is kept.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
+from ringmaster_operator.history.attempts import Attempt
 from ringmaster_operator.history.columns import clean
 from ringmaster_operator.history.costs import Sums, figures_of
-from ringmaster_operator.history.tables import AttemptRow, IterationRow, UsageRow
-from ringmaster_operator.resources.costs import bill, readings
+from ringmaster_operator.history.prepared import Prepared, columns, table
+from ringmaster_operator.history.tables import UsageRow
+from ringmaster_operator.resources.costs import readings
 from ringmaster_operator.resources.protocol import ModelUsage, Usage
 
 
@@ -25,57 +27,81 @@ class Added:
 
     usd: float
     tokens: int
-    lump_usd: float
-    """The part of usd that no single request carries."""
     sums: Sums = field(default_factory=Sums)
     """What single requests add, by day and model."""
 
 
-def keep_usage(db: Session, *, attempt: AttemptRow, iteration: IterationRow, usage: Usage) -> Added:
-    """Store the readings."""
-    cleaned = [row.model_copy(update={"position": clean(row.position)}) for row in usage.requests]
-    usage = usage.model_copy(update={"requests": cleaned})
+_USAGE = table(UsageRow)
+_ADD = Prepared(
+    lambda insert: insert(_USAGE).on_conflict_do_nothing(index_elements=["attempt_id", "position"]),
+    gives=columns(_USAGE),
+)
+
+
+def cleaned(usage: Usage) -> Usage:
+    """With positions as both databases keep them."""
+    if all(clean(row.position) == row.position for row in usage.requests):
+        return usage
+    rows = [row.model_copy(update={"position": clean(row.position)}) for row in usage.requests]
+    return usage.model_copy(update={"requests": rows})
+
+
+def keep_usage(
+    db: Session,
+    *,
+    attempt: Attempt,
+    iteration_id: int,
+    iteration_at: datetime,
+    usage: Usage,
+    lump_usd: float,
+) -> Added:
+    """Store the cleaned readings of an iteration that was just recorded.
+
+    lump_usd is the part of its price that no single request carries.
+    """
     told = readings(usage)
-    known = {
-        row.position: row
-        for row in db.exec(
-            select(UsageRow).where(UsageRow.attempt_id == attempt.id, col(UsageRow.position).in_(list(told)))
-        )
-    }
     common = {
         "attempt_id": attempt.id,
-        "iteration_id": iteration.id,
+        "iteration_id": iteration_id,
         "namespace": attempt.namespace,
         "worker": attempt.worker,
-        "at": iteration.at,
+        "at": iteration_at,
     }
-    fresh: list[dict[str, Any]] = []
+    rows = [common | _figures(reading, usage, iteration_at) for reading in told.values()]
+    known: dict[str, UsageRow] = {}
+    if rows and _ADD.many(db, rows) < len(rows):
+        known = _before(db, attempt.id, iteration_id, list(told))
     usd, tokens, sums = 0.0, 0, Sums()
     for position, reading in told.items():
-        figures = _figures(reading, usage, iteration)
         row = known.get(position)
         before = (0, 0.0) if row is None else _size(row)
         if row is None:
-            fresh.append(common | figures)
-            sums.add(iteration.at.date(), reading.provider, reading.model, figures_of(reading))
+            sums.add(iteration_at.date(), reading.provider, reading.model, figures_of(reading))
         elif _size(reading) > before:
             sums.add(row.at.date(), row.provider, row.model, figures_of(row), -1)
             sums.add(row.at.date(), reading.provider, reading.model, figures_of(reading))
-            row.sqlmodel_update(figures)
+            row.sqlmodel_update(_figures(reading, usage, iteration_at))
         else:
             continue
         tokens += _size(reading)[0] - before[0]
         usd += _size(reading)[1] - before[1]
-    if fresh:  # thousands in one report must not hold up the writer: no objects for them
-        db.connection().execute(insert(UsageRow), fresh)
-    lump = bill(usage).lump_usd
-    return Added(usd=max(0.0, usd) + lump, tokens=max(0, tokens), lump_usd=lump, sums=sums)
+    return Added(usd=max(0.0, usd) + lump_usd, tokens=max(0, tokens), sums=sums)
 
 
-def _figures(reading: ModelUsage, usage: Usage, iteration: IterationRow) -> dict[str, Any]:
+def _before(db: Session, attempt_id: int, iteration_id: int, positions: list[str]) -> dict[str, UsageRow]:
+    """Readings of earlier iterations at these positions."""
+    chosen = select(UsageRow).where(
+        UsageRow.attempt_id == attempt_id,
+        UsageRow.iteration_id != iteration_id,
+        col(UsageRow.position).in_(positions),
+    )
+    return {row.position: row for row in db.exec(chosen)}
+
+
+def _figures(reading: ModelUsage, usage: Usage, at: datetime) -> dict[str, Any]:
     return reading.model_dump() | {
         "price_version": reading.price_version or usage.price_version,
-        "priced_at": None if reading.computed_usd is None else iteration.at,
+        "priced_at": None if reading.computed_usd is None else at,
     }
 
 

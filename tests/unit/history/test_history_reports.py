@@ -108,7 +108,7 @@ async def test_the_outbox_is_in_the_order_of_arrival(history: History, work: Mak
     assert {(stored.bead_uid, stored.namespace, stored.bead, stored.claim_id) for stored in waiting} == {
         (one.uid, one.namespace, one.bead, one.claim_id)
     }
-    await history.mark_applied(report_id=waiting[1].report_id)
+    await history.mark_applied(report_ids=[waiting[1].report_id])
     assert [stored.request.iteration for stored in await history.unapplied_reports()] == [3, 2]
     applied = await history.find_report(report_id=waiting[1].report_id)
     assert applied is not None

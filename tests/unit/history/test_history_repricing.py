@@ -170,7 +170,7 @@ async def test_the_cost_of_a_bead_becomes_what_its_reports_cost_with_the_price(
         report = one.request(usage=usage)
         await one.report(report)
         assert not (await sums(history)).applied
-        await history.mark_applied(report_id=report.report_id)
+        await history.mark_applied(report_ids=[report.report_id])
         cost = add(cost, usage)
     assert corrected(cost, await sums(history)) == cost, "no price was found, so nothing is to be written"
     assert cost.usd == pytest.approx(0.123457 + 0.25 + 0.75 + 0.125)

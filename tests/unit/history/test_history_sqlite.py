@@ -53,7 +53,7 @@ def test_the_build_has_no_wal_reset_bug() -> None:
 
 async def test_files_are_private_and_settings_safe(path: Path) -> None:
     history = await History.open(f"sqlite:///{path}")
-    await history.mark_applied(report_id="x")
+    await history.mark_applied(report_ids=["x"])
     wal, shm = companions(path)
     assert mode(path.parent) == 0o700
     assert [mode(file) for file in (path, wal, shm)] == [0o600] * 3
