@@ -14,6 +14,7 @@ from ringmaster_operator.auth import secret as secrets
 from ringmaster_operator.auth.attempts import KeptAttempts
 from ringmaster_operator.auth.errors import AuthError, unauthenticated
 from ringmaster_operator.auth.passwords import Passwords, checked
+from ringmaster_operator.auth.remembered import Remembered
 from ringmaster_operator.auth.roles import Access
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import History, HistoryUnavailable, NameTaken, credentials, users
@@ -68,6 +69,7 @@ class Accounts:
         self.attempts = KeptAttempts(history=history, clock=clock)
         self._history = history
         self._clock = clock
+        self._remembered = Remembered(history, clock)
         self.lasting = lasting
 
     async def sign_in(self, *, name: str, password: str, visitor: Visitor) -> Opened:
@@ -138,7 +140,7 @@ class Accounts:
     async def by_session(self, secret: str) -> Known:
         """Whose session this cookie is."""
         digest, now = secrets.digest(secret), self._clock.now()
-        known = await self._history.read(lambda db: credentials.known_sign_in(db, digest=digest))
+        known = await self._remembered.of(digest, lambda db: credentials.known_sign_in(db, digest=digest))
         session = known.sign_in if known is not None else None
         if known is None or session is None or self._over(session, now) or known.user.disabled_at:
             raise unauthenticated(ENDED)
@@ -150,7 +152,7 @@ class Accounts:
     async def by_token(self, secret: str) -> Known:
         """Whose API token this is."""
         digest, now = secrets.digest(secret), self._clock.now()
-        known = await self._history.read(lambda db: credentials.known_token(db, digest=digest))
+        known = await self._remembered.of(digest, lambda db: credentials.known_token(db, digest=digest))
         token = known.token if known is not None else None
         if known is None or token is None or token.revoked_at is not None:
             raise unauthenticated("this API token is not known here, or was revoked")

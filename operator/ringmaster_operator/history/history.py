@@ -44,6 +44,7 @@ from ringmaster_operator.history import (
     timeline,
 )
 from ringmaster_operator.history.errors import HistoryError, damaged, explained, unavailable
+from ringmaster_operator.history.freshness import Freshness
 from ringmaster_operator.history.postgres import READERS, PostgresBackend
 from ringmaster_operator.history.sqlite import SqliteBackend
 from ringmaster_operator.history.writer import Writer
@@ -71,7 +72,7 @@ def _writes(
 ) -> Callable[Concatenate[History, P], Coroutine[Any, Any, T]]:
     @wraps(function)
     async def call(self: History, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self.write(lambda db: function(db, *args, **kwargs))
+        return await self._writer.write(lambda db: function(db, *args, **kwargs))
 
     return call
 
@@ -98,6 +99,8 @@ class History:
         self._writer = Writer(backend)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="history-reader")
         self._closed = False
+        self.freshness = Freshness()
+        """Of all that `write` writes: who remembers users, roles, tokens or sessions asks it."""
 
     @classmethod
     async def open(cls, url: str, *, exclusive: bool = False) -> History:
@@ -120,8 +123,11 @@ class History:
         await asyncio.to_thread(self._backend.close)
 
     async def write(self, run: Callable[[Session], T]) -> T:
-        """Run `run` in the writer's next commit, and return what it returned, once committed."""
-        return await self._writer.write(run)
+        """Run `run` in the writer's next commit, and return what it returned, once committed.
+
+        For what has no call of its own below: everything about users, and nothing that is written often.
+        """
+        return await self.freshness.writing(self._writer.write(run))
 
     async def read(self, run: Callable[[Session], T]) -> T:
         """Run `run` on a read-only connection, in a thread."""
