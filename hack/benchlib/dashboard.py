@@ -1,7 +1,8 @@
 """`hack/bench dashboard`: the web dashboard with 10,000 beads and 50 sessions that work, in a real Chromium.
 
-Everything is on this machine. While viewers are measured, they and their browsers run with less priority
-than the operator, the API server and the sessions: people who look do it on other machines.
+Everything is on this machine. `viewers` measures people who look from it, with browsers that take the
+processors as everything else does; `apart` gives them what is left (dashboard_apart.py), as if they looked
+from machines of their own.
 """
 
 from __future__ import annotations
@@ -9,12 +10,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -24,20 +21,15 @@ import typer
 from benchlib import dashboard_scene as scenes
 from benchlib.dashboard_pages import PAGES, Chromium, changes, chromium, paints, scrolled
 from benchlib.dashboard_scene import Scene
+from benchlib.dashboard_watched import watched
 from benchlib.figures import Figure, facts, machine, percentile, table
 from ringmaster_operator.kube import Kube
 from support.clusters import hack_cluster
 
-NICE = 5
-PARTS = ("paint", "live", "scroll", "viewers")
+PARTS = ("paint", "live", "scroll", "viewers", "apart")
 LIVE = ("Board", "Board as a table", "Overview")
-OPEN = ("Overview", "Board")
-"""The pages that are open in real browsers; the other viewers make a page's calls."""
-WARM_UP = 3.0
 PAINT, SEEN, LONG = 1.5, 500.0, 50.0
 """Goals: seconds to the first useful paint, ms to a change that is seen, ms of a task."""
-SAME = 0.05
-"""How much worse it may be for the sessions when people look."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +43,6 @@ class How:
     seconds: float
     hold: float
     seed: int
-
-
-@dataclass(frozen=True)
-class Load:
-    """What the operator did in some seconds."""
-
-    reconciles: float
-    """A second."""
-    claims: list[float]
-    """How long each took, in ms."""
-    cpu: float
-    """Percent of a processor."""
 
 
 async def paint(browser: Chromium, rounds: int) -> list[Figure]:
@@ -99,59 +79,6 @@ async def scroll(browser: Chromium) -> list[Figure]:
     ]
 
 
-async def load(scene: Scene, seconds: float) -> Load:
-    """What the operator does in these seconds."""
-    await asyncio.sleep(WARM_UP)
-    began, clock, cpu = time.time(), time.perf_counter(), scene.cpu()
-    done = await scene.reconciled()
-    await asyncio.sleep(seconds)
-    done = await scene.reconciled() - done
-    took = time.perf_counter() - clock
-    claims = scenes.claimed(scene, began, time.time())
-    if not claims:
-        raise RuntimeError("nothing was claimed: too few beads are ready")
-    return Load(done / took, [value * 1e3 for value in claims], (scene.cpu() - cpu) / took * 100)
-
-
-@asynccontextmanager
-async def looked_at(browser: Chromium, scene: Scene, viewers: int) -> AsyncIterator[None]:
-    """With so many people at the dashboard."""
-    pages = [await browser.opened(name) for name in OPEN[:viewers]]
-    arguments = (scene.operator.url, scenes.NAMESPACE, str(viewers - len(pages)))
-    with scenes.process("dashboard_viewers", *arguments, BENCH_COOKIE=scene.cookie):
-        yield
-    for page in pages:
-        await page.context.close()
-
-
-async def viewers(browser: Chromium, scene: Scene, how: How) -> list[Figure]:
-    """Without and with viewers, in turn."""
-    alone, seen = [], []
-    for _ in range(how.rounds):
-        alone.append(await load(scene, how.seconds))
-        async with looked_at(browser, scene, how.viewers):
-            seen.append(await load(scene, how.seconds))
-    pairs = list(zip(alone, seen, strict=True))
-    middles = [(statistics.median(one.claims), statistics.median(other.claims)) for one, other in pairs]
-    rates = [other.reconciles / one.reconciles for one, other in pairs]
-    waits = [other / one for one, other in middles]
-    return [
-        *_loads("nobody looks", alone),
-        *_loads(f"{how.viewers} look", seen),
-        Figure("viewers", "reconciles/s, with / without", rates, at_least=1 - SAME),
-        Figure("viewers", "claim p50, with / without", waits, at_most=1 + SAME),
-    ]
-
-
-def _loads(who: str, loads: list[Load]) -> list[Figure]:
-    return [
-        Figure("viewers", f"{who}: reconciles/s", [item.reconciles for item in loads]),
-        Figure("viewers", f"{who}: a claim", [value for item in loads for value in item.claims], "ms"),
-        Figure("viewers", f"{who}: claim p95", [percentile(item.claims, 0.95) for item in loads], "ms"),
-        Figure("viewers", f"{who}: operator's CPU", [item.cpu for item in loads], "%"),
-    ]
-
-
 async def measure(scene: Scene, parts: list[str], how: How) -> list[Figure]:
     """All parts, one after another, while the sessions work."""
     found = [Figure("start", f"{scene.beads} beads taken in by a fresh operator", [scene.settled], "s")]
@@ -159,25 +86,23 @@ async def measure(scene: Scene, parts: list[str], how: How) -> list[Figure]:
     with scenes.process("dashboard_fleet", *fleet, output=scene.claims, BENCH_TOKEN=scene.token):
         await asyncio.sleep(how.hold)
         for part in filter(parts.__contains__, PARTS):
-            if part == "viewers":
-                os.nice(NICE)
-            async with chromium(scene) as browser:
-                figures = await _part(part, browser, scene, how)
+            figures = await _part(part, scene, how)
             found.extend(figures)
             print(table(figures), file=sys.stderr, flush=True)
     return found
 
 
-async def _part(part: str, browser: Chromium, scene: Scene, how: How) -> list[Figure]:
-    match part:
-        case "paint":
-            return await paint(browser, how.rounds)
-        case "live":
-            return await live(browser, scene, how.changes, how.seed)
-        case "scroll":
-            return await scroll(browser)
-        case _:
-            return await viewers(browser, scene, how)
+async def _part(part: str, scene: Scene, how: How) -> list[Figure]:
+    if part in ("viewers", "apart"):
+        return await watched(scene, how.viewers, how.rounds, how.seconds, apart=part == "apart")
+    async with chromium(scene) as browser:
+        match part:
+            case "paint":
+                return await paint(browser, how.rounds)
+            case "live":
+                return await live(browser, scene, how.changes, how.seed)
+            case _:
+                return await scroll(browser)
 
 
 async def _run(parts: list[str], beads: int, how: How) -> list[Figure]:

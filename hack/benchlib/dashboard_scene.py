@@ -59,10 +59,20 @@ class Scene:
         """How often the operator has reconciled so far."""
         return await reconciled(self.operator)
 
+    @property
+    def seen(self) -> Path:
+        """The lines of the viewers."""
+        return self.folder / "seen"
+
+    @property
+    def pid(self) -> int:
+        """The operator's."""
+        assert self.operator.process is not None
+        return self.operator.process.pid
+
     def cpu(self) -> float:
         """Seconds of processor that the operator took so far."""
-        assert self.operator.process is not None
-        times = psutil.Process(self.operator.process.pid).cpu_times()
+        times = psutil.Process(self.pid).cpu_times()
         return float(times.user + times.system)
 
 

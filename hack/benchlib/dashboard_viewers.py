@@ -1,12 +1,14 @@
 """People who look, without their browsers: the calls and the stream of a page, in a process of their own.
 
-Three in five look at the Overview, the others at the board, the Workers and the costs.
+Three in five look at the Overview, the others at the board, the Workers and the costs. Each call and each
+change of the held bead is a line on standard output: when, and how long it took or how late it came.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -14,9 +16,14 @@ from dataclasses import dataclass, field
 
 import httpx2
 
-OVERVIEW_GAP, WORKERS_GAP, COSTS_GAP = 0.4, 1.0, 5.0
+from benchlib.dashboard_scene import HELD
+
+OVERVIEW_GAP, WORKERS_GAP, COSTS_GAP = 0.2, 1.0, 5.0
 EVERY, COSTS_EVERY = 10.0, 60.0
 COSTS = ("costs?by=day&limit=500", "costs?by=model&limit=50", "costs?by=outcome&limit=500")
+STAMP = re.compile(rf'"name":"{HELD}".*?"usd":([0-9.]+)'.encode())
+"""What the bead costs is when it was changed: seconds, of which the last five digits count."""
+TURN = 100_000
 Get = Callable[[str], Awaitable[dict[str, object]]]
 
 
@@ -29,8 +36,10 @@ class Viewer:
     changed: dict[str, asyncio.Event] = field(default_factory=dict)
 
     async def get(self, path: str) -> dict[str, object]:
+        began, clock = time.time(), time.perf_counter()
         answer = await self.client.get(f"{self.base}/{path}")
         answer.raise_for_status()
+        print(f"call {began:.4f} {time.perf_counter() - clock:.5f}", flush=True)
         found: dict[str, object] = answer.json()
         return found
 
@@ -40,6 +49,9 @@ class Viewer:
             async with self.client.stream("GET", f"{self.base}/watch") as answer:
                 answer.raise_for_status()
                 async for piece in answer.aiter_bytes():
+                    for stamp in STAMP.findall(piece):
+                        now = time.time()
+                        print(f"seen {now:.4f} {(now - float(stamp)) % TURN:.5f}", flush=True)
                     for kind, event in self.changed.items():
                         if f"event: {kind}".encode() in piece:
                             event.set()
