@@ -3,11 +3,15 @@
 They come from the operator's own store: a watcher costs the API server nothing. Each namespace that is
 watched keeps its last changes in one ring that all its watchers read, each from its own place. A watcher
 holds no queue: one that falls behind the ring has lost its place and is told to list again.
+
+What comes after a silence is shown at once, and what comes soon after that together: whoever looks at busy
+work costs ten sends a second, of bytes that are made once for all who look.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 from collections import deque
@@ -21,6 +25,10 @@ from ringmaster_operator.resources.event_api import ObjectEvent
 from ringmaster_operator.resources.worker import Worker
 from ringmaster_operator.store import Key, Resource
 
+PAUSE_SECONDS = 0.1
+"""Between two looks at a ring; a page draws no more often."""
+PIECE = 32 * 1024
+"""Bytes that are sent at once, about."""
 KEPT = 2000
 """Changes of a namespace that are kept for those who come again."""
 IDLE_SECONDS = 600.0
@@ -35,47 +43,84 @@ class Change:
     number: int
     kind: str
     """bead, worker or event."""
-    data: str
-    """JSON."""
+    text: bytes
 
 
 class Ring:
     """The last changes of one namespace, numbered."""
 
-    def __init__(self) -> None:
+    def __init__(self, epoch: str, clock: Clock) -> None:
         self.changes: deque[Change] = deque(maxlen=KEPT)
         self.newest = 0
+        self.shown = 0
+        """The last one that watchers may see yet."""
         self.watchers = 0
         self.left_at = 0.0
         """When the last watcher went, by the monotonic clock."""
+        self._epoch = epoch
+        self._clock = clock
+        self._shown_at = -PAUSE_SECONDS
+        self._later: asyncio.TimerHandle | None = None
         self._moved = asyncio.Event()
+        self._pieces: dict[tuple[frozenset[str], int], tuple[bytes, int]] = {}
 
     def add(self, kind: str, data: str) -> None:
+        """Take in a change, and show it as soon as it is time."""
         self.newest += 1
-        self.changes.append(Change(self.newest, kind, data))
-        self.wake()
+        text = f"event: {kind}\nid: {self.identifier(self.newest)}\ndata: {data}\n\n"
+        self.changes.append(Change(self.newest, kind, text.encode("utf-8", "replace")))
+        if self._later is None:
+            wait = self._shown_at + PAUSE_SECONDS - self._clock.monotonic()
+            if wait <= 0:
+                self.show()
+            else:
+                self._later = asyncio.get_running_loop().call_later(wait, self.show)
 
-    def wake(self) -> None:
-        """Let everyone who waits look."""
+    def show(self) -> None:
+        """Let everyone who waits look, at all that there is."""
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        self.shown, self._shown_at = self.newest, self._clock.monotonic()
+        self._pieces.clear()
         self._moved.set()
         self._moved = asyncio.Event()
 
-    def after(self, number: int) -> list[Change] | None:
-        """The changes after that one, oldest first; None when some of them are kept no more."""
-        if number >= self.newest:
-            return []
-        if number < self.newest - len(self.changes):
+    def keeps(self, number: int) -> bool:
+        """Whether all that came after that one is still there."""
+        return self.newest - len(self.changes) <= number <= self.newest
+
+    def piece(self, kinds: frozenset[str], number: int) -> tuple[bytes, int] | None:
+        """What is shown after that one, not too much at once, and the last number; None: it is lost."""
+        if not self.keeps(number):
             return None
-        skipped = number - (self.newest - len(self.changes))
-        return [self.changes[place] for place in range(skipped, len(self.changes))]
+        found = self._pieces.get((kinds, number))
+        if found is None:
+            found = self._pieces[kinds, number] = self._piece(kinds, number)
+        return found
+
+    def _piece(self, kinds: frozenset[str], number: int) -> tuple[bytes, int]:
+        texts, size, first = [], 0, self.newest - len(self.changes)
+        for place in range(number - first, self.shown - first):
+            change = self.changes[place]
+            number = change.number
+            if change.kind in kinds:
+                texts.append(change.text)
+                size += len(change.text)
+                if size > PIECE:
+                    break
+        return b"".join(texts), number
 
     async def moved(self, seconds: float) -> None:
         """Until there is something to look at, or the seconds have passed."""
         event = self._moved
-        try:
-            await asyncio.wait_for(event.wait(), seconds)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await event.wait()
+
+    def identifier(self, number: int) -> str:
+        """What a watcher is told as the id of a change."""
+        return f"{self._epoch}-{number}"
 
 
 class Changes:
@@ -95,7 +140,7 @@ class Changes:
 
     def enter(self, namespace: str) -> Ring:
         """A watcher comes."""
-        ring = self._rings.setdefault(namespace, Ring())
+        ring = self._rings.get(namespace) or self._rings.setdefault(namespace, Ring(self.epoch, self._clock))
         ring.watchers += 1
         return ring
 
@@ -109,7 +154,7 @@ class Changes:
         """The operator ends: send everyone away, to come again."""
         self.closed = True
         for ring in self._rings.values():
-            ring.wake()
+            ring.show()
 
     def take(self, kind: str, key: Key, old: Resource | None, new: Resource | None) -> None:
         """A change of the store."""
@@ -134,10 +179,6 @@ class Changes:
             return ring
         del self._rings[namespace]
         return None
-
-    def identifier(self, number: int) -> str:
-        """What a watcher is told as the id of a change."""
-        return f"{self.epoch}-{number}"
 
     def number(self, identifier: str | None) -> int | None:
         """The number of such an id; None where it is no id of this process."""

@@ -106,7 +106,7 @@ class Screens:
             person, "session.type", kind="Session", namespace=namespace, name=sight.session, after=after
         )
 
-    async def pieces(self, sight: Sight, lines: int, until: float, check: Check) -> AsyncIterator[str]:
+    async def pieces(self, sight: Sight, lines: int, until: float, check: Check) -> AsyncIterator[bytes]:
         """Events of one viewer. until is a time of the monotonic clock."""
         right, said, sent = Right(check, self.bounds, self.clock), self.clock.monotonic(), None
         async with self.feeds.watching(sight.runtime, sight.key, lines) as feed:
@@ -120,14 +120,14 @@ class Screens:
                 text, sent = self._next(sight, feed, sent)
                 if text or now - said >= self.bounds.heartbeat:
                     said = now
-                    yield text or ": still here\n\n"
+                    yield text or b": still here\n\n"
                 if feed.shown is sent:
                     await feed.moved(min(1.0, right.due(), max(until - now, 0.01)))
 
-    def _next(self, sight: Sight, feed: Feed, sent: Shown | None) -> tuple[str, Shown | None]:
+    def _next(self, sight: Sight, feed: Feed, sent: Shown | None) -> tuple[bytes, Shown | None]:
         shown = feed.shown
         if shown is None or shown == sent:
-            return "", shown
+            return b"", shown
         change = shown.since(sent) if sent is not None else None
         if change is None:
             return event("screen", None, sight.body(shown, self.now())), shown

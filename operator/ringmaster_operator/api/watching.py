@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from ringmaster_operator.api import problems
 from ringmaster_operator.api.beads import Authorization
-from ringmaster_operator.api.changes import Change, Changes, Ring
+from ringmaster_operator.api.changes import Changes
 from ringmaster_operator.api.people import People
 from ringmaster_operator.auth.errors import AuthError
 from ringmaster_operator.claims.refusals import Refused
@@ -31,8 +31,6 @@ SLOW_SECONDS = 20.0
 MOST_WATCHERS = 500
 MOST_SECONDS = 3600
 MEDIA = "text/event-stream"
-PIECE = 32 * 1024
-"""Characters that are sent at once, about."""
 
 
 class Watched(StrEnum):
@@ -69,7 +67,7 @@ class Stream(Response):
 
     media_type = MEDIA
 
-    def __init__(self, pieces: AsyncIterator[str], slow: float, status_code: int = 200) -> None:
+    def __init__(self, pieces: AsyncIterator[bytes], slow: float, status_code: int = 200) -> None:
         super().__init__(
             status_code=status_code, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         )
@@ -93,9 +91,9 @@ class Stream(Response):
     async def _send(self, send: Send) -> None:
         async with contextlib.aclosing(self._pieces) as pieces:  # type: ignore[type-var]
             async for piece in pieces:
-                body = {"type": "http.response.body", "body": piece.encode("utf-8", "replace")}
                 try:
-                    await asyncio.wait_for(send({**body, "more_body": True}), self._slow)
+                    async with asyncio.timeout(self._slow):
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
                 except TimeoutError:
                     return  # the server closes the connection of an answer that has no end
         await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -116,7 +114,7 @@ async def pieces(
     check: Check,
     bounds: Bounds,
     clock: Clock,
-) -> AsyncIterator[str]:
+) -> AsyncIterator[bytes]:
     """What is sent: a place to begin from, changes, comments, and why it ends.
 
     until is a time of the monotonic clock.
@@ -124,49 +122,32 @@ async def pieces(
     ring = changes.enter(namespace)
     try:
         place = changes.number(last)
-        if place is None or place > ring.newest or ring.after(place) is None:
+        if place is None or not ring.keeps(place):
             place = ring.newest
-            yield event("reset" if last else "ready", changes.identifier(place), {"retry": 2000})
+            yield event("reset" if last else "ready", ring.identifier(place), {"retry": 2000})
         right, said = Right(check, bounds, clock), clock.monotonic()
         while not changes.closed and (now := clock.monotonic()) < until:
             if (refused := await right.refused()) is not None:
                 yield event("end", None, {"code": str(refused.code), "detail": str(refused)})
                 return
-            text, place = _next(changes, ring, kinds, place)
-            if text or now - said >= bounds.heartbeat:
+            found = ring.piece(kinds, place)
+            if found is None:
+                found = event("reset", ring.identifier(ring.newest), {}), ring.newest
+            piece, place = found
+            if piece or now - said >= bounds.heartbeat:
                 said = now
-                yield text or ": still here\n\n"
-            if place == ring.newest:
+                yield piece or b": still here\n\n"
+            if place >= ring.shown:
                 await ring.moved(min(bounds.heartbeat, right.due(), max(until - clock.monotonic(), 0.01)))
     finally:
         changes.leave(namespace)
 
 
-def _next(changes: Changes, ring: Ring, kinds: frozenset[str], place: int) -> tuple[str, int]:
-    """What comes after a place, not too much at once, and the place after it."""
-    found = ring.after(place)
-    if found is None:
-        return event("reset", changes.identifier(ring.newest), {}), ring.newest
-    texts, size = [], 0
-    for change in found:
-        if size > PIECE:
-            break
-        place = change.number
-        if change.kind in kinds:
-            texts.append(_change(changes, change))
-            size += len(texts[-1])
-    return "".join(texts), place
-
-
-def _change(changes: Changes, change: Change) -> str:
-    return f"event: {change.kind}\nid: {changes.identifier(change.number)}\ndata: {change.data}\n\n"
-
-
-def event(name: str, identifier: str | None, data: dict[str, Any]) -> str:
+def event(name: str, identifier: str | None, data: dict[str, Any]) -> bytes:
     """One event as it is sent; data may have a `retry`, milliseconds until a client comes again."""
     retry = data.pop("retry", None)
     lines = [f"event: {name}", *([f"id: {identifier}"] if identifier else []), f"data: {json.dumps(data)}"]
-    return "\n".join([*lines, *([f"retry: {retry}"] if retry else []), "", ""])
+    return "\n".join([*lines, *([f"retry: {retry}"] if retry else []), "", ""]).encode("utf-8", "replace")
 
 
 class Right:

@@ -149,7 +149,7 @@ async def test_who_asks_for_events_hears_them_and_nobody_else_does(place: Place)
 @pytest.mark.parametrize("last", ["00000000-3", "nonsense", "-", "x-1-2", "9" * 60])
 async def test_an_unknown_place_is_a_reset(place: Place, last: str) -> None:
     stream = place.watch(last)
-    assert (await named(stream, "reset")).id == place.changes.identifier(0)
+    assert (await named(stream, "reset")).id == f"{place.changes.epoch}-0"
     place.put("a")
     assert (await named(stream, "bead")).data["name"] == "a"
     await cast(Any, stream).aclose()
@@ -162,7 +162,7 @@ async def test_a_place_that_is_kept_no_more_is_a_reset(place: Place) -> None:
     for _ in range(rings.KEPT + 1):
         place.put("a")
     again = place.watch(ready.id)
-    assert (await named(again, "reset")).id == place.changes.identifier(rings.KEPT + 1)
+    assert (await named(again, "reset")).id == f"{place.changes.epoch}-{rings.KEPT + 1}"
     await cast(Any, again).aclose()
 
 
@@ -262,3 +262,45 @@ def test_nobody_watching_keeps_nothing() -> None:
     ring = changes.enter("n")
     changes.take("Bead", ("n", "a"), None, None)
     assert ring.newest == 1
+
+
+async def test_what_comes_after_a_silence_is_shown_at_once_and_what_follows_soon_together() -> None:
+    ring, kinds = rings.Ring("e", Clock()), frozenset({"bead"})
+    ring.add("bead", "1")
+    assert ring.piece(kinds, 0) == (b"event: bead\nid: e-1\ndata: 1\n\n", 1)
+    for number in range(2, 52):
+        ring.add("bead" if number % 2 else "event", str(number))
+    assert ring.piece(kinds, 1) == (b"", 1)
+    began = Clock().monotonic()
+    await ring.moved(10)
+    assert rings.PAUSE_SECONDS / 2 < Clock().monotonic() - began < 5
+    together = ring.piece(kinds, 1)
+    assert together is not None
+    assert (together[0].count(b"event: bead\n"), together[0].count(b"event: event\n"), together[1]) == (
+        25,
+        0,
+        51,
+    )
+    assert ring.piece(kinds, 1) is together  # made once for all who look
+    await asyncio.sleep(rings.PAUSE_SECONDS)
+    ring.add("bead", "52")
+    assert ring.shown == 52
+
+
+async def test_a_piece_is_not_too_long_and_says_where_it_ends() -> None:
+    ring, kinds = rings.Ring("e", Clock()), frozenset({"bead"})
+    for number in range(100):
+        ring.add("bead", f"{number:03}" + "x" * 1000)
+    ring.show()
+    place, sizes = 0, []
+    while place < ring.shown:
+        found = ring.piece(kinds, place)
+        assert found is not None
+        assert found[1] > place
+        sizes.append(len(found[0]))
+        place = found[1]
+    assert max(sizes) < rings.PIECE + 2000
+    assert len(sizes) == sum(sizes) // rings.PIECE + 1
+    for _ in range(rings.KEPT):
+        ring.add("bead", "")
+    assert ring.piece(kinds, place - 1) is None
