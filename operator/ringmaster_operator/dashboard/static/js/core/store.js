@@ -8,8 +8,8 @@ import { Stream } from "./watch.js";
 /** @typedef {import("./types.js").Change} Change */
 /** @typedef {import("./watch.js").State} State */
 
-/** Milliseconds between two tellings of changes: a page that is drawn ten times a second is live, and has time left. */
-const CALM = 100;
+/** Milliseconds between two tellings of changes, at least: the operator tells of them ten times a second at most. */
+const CALM = 50;
 /** The same while a long list comes in: its first page is told at once. */
 const LOADING = 400;
 
