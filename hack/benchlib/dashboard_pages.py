@@ -13,7 +13,8 @@ from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
-from benchlib.dashboard_scene import ASKED, HELD, NAMESPACE, Scene, cookies
+from benchlib.dashboard_scene import ASKED, NAMESPACE, Scene, cookies
+from benchlib.dashboard_viewers import HELD
 from ringmaster_operator.kube import BEADS, Kube
 from support.browsing import program
 

@@ -17,6 +17,7 @@ from typing import Any
 import httpx2
 import psutil
 
+from benchlib.dashboard_viewers import HELD
 from ringmaster_operator.kube import BEADS, WORKERS, Kube
 from support.clusters import Cluster, add_definitions, hack_cluster, named
 from support.front import PASSWORD
@@ -30,8 +31,6 @@ CREATORS = 16
 FREE = 0.4
 """The share of beads that wait for nothing; each of the others waits for three."""
 REACH = 2000
-HELD = "a-held"
-"""A bead on which nobody works, the first of its priority: what is changed is looked for on its card."""
 ASKED = "a-asked"
 """A bead that asks a person, and so stands in the Overview."""
 OPTIONS = [{"name": "red", "consequence": "warm"}, {"name": "blue", "consequence": "cool"}]

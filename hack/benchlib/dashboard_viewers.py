@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 
 import httpx2
 
-from benchlib.dashboard_scene import HELD
-
 OVERVIEW_GAP, WORKERS_GAP, COSTS_GAP = 0.2, 1.0, 5.0
 EVERY, COSTS_EVERY = 10.0, 60.0
 COSTS = ("costs?by=day&limit=500", "costs?by=model&limit=50", "costs?by=outcome&limit=500")
+HELD = "a-held"
+"""A bead on which nobody works, the first of its priority: what is changed is looked for on its card."""
 STAMP = re.compile(rf'"name":"{HELD}".*?"usd":([0-9.]+)'.encode())
 """What the bead costs is when it was changed: seconds, of which the last five digits count."""
 TURN = 100_000

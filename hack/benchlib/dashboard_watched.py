@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 
 from benchlib import dashboard_apart, dashboard_scene
 from benchlib.dashboard_pages import chromium
-from benchlib.dashboard_scene import HELD, NAMESPACE, Scene
-from benchlib.dashboard_viewers import TURN
+from benchlib.dashboard_scene import NAMESPACE, Scene
+from benchlib.dashboard_viewers import HELD, TURN
 from benchlib.figures import Figure, percentile
 from ringmaster_operator.kube import BEADS, Kube
 
 OPEN = ("Overview", "Board")
 """The pages that are open in real browsers; the other viewers make a page's calls."""
-WARM_UP = 3.0
+WARM_UP, BEGIN = 3.0, 60.0
+"""Seconds: between two rounds, and for viewers to begin at most."""
 TICK = 0.5
 """Seconds between two changes of the held bead, of which viewers say how late they see it."""
 LATE = 500.0
@@ -89,12 +90,21 @@ async def _looked_at(scene: Scene, viewers: int, *, apart: bool) -> AsyncIterato
         stack.enter_context(
             dashboard_scene.process("dashboard_viewers", *arguments, output=scene.seen, **cookie)
         )
+        await _begun(scene, viewers - len(pages))
         theirs = dashboard_apart.outside(known)
         if apart:
             dashboard_apart.set_apart(theirs)
         yield lambda: dashboard_apart.taken(theirs)
         for page in pages:
             await page.context.close()
+
+
+async def _begun(scene: Scene, viewers: int) -> None:
+    """Until they have made as many calls as there are viewers without a browser."""
+    before = scene.seen.stat().st_size
+    async with asyncio.timeout(BEGIN):
+        while scene.seen.read_bytes()[before:].count(b"call") < viewers:
+            await asyncio.sleep(0.1)
 
 
 async def _load(scene: Scene, seconds: float, taking: Callable[[], float] = float) -> Load:
