@@ -17,7 +17,7 @@ import psutil
 
 from benchlib.bench import Bench, Running, milliseconds
 from benchlib.figures import Figure
-from ringmaster_operator.kube import BEADS, Kube, KubeError
+from ringmaster_operator.kube import BEADS, CONFIG_MAPS, Kind, Kube, KubeError
 from support.manifests import bead
 
 DEEP = 1_000_000
@@ -37,12 +37,13 @@ async def measure(bench: Bench) -> list[Figure]:
             assert running.operator.process is not None
             operator = psutil.Process(running.operator.process.pid)
             await running.session().pull()  # all that a first call loads is there
-            cases = {**_calls(running), **_objects(kube, namespace)}
-            for name, send in cases.items():
+            calls, objects = _calls(running), _objects(kube, namespace)
+            for name, send in {**calls, **objects}.items():
                 before = operator.memory_info().rss
                 taken, said = await _several(send, bench.rounds)
                 grown = (operator.memory_info().rss - before) / MEGABYTE
-                figures.append(Figure("oversized", f"{name}: {said}", taken, "ms", at_most=ANSWER_MS))
+                most = ANSWER_MS if name in calls else None  # the others' time is the API server's own
+                figures.append(Figure("oversized", f"{name}: {said}", taken, "ms", at_most=most))
                 figures.append(Figure("oversized", f"{name}: growth", [grown], "MiB", at_most=GROWTH_MB))
     return figures + await asyncio.to_thread(_files, bench)
 
@@ -62,11 +63,11 @@ def _calls(running: Running) -> dict[str, Send]:
     client = httpx2.AsyncClient(timeout=60, headers={"Authorization": f"Bearer {running.token}"})
     url = f"{running.operator.url}/api/v1/claims"
 
-    def post(content: bytes, **query: str) -> Send:
+    def post(content: bytes, **more: str) -> Send:
         async def send() -> str:
-            headers = {"Content-Type": "application/json"}
+            headers = {"Content-Type": "application/json", **more}
             try:
-                answer = await client.post(url, content=content, headers=headers, params=query)
+                answer = await client.post(url, content=content, headers=headers)
             except httpx2.HTTPError as fault:
                 return f"hung up ({type(fault).__name__})"
             if answer.status_code < 400 or answer.status_code >= 500:
@@ -82,29 +83,31 @@ def _calls(running: Running) -> dict[str, Send]:
         "a call of 10 MB": post(json.dumps({**ask, "bead": "x" * 10 * MEGABYTE}).encode()),
         "a call of just under 1 MiB": post(json.dumps({**ask, "bead": "x" * (MEGABYTE - 200)}).encode()),
         "JSON 500,000 deep": post(b"[" * (DEEP // 2) + b"]" * (DEEP // 2)),
-        "100,000 fields": post(json.dumps({**ask, **{f"f{number}": 1 for number in range(70_000)}}).encode()),
-        "a query of 200 kB": post(json.dumps(ask).encode(), x="y" * 200_000),
+        "70,000 fields": post(json.dumps({**ask, **{f"f{number}": 1 for number in range(70_000)}}).encode()),
+        "a header of 2 MB": post(json.dumps(ask).encode(), Accept="y" * 2 * MEGABYTE),
     }
 
 
 def _objects(kube: Kube, namespace: str) -> dict[str, Send]:
     """To the API server, by somebody who may make beads; the operator watches."""
 
-    def create(body: dict[str, Any]) -> Send:
+    def create(body: dict[str, Any], kind: Kind = BEADS) -> Send:
         async def send() -> str:
             try:
-                await kube.create(BEADS, namespace, body)
+                await kube.create(kind, namespace, body)
             except KubeError as fault:
-                return str(fault.status)
+                return str(fault.status or "no answer in time")
             raise RuntimeError(f"{body['metadata']['name']} was taken")
 
         return send
 
     labelled = bead("labelled")
     labelled["metadata"]["labels"] = {f"l{number}": "v" for number in range(100_000)}
+    plain = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": labelled["metadata"]}
     return {
         "a bead of 1.5 MB": create(bead("large", description="x" * (3 * MEGABYTE // 2))),
         "a bead with 100,000 labels": create(labelled),
+        "a ConfigMap with as many": create(plain, CONFIG_MAPS),
         "a bead with 100,000 dependencies": create(
             bead("needy", dependsOn=[f"b{number}" for number in range(100_000)])
         ),

@@ -24,7 +24,9 @@ async def measure(bench: Bench) -> list[Figure]:
     rng, times = random.Random(SEED), dict[str, list[float]](right=[], wrong=[], nobody=[])
     namespace = bench.namespace("sign-in")
     with bench.running(namespace, RINGMASTER_TRUSTED_PROXIES="127.0.0.1/32") as running:
-        async with httpx2.AsyncClient(base_url=f"{running.operator.url}/api/v1", timeout=60) as client:
+        proxied = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"}
+        url = f"{running.operator.url}/api/v1"
+        async with httpx2.AsyncClient(base_url=url, timeout=60, headers=proxied) as client:
             await _first_admin(client, running.operator)
             for number in range(bench.size(200)):
                 for kind in rng.sample(["wrong", "nobody"], 2):

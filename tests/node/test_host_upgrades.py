@@ -9,6 +9,7 @@ import pytest
 
 from ringmaster_operator.history import migrate
 from support.clusters import OwnCluster, fresh_namespace
+from support.downtime import downtime
 from support.hosts import RINGMASTER, Site, changed, make_bundle
 from support.machine import Machine
 from support.manifests import bead
@@ -94,8 +95,10 @@ async def test_a_host_lives_through_versions(
         assert site.install(former, **own).returncode == 0
     await story.work("first")
 
-    done = site.install(bundle)
+    with downtime(site.url, "upgrade") as down:
+        done = site.install(bundle)
     assert (done.returncode, "backed up as ringmaster-manual-" in done.stderr) == (0, True), done
+    assert down.seconds > 0, "another program answers than before"
     story.holds("first")
     done = site.install(bundle)
     assert (done.returncode, "nothing to change" in done.stderr) == (0, True), done
@@ -140,7 +143,8 @@ def _a_restore_that_does_not_come_up(story: Story) -> None:
 
 def _an_upgrade_that_does_not_come_up(story: Story, broken: Path) -> None:
     schema = story.site.rows(SCHEMA)
-    done = story.site.install(broken, "--timeout", "30")
+    with downtime(story.site.url, "an upgrade that does not come up, and the way back"):
+        done = story.site.install(broken, "--timeout", "30")
     assert done.returncode == 1, done
     assert "the former version is back, and the history as it was (backup ringmaster-manual-" in done.stderr
     assert "this version is broken" in done.stderr

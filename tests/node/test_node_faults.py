@@ -51,15 +51,17 @@ class Yard(Pods):
     def exec(self, command: str) -> None:
         self.cluster.kubectl("exec", "w-0", "-n", self.namespace, "--", "sh", "-c", command)
 
-    def given_back(self, name: str, reason: str, *, seconds: float = 90) -> None:
+    def given_back(self, name: str, reason: str, *, since: float, seconds: float = 90) -> None:
+        """Tells the seconds since a moment: until the bead is free."""
         self.until(lambda: f"{reason}: w-0: " in self.events(), f"an Event says {reason}", seconds=seconds)
         self.until(
             lambda: "claim" not in self.get("bead", name)["status"], f"{name} is free", seconds=seconds
         )
+        print(f"{reason}: the bead is free after {time.monotonic() - since:.1f} s")
 
-    def taken_from(self, name: str, reason: str, *, seconds: float = 90) -> None:
+    def taken_from(self, name: str, reason: str, *, since: float, seconds: float = 90) -> None:
         """As given_back, where the session could not do it itself."""
-        self.given_back(name, reason, seconds=seconds)
+        self.given_back(name, reason, since=since, seconds=seconds)
         outcome = self.get("bead", name)["status"]["outcome"]
         assert outcome["reason"] == "Infrastructure"
         assert outcome["summary"].startswith(f"session w-0 ended: {reason}: ")
@@ -110,9 +112,10 @@ def test_an_image_that_is_not_there_takes_no_bead(yard: Yard) -> None:
 def test_a_memory_bomb_is_no_failure_of_the_agent(yard: Yard) -> None:
     yard.employ()
     first = yard.begins("b")
+    began = time.monotonic()
     with pytest.raises(AssertionError, match="137"):  # the bomb goes with the pod
         yard.exec(BOMB)
-    yard.taken_from("b", "OOMKilled")
+    yard.taken_from("b", "OOMKilled", since=began)
     yard.finishes("b", not_in=first)
 
 
@@ -121,8 +124,9 @@ def test_a_drained_node_gives_its_beads_back_in_order(yard: Yard) -> None:
     first = yard.begins("b")
     node = yard.pods()["w-0"]["spec"]["nodeName"]
     only = ("--pod-selector=ringmaster.dev/worker=w", "--delete-emptydir-data", "--force")
+    began = time.monotonic()
     yard.cluster.kubectl("drain", node, *only, "--timeout=150s")
-    yard.given_back("b", "Drained")
+    yard.given_back("b", "Drained", since=began)
     assert "unschedulable" in yard.available("Unschedulable")
     yard.cluster.kubectl("uncordon", node)
     yard.finishes("b", not_in=first)
@@ -136,7 +140,7 @@ def test_a_node_that_is_lost_keeps_no_bead(yard: Yard, own_node_cluster: OwnClus
     first = yard.begins("b")
     own_node_cluster.kill("kubelet")
     began = time.monotonic()
-    yard.taken_from("b", "NodeLost", seconds=180)
+    yard.taken_from("b", "NodeLost", since=began, seconds=180)
     time.sleep(max(0, began + AWAY_SECONDS - time.monotonic()))
     own_node_cluster.restore()
     yard.finishes("b", not_in=first)

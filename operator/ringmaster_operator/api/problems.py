@@ -78,8 +78,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        faults = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
-        return problem(ProblemCode.INVALID, 422, "; ".join(faults[:10]))
+        told = list(error.errors())[:10]
+        faults = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in told]
+        return problem(ProblemCode.INVALID, 422, "; ".join(faults))
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> JSONResponse:
