@@ -67,8 +67,11 @@ async def soak(cluster: Any, folder: Path, *, seed: int, minutes: float, faults:
         tasks = [asyncio.create_task(stream.run()), asyncio.create_task(leaks.run(SAMPLE_SECONDS))]
         try:
             await _carry_out(made, result, time.monotonic(), tasks)
-        finally:
+        except BaseException:
             tasks[0].cancel()
+            raise
+        stream.stopped = True
+        await tasks[0]
         result.figures["settle_seconds"] = await verdict.settle(made, stream)
         tasks[1].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

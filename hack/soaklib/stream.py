@@ -28,11 +28,12 @@ class Stream:
     waits_for: dict[str, list[str]] = field(default_factory=dict)
     agents: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
+    stopped: bool = False
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until stopped; what is being created then is created."""
         number = 0
-        while True:
+        while not self.stopped:
             number += 1
             await self._one(number)
             await asyncio.sleep(self.rng.uniform(0.5, 1.5) * EVERY_SECONDS)

@@ -26,7 +26,7 @@ from ringmaster_operator.settings import Settings
 from support.honest import Log, worker_loop
 from support.manifests import bead, listed
 from support.operators import OperatorProcess, free_port
-from support.sessions import Session, make_worker
+from support.sessions import Session, fresh_id, make_worker
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -134,6 +134,52 @@ async def test_the_api_server_is_killed_at_random_moments(
 
     log = await run_fleet(own_cluster, steady, rng, disturb)
     check(own_cluster, steady, log)
+
+
+async def test_a_claim_is_answered_also_where_each_write_comes_too_late(
+    own_cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    default = "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION"
+    monkeypatch.setattr(default, str(own_cluster.kubeconfig))
+    monkeypatch.setattr("ringmaster_operator.claims.desk.CONFLICT_SECONDS", 0.5)
+    own_cluster.kubectl("create", "namespace", "storm")
+    settings = Settings(namespace="storm", api_port=free_port())
+    history = await History.open(f"sqlite:///{tmp_path}/history.db")
+    kube = await Kube.connect(str(own_cluster.kubeconfig))
+    operator = Operator(settings=settings, kube=kube, history=history, clock=Clock())
+    serving = asyncio.create_task(operator.serve())
+    session = Session(
+        f"http://127.0.0.1:{settings.api_port}", await asyncio.to_thread(make_worker, own_cluster, "storm")
+    )
+    try:
+        await asyncio.to_thread(
+            own_cluster.kubectl, "create", "-n", "storm", "-f-", stdin=listed([bead("a")])
+        )
+        ready = ("wait", "-n", "storm", "bead/a", "--for=condition=Ready", "--timeout=30s")
+        await asyncio.to_thread(own_cluster.kubectl, *ready)
+        written, storming = kube.patch_status, asyncio.Event()
+        storming.set()
+
+        async def too_late(kind: Any, namespace: str, name: str, *rest: Any, **more: Any) -> Any:
+            if storming.is_set():
+                touch = {"metadata": {"labels": {"touched": fresh_id()}}}
+                await kube.patch(kind, namespace, name, touch)
+            return await written(kind, namespace, name, *rest, **more)
+
+        monkeypatch.setattr(kube, "patch_status", too_late)
+        async with asyncio.timeout(30):
+            status, answer = await session.ask(wait=0.2)
+        assert (status, answer["none"]["verdict"]) == (200, "nothing")
+        assert "somebody else changes the beads" in answer["none"]["reason"]
+        storming.clear()
+        assert await session.pull(wait=20) is not None
+    finally:
+        await session.close()
+        operator.stop()
+        await serving
+        await kube.close()
+        await history.close()
+        await asyncio.sleep(0.5)  # connections with TLS, kopf's too, close a moment after their pool
 
 
 class JumpingClock:

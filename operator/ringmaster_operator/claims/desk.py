@@ -43,6 +43,8 @@ T = TypeVar("T")
 
 READ_BACK_TRIES = 5
 READ_BACK_SECONDS = 1.0
+CONFLICT_SECONDS = 5.0
+"""How much longer than asked a claim is tried where others write on the beads all the time."""
 
 
 class Desk:
@@ -123,7 +125,7 @@ class Desk:
             stop = self._verdict(namespace, request)
             if stop is not None:
                 return ClaimAnswer(none=stop)
-            reason, answer = await self._try(namespace, request, alive, token)
+            reason, answer = await self._try(namespace, request, alive, token, deadline + CONFLICT_SECONDS)
             if answer is not None:
                 return answer
             left = deadline - self._clock.monotonic()
@@ -134,9 +136,14 @@ class Desk:
                 await asyncio.wait_for(changed.wait(), pause)
 
     async def _try(
-        self, namespace: str, request: ClaimRequest, alive: Callable[[], Awaitable[bool]], token: object
+        self,
+        namespace: str,
+        request: ClaimRequest,
+        alive: Callable[[], Awaitable[bool]],
+        token: object,
+        until: float,
     ) -> tuple[str, ClaimAnswer | None]:
-        """Grant the best bead that there is; else say in words why there is none."""
+        """Grant the best bead that there is; else say in words why there is none, soon after `until`."""
         while True:
             worker = self._worker(namespace, request)
             if self._callers.get(request.claim_id) is not token:
@@ -156,6 +163,8 @@ class Desk:
             answer = await asyncio.shield(task)
             if answer is not None:
                 return "", answer
+            if self._clock.monotonic() > until:
+                return "somebody else changes the beads all the time; ask again", None
 
     def _granted(self, claim_id: str, task: asyncio.Task[ClaimAnswer | None]) -> None:
         self._granting.pop(claim_id, None)
