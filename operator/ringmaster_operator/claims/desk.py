@@ -206,7 +206,7 @@ class Desk:
             metrics.claims.labels("conflict").inc()
             return None
         metrics.claims.labels("granted").inc()
-        self._leases.hold(won, self._clock.monotonic())
+        self._leases.grant(won, self._clock.monotonic())
         return won
 
     def _promised(self, bead: Bead, worker: Worker, request: ClaimRequest) -> Bead:

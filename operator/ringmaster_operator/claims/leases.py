@@ -36,8 +36,16 @@ class Lease:
     progress: Progress = field(default_factory=Progress)
     closing: bool = False
     """A report is being committed, or the bead is being given back: only one of the two may happen."""
+    ours: bool = False
+    """Granted by this process: whatever was reported of it is in `reports`."""
+    reports: set[str] = field(default_factory=set)
+    """Ids of the reports of it that were taken in here."""
     heard: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=64))
     """When heartbeats of this iteration came (monotonic seconds), and the tokens that they told."""
+
+    def may_know(self, report_id: str) -> bool:
+        """Whether the report may have been taken in before: only then does the history have to be asked."""
+        return not self.ours or report_id in self.reports
 
     def hear(self, progress: Progress, now: float) -> None:
         """A heartbeat of the running iteration."""
@@ -78,6 +86,12 @@ class Leases:
     def of_bead(self, uid: str) -> Lease | None:
         claim_id = self._by_uid.get(uid)
         return self._by_claim.get(claim_id) if claim_id else None
+
+    def grant(self, bead: Bead, now: float) -> None:
+        """As hold, for a claim that this process has just granted."""
+        lease = self.hold(bead, now)
+        if lease is not None:
+            lease.ours = True
 
     def hold(self, bead: Bead, now: float) -> Lease | None:
         """The lease of the bead's present claim, made with a full term when it is new here."""

@@ -20,7 +20,7 @@ from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Lease, Leases
 from ringmaster_operator.claims.memory import Memory
 from ringmaster_operator.claims.metering import count
-from ringmaster_operator.claims.outbox import Outbox
+from ringmaster_operator.claims.outbox import Marks, Outbox, concerns, stored
 from ringmaster_operator.claims.plans import Plans
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.clock import Clock
@@ -74,6 +74,9 @@ class Reports:
         self._memory = memory
         self._busy: dict[str, asyncio.Lock] = {}
         self._outbox = Outbox()
+        self._marks = Marks(history)
+        self._fresh: dict[str, StoredReport] = {}
+        """Committed a moment ago, as the history has them: they need not be read to be applied."""
         self._due = asyncio.Event()
 
     async def take(self, lease: Lease, request: ReportRequest) -> ReportAnswer:
@@ -83,9 +86,10 @@ class Reports:
         """
         lock = self._busy.setdefault(lease.claim_id, asyncio.Lock())
         async with lock:
-            known = await self._known(request.report_id)
+            known = await self._known(request.report_id) if lease.may_know(request.report_id) else None
             if known is not None:
                 return known.answer
+            lease.reports.add(request.report_id)
             if lease.closing or self._leases.get(lease.claim_id) is not lease:
                 raise Refused(ProblemCode.CLAIM_ENDED, "this claim has ended; the report came too late")
             lease.closing = True
@@ -102,12 +106,17 @@ class Reports:
             self._busy.pop(lease.claim_id, None)
         self._outbox.add(request.report_id, claim_id=lease.claim_id, iteration=request.iteration)
         # The next claim should find dependents ready, so wait for the patch, but never long.
-        applying = asyncio.ensure_future(self._deliver(request.report_id))
+        applying = asyncio.ensure_future(
+            self._deliver(request.report_id, self._fresh.pop(request.report_id, None))
+        )
         await asyncio.wait({applying}, timeout=INLINE_SECONDS)
         return answer
 
-    async def repeated(self, report_id: str) -> ReportAnswer | None:
+    async def repeated(self, claim_id: str, report_id: str) -> ReportAnswer | None:
         """The answer that this report got before, if it was ever committed."""
+        lease = self._leases.get(claim_id)
+        if lease is not None and not lease.may_know(report_id):
+            return None
         known = await self._known(report_id)
         return known.answer if known else None
 
@@ -127,6 +136,8 @@ class Reports:
             await self._due.wait()
             self._due.clear()
             for report in await self._unapplied():
+                if report.request.report_id in self._marks:
+                    continue
                 await self._deliver(report.request.report_id, report)
             if self._outbox:
                 asyncio.get_running_loop().call_later(RETRY_SECONDS, self._due.set)
@@ -182,6 +193,8 @@ class Reports:
             detail = f"the history cannot take the report now, keep it and send it again: {error}"
             raise Refused(ProblemCode.UNAVAILABLE, detail) from error
         count(request)
+        if not committed.repeated:
+            self._fresh[request.report_id] = stored(lease, request, committed.answer, now)
         amount = Amount(committed.usd, committed.tokens)
         self._funds.settle(lease, amount, goes_on=committed.answer.next is Next.ITERATE)
         self._ended(lease, bead, answer=committed.answer, success=learned.success)
@@ -234,7 +247,7 @@ class Reports:
                 if self._outbox.behind(report.claim_id, report.request.iteration):
                     return
                 await self._apply(report)
-                await self._history.mark_applied(report_ids=[report_id])
+                self._marks.add(report_id)
             if self._outbox.applied(report_id):
                 self._due.set()
         except (KubeError, HistoryUnavailable) as error:
@@ -245,7 +258,7 @@ class Reports:
         key = (report.namespace, report.bead)
         while True:
             bead = self._store.bead(key)
-            if bead is None or not _concerns(bead, report):
+            if bead is None or not concerns(bead, report):
                 return
             limits = self._briefing.limits_of(bead)
             moved = lifecycle.reported(
@@ -281,14 +294,3 @@ class Reports:
             self._store.observe(await self._kube.get(BEADS, *bead.key))
         except NotFound:
             self._store.forget("Bead", bead.key, bead.metadata.uid)
-
-
-def _concerns(bead: Bead, report: StoredReport) -> bool:
-    """Whether the status still stands where the report was made: same bead, fence, and iteration."""
-    claim = bead.status.claim
-    return (
-        bead.metadata.uid == report.bead_uid
-        and claim is not None
-        and claim.fence == report.request.fence
-        and max(1, bead.status.iteration) == report.request.iteration
-    )

@@ -154,14 +154,14 @@ class ClaimService:
 
     async def report(self, caller: Caller, claim_id: str, request: ReportRequest) -> ReportAnswer:
         """POST /claims/{id}/reports: committed when this returns."""
-        answer = await self._reports.repeated(request.report_id)
+        answer = await self._reports.repeated(claim_id, request.report_id)
         if answer is not None:
             return answer
         request = await asyncio.to_thread(clean_report, request)  # a large one takes a while
         try:
             lease = await self._lease(caller, claim_id, request.fence)
         except Refused as refusal:
-            if (answer := await self._reports.repeated(request.report_id)) is not None:
+            if (answer := await self._reports.repeated(claim_id, request.report_id)) is not None:
                 return answer  # its first copy was committed meanwhile, and that ended the claim
             if refusal.code in (ProblemCode.FENCED, ProblemCode.CLAIM_ENDED):
                 await self._refuse(caller, claim_id, request, str(refusal))

@@ -31,6 +31,8 @@ class Committed:
     answer: ReportAnswer
     usd: float = 0.0
     tokens: int = 0
+    repeated: bool = False
+    """Whether it was kept before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,7 +135,7 @@ def _known(db: Session, report_id: str, claim_id: str) -> Committed:
         raise ReportConflict(
             f"report id {report_id} belongs to another claim; make a fresh id for every report"
         )
-    return Committed(answer=ReportAnswer.read(known.answer))
+    return Committed(answer=ReportAnswer.read(known.answer), repeated=True)
 
 
 def _attempt(
