@@ -1,7 +1,8 @@
-"""Reports a second into the history, beside a bare loop that inserts the same bodies and commits in groups.
+"""Reports a second into the history, beside two bare loops of the driver that commit in groups.
 
-Both commit durably, with as many reports on their way at a time; the bare loop keeps one row of each and
-nothing else, which is what the database can do at best.
+All commit durably, with as many reports on their way at a time. One loop keeps one row of each and nothing
+else, which is what the database can do at best; the other writes the very rows that the reports left
+(report_rows.py), which is what keeping a report costs without our code.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pysqlite3 import dbapi2 as driver  # type: ignore[import-untyped]
 
 from benchlib.bench import Bench
 from benchlib.figures import Figure
+from benchlib.report_rows import rows_again
 from ringmaster_operator.history import History
 from ringmaster_operator.resources.protocol import Next, ReportAnswer, ReportRequest
 from support.postgres import serving
@@ -33,30 +35,43 @@ TABLE = "CREATE TABLE bare (id INTEGER, report TEXT UNIQUE, body TEXT)"
 
 async def measure(bench: Bench) -> list[Figure]:
     """Each database in turns with its bare loop."""
-    url = f"sqlite:///{bench.folder}/reports.db"
-    found = await _database(bench, "SQLite", url, partial(_bare_sqlite, bench.folder))
+    url, empty = f"sqlite:///{bench.folder}/reports.db", f"sqlite:///{bench.folder}/again.db"
+    found = await _database(bench, "SQLite", url, empty, partial(_bare_sqlite, bench.folder))
     with serving("fsync=on") as server:
         bare = partial(_bare_postgres, server.connect)
-        found += await _database(bench, "PostgreSQL", server.fresh(), bare)
+        found += await _database(bench, "PostgreSQL", server.fresh(), server.fresh(), bare)
     return found
 
 
-async def _database(bench: Bench, name: str, url: str, bare: Callable[[list[str]], float]) -> list[Figure]:
-    rates, bases, count = [], [], bench.size(500)
+async def _database(
+    bench: Bench, name: str, url: str, empty: str, bare: Callable[[list[str]], float]
+) -> list[Figure]:
+    """Both are URLs of empty databases: the reports', and that of the loop which writes their rows again."""
+    rates, bases, again, count = [], [], [], bench.size(500)
     history = await History.open(url)
+    await (await History.open(empty)).close()
     try:
         for turn in bench.turns():
             requests = [request(turn, number) for number in range(count)]
             bodies = [json.dumps(request.body()) for request in requests]
             bases.append(await asyncio.to_thread(bare, bodies))
             rates.append(await _reports(history, turn, requests))
+            again.append(await asyncio.to_thread(rows_again, url, empty, turn, SENDERS))
     finally:
         await history.close()
     shares = [ours / theirs for ours, theirs in zip(rates, bases, strict=True)]
+    alike = [ours / theirs for ours, theirs in zip(rates, again, strict=True)]
     return [
         Figure("reports", f"reports into {name}", rates, "/s"),
         Figure("reports", f"bare inserts into {name}, {SENDERS} a commit", bases, "/s"),
+        Figure(
+            "reports",
+            f"the same rows by the driver alone into {name}, {SENDERS} reports a commit",
+            again,
+            "/s",
+        ),
         Figure("reports", f"share of the bare inserts, {name}", shares, at_least=0.5),
+        Figure("reports", f"share of the same rows by the driver alone, {name}", alike),
     ]
 
 

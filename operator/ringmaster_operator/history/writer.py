@@ -165,7 +165,8 @@ class Writer:
 def _made(session: Session, job: _Job) -> Any:
     result = job.run(session)
     session.flush()
-    session.expunge_all()  # statements that go round the session would leave its rows out of date
+    if session.identity_map:
+        session.expunge_all()  # statements that go round the session would leave its rows out of date
     return result
 
 
