@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 TOGETHER = 64
 """Beads in one write at most, so that others get their turn."""
+GATHER_SECONDS = 0.05
+"""What changes meanwhile is written together, and behind the answers that wait for the history."""
 RETRY_SECONDS = 2.0
 """Between tries while the history cannot be written."""
 
@@ -56,6 +58,7 @@ class LastSeen:
         """Record until cancelled."""
         while True:
             await self._due.wait()
+            await asyncio.sleep(GATHER_SECONDS)
             if not await self.flush():
                 await asyncio.sleep(self._retry_seconds)
 

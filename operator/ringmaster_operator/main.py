@@ -13,6 +13,8 @@ import typer
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 FAILED = 1
+SWITCH_SECONDS = 0.001
+"""How long one thread may keep others waiting: an answer must not wait 5 ms for a write's Python."""
 BAD_SETTINGS = 2
 
 Kubeconfig = Annotated[
@@ -59,6 +61,7 @@ def _serve(settings: object) -> int:
     from ringmaster_operator.settings import Settings
 
     assert isinstance(settings, Settings)  # noqa: S101 - typed lazily to keep --help fast
+    sys.setswitchinterval(SWITCH_SECONDS)
     logs.configure(style=settings.log_format, level=settings.log_level)
     try:
         uvloop.run(starting.run(settings))

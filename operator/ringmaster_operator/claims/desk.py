@@ -97,7 +97,8 @@ class Desk:
     ) -> ClaimAnswer:
         """A bead, or a verdict after wait_seconds at most. Repeating the claim id repeats the answer."""
         # Asked first: from the answer on nothing yields, so that no other copy of the call is granted unseen.
-        recorded = await self._history.find_claim(claim_id=request.claim_id)
+        known = self._leases.seen.may_hold(request.claim_id)
+        recorded = await self._history.find_claim(claim_id=request.claim_id) if known else None
         granting = self._granting.get(request.claim_id)
         if granting is not None:
             return await asyncio.shield(granting) or _nothing("the bead went to someone else; ask again")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ringmaster_operator import metrics
+from ringmaster_operator.claims.seen import Seen
 from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.resources.protocol import Progress
 from ringmaster_operator.store import Key
@@ -72,6 +73,7 @@ class Leases:
     def __init__(self, seconds: float, *, ended: Callable[[str], None]) -> None:
         """`ended` is told the id of every claim that is over."""
         self.seconds = seconds
+        self.seen = Seen()
         self._told = ended
         self._by_claim: dict[str, Lease] = {}
         self._by_uid: dict[str, str] = {}
@@ -116,6 +118,7 @@ class Leases:
             deadline=now + self.seconds,
             iteration=max(1, bead.status.iteration),
         )
+        self.seen.add(claim.id)
         self._by_claim[claim.id] = lease
         self._by_uid[lease.uid] = claim.id
         metrics.leases.set(len(self._by_claim))

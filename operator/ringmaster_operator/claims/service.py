@@ -194,6 +194,7 @@ class ClaimService:
     async def recover(self) -> None:
         """At start, with the store filled: finish what a crash left between database and API server."""
         await self._reports.recover()
+        await self._leases.seen.load(self._history)
         held: set[str] = set()
         attempts = await self._history.open_attempts()
         granted = {attempt.claim_id: attempt.granted for attempt in attempts}

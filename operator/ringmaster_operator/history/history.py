@@ -193,6 +193,7 @@ class History:
     find_report = _reads(queries.find_report)
     unapplied_reports = _reads(queries.unapplied_reports)
     find_claim = _reads(queries.find_claim)
+    claim_ids = _reads(queries.claim_ids)
     phases_of_beads = _reads(queries.phases_of_beads)
     open_attempts = _reads(queries.open_attempts)
     iterations_of = _reads(queries.iterations_of)

@@ -73,6 +73,13 @@ def find_claim(db: Session, *, claim_id: str) -> StoredAttempt | None:
     return None if row is None else StoredAttempt(**row)
 
 
+def claim_ids(db: Session, *, after: int, limit: int) -> list[tuple[int, str]]:
+    """Ids of claims by the numbers of their attempts, from the one after `after` on."""
+    chosen = select(AttemptRow.id, AttemptRow.claim_id).where(col(AttemptRow.id) > after)
+    rows = db.exec(chosen.order_by(col(AttemptRow.id)).limit(limit)).all()
+    return [(int(number or 0), claim_id) for number, claim_id in rows]
+
+
 def phases_of_beads(db: Session, *, namespace: str) -> dict[str, str | None]:
     """By uid, of the beads that are not deleted; an empty namespace means all."""
     there = select(BeadRow.uid, BeadRow.phase).where(col(BeadRow.deleted_at).is_(None))

@@ -36,6 +36,10 @@ class WorkQueue(Generic[K]):
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._name = name
+        self._adds = metrics.queue_adds.labels(name)
+        self._depth = metrics.queue_depth.labels(name)
+        self._took = metrics.reconcile_seconds.labels(name)
+        self._done = metrics.reconciles.labels(name, "ok")
         self._reconcile = reconcile
         self._workers = workers
         self._jitter = jitter
@@ -57,8 +61,8 @@ class WorkQueue(Generic[K]):
         if key not in self._waiting:
             self._waiting.add(key)
             self._ready.put_nowait(key)
-            metrics.queue_adds.labels(self._name).inc()
-            metrics.queue_depth.labels(self._name).set(len(self._waiting))
+            self._adds.inc()
+            self._depth.set(len(self._waiting))
 
     def add_after(self, key: K, seconds: float) -> None:
         """Mark the key dirty later; the earliest wish counts."""
@@ -92,7 +96,7 @@ class WorkQueue(Generic[K]):
         while True:
             key = await self._ready.get()
             self._waiting.discard(key)
-            metrics.queue_depth.labels(self._name).set(len(self._waiting))
+            self._depth.set(len(self._waiting))
             self._active.add(key)
             try:
                 await self._once(key)
@@ -104,7 +108,7 @@ class WorkQueue(Generic[K]):
 
     async def _once(self, key: K) -> None:
         try:
-            with metrics.reconcile_seconds.labels(self._name).time():
+            with self._took.time():
                 later = await self._reconcile(key)
         except Exception as error:
             failures = self._failures.get(key, 0) + 1
@@ -117,7 +121,7 @@ class WorkQueue(Generic[K]):
             self.add_after(key, delay)
             return
         self._failures.pop(key, None)
-        metrics.reconciles.labels(self._name, "ok").inc()
+        self._done.inc()
         if later is not None:
             self.add_after(key, later)
 

@@ -73,7 +73,7 @@ class Model(BaseModel):
     @classmethod
     def _drop_nulls(cls, data: Any) -> Any:
         """A null is an unset field, as it is to the API server."""
-        if not isinstance(data, dict) or all(value is not None for value in data.values()):
+        if not isinstance(data, dict) or None not in data.values():
             return data
         known = {*cls.model_fields, *(field.alias for field in cls.model_fields.values())}
         return {key: value for key, value in data.items() if value is not None or key not in known}
