@@ -10,6 +10,7 @@ import { become, may, who } from "./core/who.js";
 import { table } from "./parts/bits.js";
 import { show } from "./parts/dialog.js";
 import { openPalette } from "./parts/palette.js";
+import { step } from "./parts/steps.js";
 import { attempt, toasts } from "./parts/toast.js";
 
 /** @typedef {import("./core/types.js").Project} Project */
@@ -167,5 +168,7 @@ export function startShell() {
   document.body.append(toasts());
   bind("Ctrl+K", "Search, or do something", palette);
   bind("?", "These keys", help);
+  bind("j", "Next of what is listed", () => step(main, 1));
+  bind("k", "Previous of what is listed", () => step(main, -1));
   bind("c", "New bead", () => go(link(namespace || "_", "new")));
 }

@@ -25,7 +25,8 @@ export function bind(keys, what, act, signal) {
   signal?.addEventListener("abort", () => bound.delete(key));
 }
 
-export const bindings = () => [...bound];
+/** Those that have an effect: of several for the same keys the last one bound. */
+export const bindings = () => [...new Map([...bound].map((key) => [key.keys, key])).values()];
 
 export function startKeys() {
   document.addEventListener("keydown", pressed);

@@ -6,7 +6,7 @@ import { ago, compact, count, counted, percent, spaced, usd } from "../core/form
 import { refetch } from "../core/refetch.js";
 import { remember } from "../core/router.js";
 import { beadLink, card, heading, table } from "../parts/bits.js";
-import { bars } from "../parts/charts.js";
+import { bars, saved } from "../parts/charts.js";
 import { empty, live } from "../parts/states.js";
 import { meter } from "./overview.js";
 
@@ -86,7 +86,8 @@ function content(namespace, { since, daily, grouped, outcomes, forecast, prices 
       card("In all", h("div", { class: "stack" },
         h("p", { class: "big" }, usd(all)), h("p", { class: "muted" }, `${compact(daily.total.tokens)} tokens in ${counted(daily.total.attempts, "attempt")}`),
         all > 0 && [h("p", null, `${percent(good / all)} went into attempts that succeeded`), meter(good / all, `${percent(good / all)} of the money went into attempts that succeeded`, "is-good")],
-        table("By outcome", ["Outcome", "#US dollars", "#Attempts"], outcomes.items.map((one) => [spaced(one.keys[0] || "running or none"), usd(one.usd), count(one.attempts)])))),
+        table("By outcome", ["Outcome", "#US dollars", "#Attempts"], outcomes.items.map((one) => [spaced(one.keys[0] || "running or none"), usd(one.usd), count(one.attempts)]))),
+        saved("Costs by outcome", ["outcome", "usd", "tokens", "attempts"], outcomes.items.map((one) => [one.keys[0] ?? "", one.usd, one.tokens, one.attempts]))),
       card("To come", h("div", { class: "stack" },
         h("p", null, `This month (${forecast.month.month}): ${usd(forecast.month.spent)} so far`, forecast.month.expected !== undefined && `, ${usd(forecast.month.expected)} expected`,
           forecast.month.low !== undefined && `, between ${usd(forecast.month.low)} and ${usd(forecast.month.high)} four times in five`, "."),

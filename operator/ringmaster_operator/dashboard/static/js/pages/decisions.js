@@ -2,13 +2,14 @@
 
 import { call, path } from "../core/api.js";
 import { h } from "../core/dom.js";
-import { ago, counted, sentence } from "../core/format.js";
+import { ago, sentence } from "../core/format.js";
 import { bind } from "../core/keys.js";
 import { refetch } from "../core/refetch.js";
 import { go, link } from "../core/router.js";
 import { beadLink, heading, priority } from "../parts/bits.js";
 import { empty, live } from "../parts/states.js";
 import { answers } from "./answering.js";
+import { blocked } from "./overview.js";
 
 /** @typedef {import("./overview.js").Need} Need */
 /** @typedef {{need: Need, decision: any}} Asked */
@@ -74,7 +75,7 @@ function question(namespace, { need, decision }, again) {
       h("p", { class: "prose" }, decision?.question ?? sentence(need.why)),
       options.some((/** @type {any} */ option) => option.consequence) && h("dl", { class: "options-list" }, options.map((/** @type {any} */ option) => h("div", null, h("dt", null, option.name), h("dd", null, option.consequence ?? "")))),
       decision?.recommendation && h("p", { class: "muted" }, `Recommended: ${decision.recommendation}`),
-      h("p", { class: "meta" }, need.priority && priority(need.priority), need.parent && h("span", null, "asked by ", beadLink(namespace, need.parent)), need.since && h("span", null, "asked ", ago(need.since)), need.blocks > 0 && h("span", null, counted(need.blocks, "bead waits for it", "beads wait for it")), need.deadline && h("span", null, "decides itself ", ago(need.deadline))),
+      h("p", { class: "meta" }, need.priority && priority(need.priority), need.parent && h("span", null, "asked by ", beadLink(namespace, need.parent)), need.since && h("span", null, "asked ", ago(need.since)), blocked(namespace, need), need.deadline && h("span", null, "decides itself ", ago(need.deadline), decision?.default && `: ${decision.default}`)),
       answers(namespace, need.name, need.options, again),
     ),
   );

@@ -114,7 +114,7 @@ function content(namespace, found, filter, set, more) {
       event.type === "Warning" ? h("span", { class: "chip is-warning" }, h("span", { "aria-hidden": "true" }, "! "), "Warning") : h("span", { class: "muted" }, event.type),
       filter.reason ? spaced(event.reason) : button(spaced(event.reason), () => set({ reason: event.reason }), { class: "quiet word", title: "Only these" }),
       h("span", { class: event.name.length < LONG ? "about whole" : "about" }, about(namespace, event), !filter.name && button("⌕", () => set({ kind: event.kind, name: event.name }), { class: "quiet word", "aria-label": `Only those about ${event.name}`, title: "Only those about this" })),
-      h("span", { class: "told" }, event.message), event.count > 1 ? count(event.count) : ""])),
+      h("span", { class: "told" }, event.message), event.count > 1 ? count(event.count) : ""]), "stacked"),
     found.more && h("div", { class: "buttons" }, button("Show more", more)),
   ]);
 }

@@ -2,11 +2,11 @@
 
 import { call, path } from "../core/api.js";
 import { h } from "../core/dom.js";
-import { ago, counted, moment } from "../core/format.js";
+import { ago, counted, moment, sentence } from "../core/format.js";
 import { may, who } from "../core/who.js";
 import { button, card, heading, table } from "../parts/bits.js";
 import { ask } from "../parts/dialog.js";
-import { empty, live } from "../parts/states.js";
+import { live } from "../parts/states.js";
 import { attempt } from "../parts/toast.js";
 
 /** @type {[string, string][]} */
@@ -46,8 +46,8 @@ function section(title, place, found, again) {
   const own = place.startsWith("me/");
   const add = found.channels.length > 0 && button("Add …", () => void edit(place, found, null, again), { class: "primary", "aria-label": `Add a notification ${title.toLowerCase()}` });
   if (found.items.length === 0) {
-    const words = found.trouble || (found.channels.length > 0 ? "Nobody is told anything yet." : "No channel is open to this: whoever runs the operator sets them up.");
-    return card(title, empty(words, ""), add);
+    const words = found.trouble ? sentence(found.trouble) : found.channels.length > 0 ? "Add a notification: choose a channel, and what it is told." : "No channel is open to this: whoever runs the operator sets them up.";
+    return card(title, h("div", { class: "stack" }, h("p", null, own ? "You are told nothing." : "Nobody is told anything."), h("p", { class: "hint" }, words)), add);
   }
   const heads = ["Channel", "What", own && "Where", "When", "#Waiting", "Last sent", ""].filter((head) => head !== false);
   return card(title, table(title, heads, found.items.map((/** @type {any} */ one) => [
@@ -58,7 +58,7 @@ function section(title, place, found, again) {
     one.waiting,
     h("span", null, one.lastSentAt ? ago(one.lastSentAt) : "never", trouble(one)),
     acts(place, found, one, again),
-  ])), add);
+  ]), "stacked"), add);
 }
 
 /** @param {any} one */

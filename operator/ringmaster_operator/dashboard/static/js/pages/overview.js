@@ -1,13 +1,16 @@
 /** What needs a person first, then what moves, then what is done. */
 
+import { act } from "../core/acts.js";
 import { call, path } from "../core/api.js";
 import { h, s } from "../core/dom.js";
 import { ago, between, compact, count, counted, usd } from "../core/format.js";
 import { refetch } from "../core/refetch.js";
 import { link } from "../core/router.js";
-import { beadLink, card, chip, heading, priority, table, workerLink } from "../parts/bits.js";
+import { may } from "../core/who.js";
+import { beadLink, button, card, chip, heading, priority, table, workerLink } from "../parts/bits.js";
 import { bars } from "../parts/charts.js";
 import { empty, live } from "../parts/states.js";
+import { attempt } from "../parts/toast.js";
 import { answers } from "./answering.js";
 
 /**
@@ -28,6 +31,8 @@ const KINDS = new Map(Object.entries({
   escalation: "Asks how to go on", decision: "Waits for an answer", worker: "Worker is down", budget: "Budget reached",
   failed: "Failed", stuck: "Stuck", stalled: "No progress",
 }));
+/** What its time is that of. */
+const SINCE = new Map(Object.entries({ escalation: "asked ", decision: "asked ", failed: "failed ", stalled: "last progress ", worker: "down since " }));
 const SHOWN = 12;
 /** In the order of a life. */
 const PHASES = ["Pending", "Blocked", "Ready", "Running", "NeedsDecision", "Held", "Succeeded", "Failed", "Cancelled"];
@@ -55,12 +60,18 @@ const sum = (counts) => Object.values(counts).reduce((all, one) => all + one, 0)
  */
 function figures(namespace, found, waiting) {
   const today = found.done.at(-1);
-  const figure = (/** @type {string} */ text, /** @type {string} */ value, /** @type {string} */ href) =>
-    h("a", { class: "figure", href }, h("strong", null, value), h("span", null, text));
+  // The inbox has what is asked alone: what failed or got stuck is to be found below.
+  const asked = (found.needed["decision"] ?? 0) + (found.needed["escalation"] ?? 0);
+  const toNeeds = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    /** @type {HTMLElement | null} */ (document.querySelector("#main .mail a"))?.focus();
+  };
+  const figure = (/** @type {string} */ text, /** @type {string} */ value, /** @type {string} */ href, /** @type {((event: Event) => void) | undefined} */ onclick = undefined) =>
+    h("a", { class: "figure", href, onclick }, h("strong", null, value), h("span", null, text));
   return h(
     "div",
     { class: "figures" },
-    figure("need you", count(waiting), link(namespace, "decisions")),
+    figure("need you", count(waiting), link(namespace, asked === waiting ? "decisions" : "overview"), asked === waiting ? undefined : toNeeds),
     figure("running", count(found.running.length), `${link(namespace, "board")}?phase=Running`),
     figure("ready", count(found.ready), `${link(namespace, "board")}?phase=Ready`),
     figure("done today (UTC)", count(today?.succeeded), `${link(namespace, "board")}?phase=Succeeded`),
@@ -84,7 +95,7 @@ function content(namespace, found, waiting, again) {
     { class: "overview" },
     h("div", null,
       card("Needs you", found.needs.length
-        ? [h("ul", { class: "plain mail" }, found.needs.slice(0, SHOWN).map((need) => needed(namespace, need, again))), more > 0 && h("p", { class: "hint" }, `and ${count(more)} more`)]
+        ? [h("ul", { class: "plain mail" }, found.needs.slice(0, SHOWN).map((need) => needed(namespace, need, found.running, again))), more > 0 && h("p", { class: "hint" }, `and ${count(more)} more`)]
         : h("p", { class: "muted" }, "Nothing waits for a person.")),
       card(`Running`, found.running.length ? h("ul", { class: "plain mail" }, found.running.map((run) => running(namespace, run))) : h("p", { class: "muted" }, "Nothing runs."))),
     h("div", null,
@@ -101,21 +112,52 @@ function content(namespace, found, waiting, again) {
 /**
  * @param {string} namespace
  * @param {Need} need
+ * @param {Run[]} runs
  * @param {() => void} again
  */
-function needed(namespace, need, again) {
+function needed(namespace, need, runs, again) {
   const asks = need.kind === "decision" || need.kind === "escalation";
   const about = need.kind === "worker" ? workerLink(namespace, need.name)
     : need.kind === "budget" ? h("a", { href: link(namespace, "costs") }, need.name)
-    : need.kind === "stalled" ? need.name : beadLink(namespace, need.name, need.title || need.name);
+    : need.kind === "stalled" ? session(namespace, need.name, runs) : beadLink(namespace, need.name, need.title || need.name);
   return h(
     "li",
     { "data-key": `${need.kind} ${need.name}` },
     h("div", { class: "spread" }, h("strong", null, about), h("span", { class: `chip ${need.kind === "failed" || need.kind === "worker" ? "is-bad" : "is-warning"}` }, KINDS.get(need.kind) ?? need.kind)),
     need.why && h("p", { class: "why" }, need.why),
-    h("p", { class: "meta" }, need.priority && priority(need.priority), need.parent && h("span", null, "asked by ", beadLink(namespace, need.parent)), need.since && ago(need.since), need.blocks > 0 && h("span", null, counted(need.blocks, "bead waits for it", "beads wait for it")), need.deadline && h("span", null, "decides itself ", ago(need.deadline))),
+    h("p", { class: "meta" }, need.priority && priority(need.priority), need.parent && h("span", null, "asked by ", beadLink(namespace, need.parent)), need.since && h("span", null, SINCE.get(need.kind) ?? "since ", ago(need.since)), blocked(namespace, need), need.deadline && h("span", null, "decides itself ", ago(need.deadline))),
     asks && answers(namespace, need.name, need.options, again),
+    need.kind === "failed" && may("contributor", namespace) && h("div", { class: "actions" }, button("Retry", () => void retry(namespace, need.name, again), { "aria-label": `Retry ${need.name}` })),
   );
+}
+
+/**
+ * @param {string} namespace
+ * @param {string} name
+ * @param {() => void} again
+ */
+async function retry(namespace, name, again) {
+  if (await attempt(() => act(namespace, name, "retry", {}), `${name} is tried again`)) again();
+}
+
+/**
+ * A session without progress: its terminal tells what it is at.
+ * @param {string} namespace
+ * @param {string} name
+ * @param {Run[]} runs
+ */
+function session(namespace, name, runs) {
+  const run = runs.find((one) => one.session === name);
+  return run ? h("a", { href: link(namespace, "workers", run.worker, "sessions", name) }, name) : name;
+}
+
+/**
+ * What waits for a bead: how much, and the way to which.
+ * @param {string} namespace
+ * @param {Need} need
+ */
+export function blocked(namespace, need) {
+  return need.blocks > 0 && h("a", { href: `${link(namespace, "graph")}?focus=${encodeURIComponent(need.name)}` }, counted(need.blocks, "bead waits for it", "beads wait for it"));
 }
 
 /**

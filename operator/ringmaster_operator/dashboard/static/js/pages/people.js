@@ -27,9 +27,9 @@ export function usersPage(context) {
     heading("Users", may("admin", "*") && button("Add a user …", () => void addUser(again), { class: "primary" })),
     card("People", table("Users", ["Name", "Shown as", "Signs in", "Since", "State", ""], users.map((/** @type {any} */ one) => [
       h("strong", null, one.name), one.displayName, one.hasPassword ? "with a password" : "at the provider", ago(one.createdAt),
-      one.disabledAt ? h("span", { class: "chip is-bad" }, "disabled") : "", button(one.disabledAt ? "Enable" : "Disable …", () => void toggle(one, again), { class: "quiet" })]))),
+      one.disabledAt ? h("span", { class: "chip is-bad" }, "disabled") : "", button(one.disabledAt ? "Enable" : "Disable …", () => void toggle(one, again), { class: "quiet" })]), "stacked")),
     card("Roles", table("Roles", ["Who", "Where", "Role", "Since", "By", ""], roles.map((/** @type {any} */ one) => [
-      one.subject, one.namespace === "*" ? "everywhere" : one.namespace, one.role, ago(one.grantedAt), one.grantedBy, button("Revoke …", () => void revoke(one, again), { class: "quiet", "aria-label": `Revoke the role of ${one.subject} in ${one.namespace}` })])),
+      one.subject, one.namespace === "*" ? "everywhere" : one.namespace, one.role, ago(one.grantedAt), one.grantedBy, button("Revoke …", () => void revoke(one, again), { class: "quiet", "aria-label": `Revoke the role of ${one.subject} in ${one.namespace}` })]), "stacked"),
       button("Grant a role …", () => void grant(again))),
   ]);
 }
@@ -90,7 +90,7 @@ export function auditPage(context) {
     found.items.length ? card(found.more ? `Who changed what, the newest ${count(found.items.length)}` : "Who changed what", [table("Audit log", ["When", "Who", "What", "Of", "Change", ""], found.items.filter(fits).map((/** @type {any} */ one) => [
       ago(one.at), h("span", { title: `${one.credential} ${one.address}` }, one.person), one.action, `${one.kind} ${one.name}`,
       (one.before || one.after) && h("details", null, h("summary", null, "Show"), h("pre", null, JSON.stringify({ before: one.before, after: one.after }, null, 1))),
-      one.undoneBy ? "undone" : one.person === who()?.name && !one.undoOf && h("button", { class: "quiet", type: "button", "aria-label": `Undo ${one.action} of ${one.name}`, onclick: () => void undo(one.id, again) }, "Undo")])),
+      one.undoneBy ? "undone" : one.person === who()?.name && !one.undoOf && h("button", { class: "quiet", type: "button", "aria-label": `Undo ${one.action} of ${one.name}`, onclick: () => void undo(one.id, again) }, "Undo")]), "stacked"),
       !found.items.some(fits) && h("p", { class: "muted" }, "None of these has these words."),
       found.more && h("div", { class: "buttons" }, button("Show more", more))])
       : empty("Nothing was changed yet", "What people change here, over the API or the dashboard, is kept with who did it."),

@@ -7,7 +7,7 @@ import { refetch } from "../core/refetch.js";
 import { link, remember } from "../core/router.js";
 import { may } from "../core/who.js";
 import { beadLink, button, card, chip, facts, heading, table, workerLink } from "../parts/bits.js";
-import { lines } from "../parts/charts.js";
+import { lines, saved } from "../parts/charts.js";
 import { ask } from "../parts/dialog.js";
 import { empty, live } from "../parts/states.js";
 import { attempt } from "../parts/toast.js";
@@ -136,10 +136,13 @@ function described({ spec, metadata }) {
  * @param {(capability: string) => void} choose
  */
 function known(name, capabilities, chosen, choose) {
-  const rows = capabilities.flatMap((capability) => capability.workers.filter((/** @type {any} */ one) => one.worker === name).map((/** @type {any} */ one) => [
+  const own = capabilities.flatMap((capability) => capability.workers.filter((/** @type {any} */ one) => one.worker === name).map((/** @type {any} */ one) => ({ capability, one })));
+  const rows = own.map(({ capability, one }) => [
     button(capability.name, () => choose(capability.name), { class: "quiet word", "aria-pressed": String(capability.name === chosen), title: "Show how it came about" }), percent(one.confidence), percent(one.declared), percent(one.learned), one.override !== undefined && one.override !== null ? percent(one.override) : "", `${one.successes} / ${one.failures}`,
-    h("span", { class: "mono", title: "The last outcomes, the newest last" }, one.recent)]));
-  return rows.length > 0 && card("What it can do", table("Capabilities", ["Capability", "#Counts", "#Declared", "#Learned", "#Override", "#For / against", "Last outcomes"], rows));
+    h("span", { class: "mono", title: "The last outcomes, the newest last" }, one.recent)]);
+  const csv = () => saved("Capabilities", ["capability", "confidence", "declared", "learned", "override", "successes", "failures", "recent"],
+    own.map(({ capability, one }) => [capability.name, one.confidence, one.declared, one.learned, one.override ?? "", one.successes, one.failures, one.recent]));
+  return rows.length > 0 && card("What it can do", table("Capabilities", ["Capability", "#Counts", "#Declared", "#Learned", "#Override", "#For / against", "Last outcomes"], rows), csv());
 }
 
 /**
@@ -164,5 +167,5 @@ function confidences(namespace, capability, history) {
 /** @param {Worker} worker */
 function conditions({ status }) {
   const rows = (status.conditions ?? []).map((one) => [one.type, one.status, one.reason, one.message && h("span", { class: "told" }, one.message), ago(one.lastTransitionTime)]);
-  return rows.length > 0 && card("Conditions", table("Conditions", ["Condition", "Status", "Reason", "Message", "Since"], rows));
+  return rows.length > 0 && card("Conditions", table("Conditions", ["Condition", "Status", "Reason", "Message", "Since"], rows, "stacked"));
 }

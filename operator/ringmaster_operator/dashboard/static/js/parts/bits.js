@@ -68,8 +68,9 @@ export function facts(rows) {
  * @param {string} caption
  * @param {string[]} heads Those that begin with # are numbers.
  * @param {Child[][]} rows
+ * @param {string} [look] stacked: on a phone each row is a list of what it has, for rows with much text.
  */
-export function table(caption, heads, rows) {
+export function table(caption, heads, rows, look) {
   const numeric = heads.map((head) => head.startsWith("#"));
   const kind = (/** @type {number} */ at) => (numeric[at] ? "number" : null);
   return h(
@@ -77,10 +78,10 @@ export function table(caption, heads, rows) {
     { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     h(
       "table",
-      null,
+      look ? { class: look } : null,
       h("caption", { class: "visually-hidden" }, caption),
       h("thead", null, h("tr", null, heads.map((head, at) => h("th", { scope: "col", class: kind(at) }, head.replace(/^#/, ""))))),
-      h("tbody", null, rows.map((row) => h("tr", null, row.map((cell, at) => h("td", { class: kind(at) }, cell))))),
+      h("tbody", null, rows.map((row) => h("tr", null, row.map((cell, at) => h("td", { class: kind(at), "data-head": look && heads[at] ? heads[at]?.replace(/^#/, "") : null }, cell))))),
     ),
   );
 }

@@ -95,7 +95,7 @@ function figure(chart, most, shapes) {
   return h(
     "figure",
     { class: "chart" },
-    h("figcaption", null, h("span", null, chart.title), h("a", { class: "small", href: csvAddress(chart), download: `${chart.title.toLowerCase().replace(/[^a-z0-9]+/g, "-")}.csv` }, "CSV")),
+    h("figcaption", null, h("span", null, chart.title), h("a", { class: "small", href: csvAddress(chart), download: `${filed(chart.title)}.csv` }, "CSV")),
     s("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": `${chart.title}: the table below has the numbers` }, hatching(chart), lines, shapes, ticks),
     chart.series.length > 1 && h("ul", { class: "plain legend" }, chart.series.map((series, at) => h("li", null, s("svg", { viewBox: "0 0 10 10", class: "swatch", "aria-hidden": "true" }, s("rect", { ...look(chart, series, at), width: 10, height: 10, rx: 2 })), series.name))),
     h("details", null, h("summary", null, "Numbers"), table(chart.title, ["", ...chart.series.map(({ name }) => `#${name}`)],
@@ -112,7 +112,7 @@ function sum(chart, at) {
 }
 
 /** @param {Chart} chart */
-const hatch = (chart) => `hatch-${chart.title.toLowerCase().replace(/[^a-z0-9]+/g, "-")}`;
+const hatch = (chart) => `hatch-${filed(chart.title)}`;
 
 /**
  * How a part of a bar looks, also to who sees no colours.
@@ -148,6 +148,19 @@ function nice(value, whole) {
 function csvAddress(chart) {
   return csv([["", ...chart.series.map(({ name }) => name)], ...chart.labels.map((label, at) => [label, ...chart.series.map(({ values }) => values[at] ?? "")])]);
 }
+
+/**
+ * A link that saves a table's numbers.
+ * @param {string} title
+ * @param {string[]} heads
+ * @param {(string | number)[][]} rows
+ */
+export function saved(title, heads, rows) {
+  return h("a", { class: "small", href: csv([heads, ...rows]), download: `${filed(title)}.csv`, "aria-label": `${title} as CSV` }, "CSV");
+}
+
+/** @param {string} title As the name of a file, or of an element. */
+const filed = (title) => title.toLowerCase().replace(/[^a-z0-9]+/g, "-");
 
 /**
  * A table as the address of a CSV file.
