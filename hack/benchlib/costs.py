@@ -48,15 +48,15 @@ def main(
 
 async def _measure(folder: Path, rows: int, requests: int, turns: int, dice: random.Random) -> None:
     history = await History.open(f"sqlite:///{folder}/bench.db")
-    claims = max(1, rows // (ITERATIONS * requests))
-    for first in range(1, claims + 1, BATCH):
-        numbers = range(first, min(first + BATCH, claims + 1))
-        await history.write(partial(_store, made=list(_claims(numbers, requests, dice))))
+    count = max(1, rows // (ITERATIONS * requests))
+    for first in range(1, count + 1, BATCH):
+        numbers = range(first, min(first + BATCH, count + 1))
+        await history.write(partial(store, made=list(claims(numbers, requests, dice))))
     began = time.perf_counter()
-    uses = await history.write(_add_up)
+    uses = await history.write(add_up)
     took = time.perf_counter() - began
     print(
-        f"{claims * ITERATIONS * requests:,} usage rows of {claims:,} claims, {uses:,} sums in {took:.1f} s\n"
+        f"{count * ITERATIONS * requests:,} usage rows of {count:,} claims, {uses:,} sums in {took:.1f} s\n"
     )
     print("| roll-up | groups | CPU ms (median, least to most) | ms |\n|---|---|---|---|")
     month = (NOON - timedelta(days=30)).date()
@@ -91,7 +91,8 @@ def _spread(taken: list[float]) -> str:
 Claim = dict[str, Rows]
 
 
-def _claims(numbers: range, requests: int, dice: random.Random) -> Iterator[Claim]:
+def claims(numbers: range, requests: int, dice: random.Random) -> Iterator[Claim]:
+    """Claims of these numbers, each with its rows by table; two numbers in a row are of one bead."""
     for number in numbers:
         bead, epic = number // 2, f"epic-{number // 40 % 250}"
         at = NOON - timedelta(minutes=dice.randrange(DAYS * 1440))
@@ -182,12 +183,14 @@ TABLES: tuple[tuple[str, Any, dict[str, Any]], ...] = (
 )
 
 
-def _store(db: Session, made: list[Claim]) -> None:
+def store(db: Session, made: list[Claim]) -> None:
+    """Put the rows into their tables."""
     for name, table, more in TABLES:
         db.connection().execute(insert(table), [row | more for claim in made for row in claim[name]])
 
 
-def _add_up(db: Session) -> int:
+def add_up(db: Session) -> int:
+    """Make the sums of all rows, as the upgrade of an older database does; how many."""
     path = Path(migrate.__file__).with_name("migrations") / "versions" / "0007_costs.py"
     spec = importlib.util.spec_from_file_location("costs_migration", path)
     if spec is None or spec.loader is None:

@@ -23,7 +23,7 @@ async def measure(bench: Bench) -> list[Figure]:
                 names = [f"r{turn}-b{number:04d}" for number in range(bench.size(20))]
                 await bench.create(base, names)
                 patch = statistics.median(await raw.patch_seconds(kube, base, names, 1)) * 1e3
-                taken = await _one_by_one(kube, running, namespace, names)
+                taken = await one_by_one(kube, running, namespace, names)
                 middles.append(statistics.median(taken))
                 lates.append(percentile(taken, 0.99))
                 patches.append(patch)
@@ -36,7 +36,8 @@ async def measure(bench: Bench) -> list[Figure]:
     ]
 
 
-async def _one_by_one(kube: Kube, running: Running, namespace: str, names: list[str]) -> list[float]:
+async def one_by_one(kube: Kube, running: Running, namespace: str, names: list[str]) -> list[float]:
+    """Milliseconds of each, from its creation to the answer of the session that waits for it."""
     session, taken = running.session(), []
     for name in names:
         waiting = asyncio.create_task(session.pull(wait=30))

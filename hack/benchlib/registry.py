@@ -49,6 +49,7 @@ SCENARIOS: dict[str, Scenario] = {
 PROGRAMS: dict[str, Program] = {
     "ranking": Program("ranking", "the board's arithmetic at 10,000 beads, beside networkx"),
     "simulate": Program("simulate", "a fleet in simulated time: what routing and urgency are worth"),
+    "growth": Program("growth", "each figure at 1,000 and at 50,000 objects; has its cluster, with KWOK"),
     "costs": Program("costs", "roll-ups over a million usage rows"),
     "lessons": Program("lessons", "what lessons do, and how long a claim looks for them"),
     "backup": Program("backup", "backups beside a writer, and beside sqlite3 and gzip"),

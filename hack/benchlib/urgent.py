@@ -20,7 +20,7 @@ async def measure(bench: Bench) -> list[Figure]:
     async with bench.kube() as kube:
         with bench.running(namespace) as running:
             for turn in bench.turns():
-                waited, worst = await _burst(bench, kube, running, namespace, f"r{turn}", count)
+                waited, worst = await burst(bench, kube, running, namespace, f"r{turn}", count)
                 urgent.append(waited)
                 ordinary.append(worst)
     return [
@@ -31,7 +31,7 @@ async def measure(bench: Bench) -> list[Figure]:
     ]
 
 
-async def _burst(
+async def burst(
     bench: Bench, kube: Kube, running: Running, namespace: str, turn: str, count: int
 ) -> tuple[float, float]:
     """Milliseconds until the urgent one was claimed, and until the last was."""

@@ -10,11 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import case, func
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
 from ringmaster_operator.history.prepared import Insert, Prepared, columns, table
 from ringmaster_operator.history.tables import AttemptRow, BeadRow, SessionRow
 from ringmaster_operator.resources.bead import Bead
+
+TOGETHER = 500
+"""Uids named in one statement."""
 
 
 def _seen(insert: Insert) -> Any:
@@ -57,13 +60,14 @@ def _row(bead: Bead, now: datetime, *, deleted: bool) -> dict[str, Any]:
 
 def forget_beads(db: Session, *, namespace: str, alive: Collection[str], now: datetime) -> int:
     """Mark beads that are not among the `alive` uids as deleted; how many. An empty namespace means all."""
-    there = select(BeadRow).where(col(BeadRow.deleted_at).is_(None))
+    there = select(BeadRow.uid).where(col(BeadRow.deleted_at).is_(None))
     if namespace:
         there = there.where(BeadRow.namespace == namespace)
     # Compared here and not in the query: no database takes 10,000 uids as parameters.
-    gone = [row for row in db.exec(there) if row.uid not in alive]
-    for row in gone:
-        row.deleted_at = now
+    gone = [uid for uid in db.exec(there) if uid not in alive]
+    for first in range(0, len(gone), TOGETHER):
+        some = col(BeadRow.uid).in_(gone[first : first + TOGETHER])
+        db.exec(update(BeadRow).where(some).values(deleted_at=now))
     return len(gone)
 
 
