@@ -101,3 +101,22 @@ async def test_a_claim_and_a_report_take_few_statements(tmp_path: Path) -> None:
     print(f"{claim:.0f} statements of a claim, {report:.0f} of a report")
     assert 1 <= claim <= 3
     assert 5 <= report <= 10
+
+
+def test_growth_is_held_against_n_log_n() -> None:
+    from benchlib.growth import bound, size, table
+
+    assert bound(1_000, 50_000) == pytest.approx(78.3, abs=0.05)
+    found = [{("slow", "ms"): 1.0, ("fast", "s"): 2.0}, {("slow", "ms"): 90.0, ("fast", "s"): 4.0}]
+    shown = table(found, 1_000, 50_000)
+    assert "| slow | 1 ms | 90 ms | 90 | no |" in shown
+    assert "| fast | 2 s | 4 s | 2 | yes |" in shown
+    whole = size(50_000, 100_000, 3)
+    assert (whole.beads, whole.pods, whole.finished) == (47_500, 2_500, 100_000)
+
+
+def test_growth_needs_a_smaller_size_than_the_full_one() -> None:
+    done = bench("growth", "--objects=100", "--small=100")
+    assert done.returncode == 2
+    assert "--small is less than --objects (100)" in done.stderr
+    assert "Traceback" not in done.stderr
