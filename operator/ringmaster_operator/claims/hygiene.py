@@ -5,6 +5,7 @@ Sessions do it themselves, and know their agents' secrets; what they send is not
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,14 @@ def clean_report(request: ReportRequest) -> ReportRequest:
         return request
     parts = {name: getattr(ReportRequest.read({**_frame(request), **clean}), name) for name in _told()}
     return request.model_copy(update=parts)
+
+
+async def cleaned_report(request: ReportRequest) -> ReportRequest:
+    """As clean_report; a large one takes a while, which others need not wait for."""
+    said = len(request.final_text) + sum(len(result.output) for result in request.verify)
+    if said <= PIECE and request.proposal is None:
+        return clean_report(request)
+    return await asyncio.to_thread(clean_report, request)
 
 
 def clean_heartbeat(request: HeartbeatRequest) -> HeartbeatRequest:

@@ -15,7 +15,7 @@ from ringmaster_operator.claims.briefing import Briefing
 from ringmaster_operator.claims.caller import Caller as Caller
 from ringmaster_operator.claims.desk import Desk
 from ringmaster_operator.claims.funds import Funds
-from ringmaster_operator.claims.hygiene import clean_heartbeat, clean_question, clean_report, clean_words
+from ringmaster_operator.claims.hygiene import clean_heartbeat, clean_question, clean_words, cleaned_report
 from ringmaster_operator.claims.leases import Lease, Leases
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.claims.reports import Reports
@@ -157,7 +157,7 @@ class ClaimService:
         answer = await self._reports.repeated(claim_id, request.report_id)
         if answer is not None:
             return answer
-        request = await asyncio.to_thread(clean_report, request)  # a large one takes a while
+        request = await cleaned_report(request)
         try:
             lease = await self._lease(caller, claim_id, request.fence)
         except Refused as refusal:
