@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -41,13 +42,17 @@ from ringmaster_operator.history import (
     saved,
     spending,
     subscriptions,
+    taught,
     timeline,
 )
 from ringmaster_operator.history.errors import HistoryError, damaged, explained, unavailable
 from ringmaster_operator.history.freshness import Freshness
+from ringmaster_operator.history.lesson_queries import StoredLesson
 from ringmaster_operator.history.postgres import READERS, PostgresBackend
 from ringmaster_operator.history.sqlite import SqliteBackend
+from ringmaster_operator.history.taught import TAUGHT, Taught
 from ringmaster_operator.history.writer import Writer
+from ringmaster_operator.recall import Match, Situation
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -94,9 +99,13 @@ class History:
     HistoryUnavailable (nothing was written, try again) or HistoryCorrupt.
     """
 
+    _taught: Taught | None = None
+    """None where others may write lessons to the database meanwhile."""
+
     def __init__(self, backend: SqliteBackend | PostgresBackend) -> None:
         self._backend = backend
-        self._writer = Writer(backend)
+        self._taught = Taught() if backend.sole else None
+        self._writer = Writer(backend, info={TAUGHT: self._taught})
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="history-reader")
         self._closed = False
         self.freshness = Freshness()
@@ -128,6 +137,14 @@ class History:
         For what has no call of its own below: everything about users, and nothing that is written often.
         """
         return await self.freshness.writing(self._writer.write(run))
+
+    async def matching_lessons(
+        self, *, namespace: str, text: str, here: Situation, now: datetime
+    ) -> list[tuple[StoredLesson, Match]]:
+        """As search_lessons, without a look into the database where nothing was ever taught."""
+        if self._taught and not await self._taught.may_have(namespace, self.taught_namespaces):
+            return []
+        return await self.search_lessons(namespace=namespace, text=text, here=here, now=now)
 
     async def read(self, run: Callable[[Session], T]) -> T:
         """Run `run` on a read-only connection, in a thread."""
@@ -227,7 +244,8 @@ class History:
     capability_changes = _reads(capabilities.capability_changes)
     audit_entry = _reads(audit.audit_entry)
     audit_entries = _reads(audit.audit_entries)
-    matching_lessons = _reads(lesson_search.matching_lessons)
+    taught_namespaces = _reads(taught.taught_namespaces)
+    search_lessons = _reads(lesson_search.matching_lessons)
     lesson_uses = _reads(lesson_queries.lesson_uses)
     lesson_present = _reads(lesson_undo.lesson_present)
     lessons_in = _reads(lesson_queries.lessons_in)

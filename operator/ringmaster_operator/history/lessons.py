@@ -18,6 +18,7 @@ from ringmaster_operator.history.lesson_tables import (
     LessonUseRow,
 )
 from ringmaster_operator.history.lesson_words import spread_of
+from ringmaster_operator.history.taught import note
 from ringmaster_operator.recall import SAME, Situation, key_of, negative, overlap, terms
 from ringmaster_operator.resources.lesson import LessonOrigin, LessonState
 from ringmaster_operator.resources.reflexion import MAX_PATHS
@@ -249,6 +250,7 @@ def index(db: Session, row: LessonRow, words: Sequence[str]) -> None:
     for term, count in counts.items():
         db.add(LessonTermRow(lesson_id=row.id, term=term[:200], namespace=row.namespace, count=count))
     row.length = sum(counts.values())
+    note(db, row.namespace)
     db.flush()
 
 

@@ -39,6 +39,7 @@ class PostgresBackend:
         With `exclusive` this is the only writer from now on: whoever was it before is cut off.
         """
         url = url.set(drivername="postgresql+psycopg")
+        self.sole = exclusive
         self.place = url.render_as_string(hide_password=True)
         settings: dict[str, Any] = {
             "max_overflow": 0,

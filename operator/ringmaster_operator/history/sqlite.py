@@ -46,6 +46,9 @@ def lock_path(path: Path) -> Path:
 class SqliteBackend:
     """One database file, held by this process until close()."""
 
+    sole = True
+    """Nobody else writes to it meanwhile."""
+
     def __init__(self, path: Path) -> None:
         """Take the lock, check or make the file, bring the schema up to date. Raises HistoryError."""
         self.place = str(path)

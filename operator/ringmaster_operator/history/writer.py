@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
+from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -54,8 +55,14 @@ _Result = tuple[Any, BaseException | None]
 class Writer:
     """Runs closures in the database, in order, in one thread."""
 
-    def __init__(self, backend: Backend, *, capacity: int = CAPACITY) -> None:
+    _info: Mapping[str, Any] = MappingProxyType({})
+
+    def __init__(
+        self, backend: Backend, *, capacity: int = CAPACITY, info: Mapping[str, Any] | None = None
+    ) -> None:
+        """`info` is what writes find in their session's info."""
         self._backend = backend
+        self._info = info or {}
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._room = asyncio.Semaphore(capacity)
         self._closed = False
@@ -121,7 +128,7 @@ class Writer:
 
     def _together(self, jobs: list[_Job]) -> Sequence[_Result] | None:
         """Without savepoints, as nearly all are; None when one of several failed, and nothing was written."""
-        with Session(self._backend.writer, expire_on_commit=False) as session:
+        with self._session() as session:
             results: list[_Result] = []
             for job in jobs:
                 try:
@@ -133,8 +140,11 @@ class Writer:
             session.commit()
         return results
 
+    def _session(self) -> Session:
+        return Session(self._backend.writer, expire_on_commit=False, info=dict(self._info))
+
     def _each(self, jobs: list[_Job]) -> Sequence[_Result]:
-        with Session(self._backend.writer, expire_on_commit=False) as session:
+        with self._session() as session:
             results = [self._apart(session, job) for job in jobs]
             session.commit()
         return results
