@@ -17,6 +17,7 @@ import secrets
 from collections import deque
 from dataclasses import dataclass
 
+from ringmaster_operator.api.turns import Turns
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import StoredEvent
 from ringmaster_operator.resources.bead import Bead
@@ -132,6 +133,8 @@ class Changes:
         self.epoch = secrets.token_hex(4)
         """Tells the numbers of this process from those of the one before."""
         self.closed = False
+        self.turns = Turns(clock)
+        """Of watchers that all have the same to be told."""
 
     @property
     def watchers(self) -> int:

@@ -7,14 +7,17 @@ from fastapi.responses import Response
 from ringmaster_operator.api import problems
 from ringmaster_operator.api.beads import Authorization
 from ringmaster_operator.api.people import People
+from ringmaster_operator.api.turns import Turns
 from ringmaster_operator.claims.overview import Overviews
+from ringmaster_operator.clock import Clock
 from ringmaster_operator.kube import BEADS, WORKERS
 from ringmaster_operator.resources.overview_api import Overview
 from ringmaster_operator.resources.scalars import Name
 
 
-def routes(overviews: Overviews, people: People) -> APIRouter:
+def routes(overviews: Overviews, people: People, clock: Clock) -> APIRouter:
     """It needs the right to list Beads and Workers."""
+    turns = Turns(clock)
     router = APIRouter(
         prefix="/api/v1/namespaces/{namespace}", tags=["overview"], responses=problems.RESPONSES
     )
@@ -25,6 +28,7 @@ def routes(overviews: Overviews, people: People) -> APIRouter:
         for kind in (BEADS, WORKERS):
             await people.allowed(authorization, verb="list", kind=kind, namespace=namespace)
         made = await overviews.of(namespace)
+        await turns.mine()  # all who look at a namespace waited for the same answer
         return Response(made.text, media_type="application/json")
 
     return router

@@ -152,7 +152,7 @@ def routers(parts: Parts) -> list[APIRouter]:
         ),
         workers.routes(parts.store, objects, parts.people),
         backup_schedules.routes(parts.store, parts.people),
-        overview.routes(_overviews(parts), parts.people),
+        overview.routes(_overviews(parts), parts.people, parts.clock),
         screens.routes(_screens(parts)),
         watching.routes(parts.changes, parts.people, parts.clock, _bounds(parts.settings)),
         capabilities.routes(_capabilities(parts), parts.people),

@@ -134,6 +134,8 @@ async def pieces(
             if found is None:
                 found = event("reset", ring.identifier(ring.newest), {}), ring.newest
             piece, place = found
+            if piece:
+                await changes.turns.mine()
             if piece or now - said >= bounds.heartbeat:
                 said = now
                 yield piece or b": still here\n\n"
