@@ -102,6 +102,15 @@ export function paint(element, ...children) {
 }
 
 /**
+ * The same for an element itself: it becomes what another of its kind is, which is used up by that.
+ * @param {Element} element
+ * @param {Element} next
+ */
+export function renew(element, next) {
+  morph(element, next);
+}
+
+/**
  * @param {Element} old
  * @param {Element} next
  */

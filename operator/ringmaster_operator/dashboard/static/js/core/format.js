@@ -28,8 +28,18 @@ export const counted = (value, one, many = `${one}s`) => `${whole.format(value)}
 export const usd = (value) => (value && Math.abs(value) < 0.1 ? cents : dollars).format(value ?? 0);
 /** @param {number | null | undefined} share 0 to 1. */
 export const percent = (share) => `${Math.round((share ?? 0) * 100)} %`;
+/** @type {Map<string, string>} Moments in words: putting one into words takes longer than a row of a table. */
+const moments = new Map();
 /** @param {string} at */
-export const moment = (at) => exact.format(new Date(at));
+export function moment(at) {
+  let words = moments.get(at);
+  if (words === undefined) {
+    words = exact.format(new Date(at));
+    if (moments.size >= 10000) moments.clear();
+    moments.set(at, words);
+  }
+  return words;
+}
 /** @param {string} at The day, in few letters. */
 export const day = (at) => calendar.format(new Date(at));
 /** @param {string} at */

@@ -14,6 +14,9 @@ import { FIELDS, saveView, views } from "./board-filter.js";
 const PHASES = ["Pending", "Blocked", "Ready", "Running", "NeedsDecision", "Held", "Succeeded", "Failed", "Cancelled"];
 const PRIORITIES = ["P0", "P1", "P2", "P3", "P4"];
 
+/** All that these depend on. @param {Board} board */
+export const said = (board) => JSON.stringify([board.filter, board.note, workers(board), views(), [...board.picked]]);
+
 /** @param {Board} board */
 export function controls(board) {
   const { filter, namespace } = board;
@@ -44,8 +47,7 @@ export function controls(board) {
 
 /** @param {Board} board */
 function workers(board) {
-  const names = new Set([board.filter.worker]);
-  for (const { worker } of board.project.beads.items.values()) if (worker) names.add(worker);
+  const names = new Set([...board.workers, board.filter.worker]);
   names.delete("");
   return [...names].sort();
 }

@@ -35,7 +35,7 @@ const noBeads = [];
 export function kanban(board) {
   const columns = COLUMNS.map(([name, phases]) => {
     const head = h("div", { class: "column-head" });
-    const cards = list({ height: CARD, label: `${name}: beads`, signal: board.signal, row: (/** @type {BeadInfo} */ bead) => cardOf(board, bead) });
+    const cards = list({ height: CARD, label: `${name}: beads`, signal: board.signal, key: (/** @type {BeadInfo} */ bead) => bead.name, look: (bead) => board.look(bead), row: (bead) => cardOf(board, bead) });
     const element = h("section", { class: "column", "data-column": name, "aria-label": name }, head, cards.element);
     accept(board, element, name);
     return { name, phases: /** @type {readonly string[]} */ (phases), head, cards, element, ends: name === "Done" || name === "Failed", mine: noBeads, shown: noBeads };

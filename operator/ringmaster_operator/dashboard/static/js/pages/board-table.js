@@ -28,7 +28,7 @@ export function beadTable(board) {
     ...HEADS.map(([text, kind, sort]) =>
       h("th", { scope: "col", class: kind }, sort ? h("button", { class: "quiet sort", type: "button", "aria-pressed": String((board.filter.sort || "priority") === sort), onclick: () => board.set({ sort }) }, text) : text)),
   ];
-  const rows = grid({ height: ROW, label: "Beads", heads, signal: board.signal, row: (/** @type {BeadInfo} */ bead) => rowOf(board, bead) });
+  const rows = grid({ height: ROW, label: "Beads", heads, signal: board.signal, key: (/** @type {BeadInfo} */ bead) => bead.name, look: (bead) => board.look(bead), row: (bead) => rowOf(board, bead) });
   return {
     element: h("div", { class: "table-frame" }, rows.element),
     show: (beads) => {

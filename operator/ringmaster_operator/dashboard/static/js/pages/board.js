@@ -10,7 +10,7 @@ import { project } from "../core/store.js";
 import { may } from "../core/who.js";
 import { empty, failed, loading } from "../parts/states.js";
 import { toast } from "../parts/toast.js";
-import { controls, picking } from "./board-controls.js";
+import { controls, picking, said } from "./board-controls.js";
 import { Chosen, FIELDS, read } from "./board-filter.js";
 import { kanban } from "./board-kanban.js";
 import { beadTable } from "./board-table.js";
@@ -60,6 +60,7 @@ export class Board {
   hear(change) {
     if (change.all) this.stale = true;
     else if (!this.stale) this.chosen.change(change.beads, this.project.beads.items);
+    for (const name of change.beads) this.meet(this.project.beads.items.get(name));
     if (change.all || change.beads.size) this.draw();
   }
 
@@ -70,24 +71,44 @@ export class Board {
     if (!items.size) {
       return this.say(empty("No beads yet", "A bead is a piece of work: say what is to be done and how to check it.", this.canChange && h("a", { class: "button", href: link(this.namespace, "new") }, "New bead")));
     }
-    if (this.stale) this.chosen.fill(items);
+    if (this.stale) {
+      this.chosen.fill(items);
+      for (const bead of items.values()) this.meet(bead);
+    }
     this.stale = false;
     for (const name of this.picked) if (!items.has(name)) this.picked.delete(name);
     if (this.view.element.parentNode !== this.body) this.body.replaceChildren(this.view.element);
     this.view.show(this.beads);
     this.note = state === "loading" ? `${count(items.size)} so far …` : `${count(this.beads.length)} of ${count(items.size)}`;
+    return this.around();
+  }
+
+  /** Above and below the beads, where there is anything else to say. */
+  around() {
+    const says = said(this);
+    if (says === this.says) return;
+    this.says = says;
     paint(this.head, controls(this));
-    return paint(this.foot, picking(this));
+    paint(this.foot, picking(this));
+  }
+
+  /** @type {Set<string>} Workers that have, or had, one of the beads. */
+  workers = new Set();
+
+  /** @param {BeadInfo | undefined} bead */
+  meet(bead) {
+    if (bead?.worker) this.workers.add(bead.worker);
   }
 
   /** How many of how many. */
   note = "";
+  says = "";
   foot = h("div", { class: "board-foot" });
 
   /** @param {HTMLElement} what */
   say(what) {
     this.note = "";
-    paint(this.head, controls(this));
+    this.around();
     this.body.replaceChildren(what);
   }
 
@@ -138,6 +159,11 @@ export class Board {
     this.cursor = names[at] ?? "";
     this.draw();
     this.view.reveal(this.cursor);
+  }
+
+  /** What a bead looks like that is picked or under the cursor. @param {BeadInfo} bead */
+  look({ name }) {
+    return `${this.picked.has(name) ? "picked" : ""} ${this.cursor === name ? "cursor" : ""}`;
   }
 
   /** Those that are picked, else the one under the cursor. */
