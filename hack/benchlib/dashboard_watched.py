@@ -82,8 +82,6 @@ async def _looked_at(scene: Scene, viewers: int, *, apart: bool) -> AsyncIterato
     known = {each.pid for each in dashboard_apart.outside(set())}
     async with AsyncExitStack() as stack:
         browser = await stack.enter_async_context(chromium(scene))
-        if apart:
-            dashboard_apart.set_apart(dashboard_apart.outside(known))
         pages = [await browser.opened(name) for name in OPEN[:viewers]]
         arguments = (scene.operator.url, NAMESPACE, str(viewers - len(pages)))
         cookie = {"BENCH_COOKIE": scene.cookie}
@@ -119,7 +117,7 @@ async def _load(scene: Scene, seconds: float, taking: Callable[[], float] = floa
     cpu, waited, others, done = ((new - old) / took for old, new in zip(before, after, strict=True))
     claims = dashboard_scene.claimed(scene, began, ended)
     if not claims:
-        raise RuntimeError("nothing was claimed: too few beads are ready")
+        raise RuntimeError("nothing was claimed: too few beads are ready, or the machine has no time for it")
     told = list(_told(scene, began, ended))
     calls = sum(kind == "call" for kind, _ in told) / took
     late = [value * 1e3 for kind, value in told if kind == "seen"]
@@ -169,6 +167,8 @@ def _loads(who: str, loads: list[Load]) -> list[Figure]:
 
 def _looks(who: str, loads: list[Load]) -> list[Figure]:
     late = [value for item in loads for value in item.late]
+    if not late:
+        raise RuntimeError("the viewers saw nothing: other work leaves no processor to them")
     return [
         Figure("viewers", f"{who}: CPU of viewers and browsers", [item.others for item in loads], "%"),
         Figure("viewers", f"{who}: calls/s without browser", [item.calls for item in loads]),

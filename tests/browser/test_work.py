@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,15 @@ from playwright.sync_api import Locator, Page, expect
 from support.browsing import Desk
 from support.fleet import Fleet
 from support.manifests import bead
+
+COUNT = """
+window.made = 0;
+document.createElement = (tag) => {
+  window.made += tag === "tr";
+  return Document.prototype.createElement.call(document, tag);
+};
+"""
+"""How many rows of tables the page makes from here on."""
 
 
 @pytest.fixture
@@ -153,3 +163,30 @@ def test_keys_lead_everywhere(desk: Desk) -> None:
     page.keyboard.press("Escape")
     page.go_back()
     expect(page.get_by_role("heading", name="Board")).to_be_visible()
+
+
+def test_a_long_table_shows_what_is_scrolled_to_and_makes_changed_rows_only(desk: Desk, fleet: Fleet) -> None:
+    fleet.apply(*(bead(f"long-{at:03}", title=f"Row {at}", desired="Hold") for at in range(80)))
+    page = desk.person().visit("board?as=table&text=long-&sort=name")
+    row = {at: page.locator(f"[data-key=long-{at:03}]") for at in (0, 30, 78, 79)}
+    expect(page.get_by_text("80 of")).to_be_visible()
+    expect(row[0]).to_be_visible()
+    expect(row[79]).to_have_count(0)
+    page.evaluate("document.querySelector('.rows').scrollTop = 1e6")
+    expect(row[79]).to_be_visible()
+    expect(row[0]).to_have_count(0)
+    page.evaluate(COUNT)
+    fleet.apply(bead("long-079", title="Another title", desired="Hold"))
+    expect(row[79]).to_contain_text("Another title")
+    expect(row[78]).to_contain_text("Row 78")
+    assert 0 < page.evaluate("window.made") < 10
+    page.get_by_label("Pick long-078").check()
+    expect(row[78]).to_have_class(re.compile("is-chosen"))
+    page.evaluate("document.querySelector('.rows').scrollTop = 30 * 40")
+    expect(row[30]).to_be_visible()
+    expect(row[79]).to_have_count(0)
+    page.get_by_role("button", name="Columns").click()
+    page.get_by_role("button", name="Table").click()
+    expect(row[0]).to_be_visible()
+    page.keyboard.press("j")
+    expect(row[0]).to_have_class(re.compile("is-cursor"))
