@@ -6,16 +6,19 @@ the new ones, and those are looked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from hashlib import blake2b
+from struct import Struct
 
 from ringmaster_operator.history import History
 
 PAGE = 5000
 """Ids that are read together."""
+MOST = 200_000
+"""Ids that are read at a start, which takes about a second. A longer history is asked about each id."""
 BITS = 24
-"""Of an index; four of them come from one digest."""
-INDEXES = 4
+"""Of an index; each id has four of them."""
+MASK = (1 << BITS) - 1
+_indexes = Struct("<4I")
 
 
 class Seen:
@@ -27,6 +30,8 @@ class Seen:
 
     async def load(self, history: History) -> None:
         """Take in all that the history has; it may have no other writer. Raises HistoryError."""
+        if await history.count_claims() > MOST:
+            return
         last = 0
         while page := await history.claim_ids(after=last, limit=PAGE):
             last = page[-1][0]
@@ -35,17 +40,17 @@ class Seen:
         self.whole = True
 
     def add(self, claim_id: str) -> None:
-        for index in _indexes(claim_id):
+        for word in _indexes.unpack(_digest(claim_id)):
+            index = word & MASK
             self._bits[index >> 3] |= 1 << (index & 7)
 
     def may_hold(self, claim_id: str) -> bool:
         """False where there never was such a claim."""
-        return not self.whole or all(
-            self._bits[index >> 3] & (1 << (index & 7)) for index in _indexes(claim_id)
-        )
+        if not self.whole:
+            return True
+        indexes = (word & MASK for word in _indexes.unpack(_digest(claim_id)))
+        return all(self._bits[index >> 3] & (1 << (index & 7)) for index in indexes)
 
 
-def _indexes(claim_id: str) -> Iterator[int]:
-    size = BITS // 8
-    digest = blake2b(claim_id.encode(), digest_size=size * INDEXES).digest()
-    return (int.from_bytes(digest[at : at + size]) for at in range(0, size * INDEXES, size))
+def _digest(claim_id: str) -> bytes:
+    return blake2b(claim_id.encode(), digest_size=_indexes.size).digest()

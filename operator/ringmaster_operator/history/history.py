@@ -211,6 +211,7 @@ class History:
     unapplied_reports = _reads(queries.unapplied_reports)
     find_claim = _reads(queries.find_claim)
     claim_ids = _reads(queries.claim_ids)
+    count_claims = _reads(queries.count_claims)
     phases_of_beads = _reads(queries.phases_of_beads)
     open_attempts = _reads(queries.open_attempts)
     iterations_of = _reads(queries.iterations_of)

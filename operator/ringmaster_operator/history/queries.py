@@ -73,6 +73,11 @@ def find_claim(db: Session, *, claim_id: str) -> StoredAttempt | None:
     return None if row is None else StoredAttempt(**row)
 
 
+def count_claims(db: Session) -> int:
+    """How many claims there have ever been."""
+    return db.exec(select(func.count()).select_from(AttemptRow)).one()
+
+
 def claim_ids(db: Session, *, after: int, limit: int) -> list[tuple[int, str]]:
     """Ids of claims by the numbers of their attempts, from the one after `after` on."""
     chosen = select(AttemptRow.id, AttemptRow.claim_id).where(col(AttemptRow.id) > after)

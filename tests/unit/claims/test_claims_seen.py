@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,12 +33,16 @@ def test_what_was_added_is_never_taken_for_new_and_strangers_hardly_ever_for_old
     assert sum(seen.may_hold(str(uuid.uuid4())) for _ in range(20_000)) <= 20
 
 
-async def test_all_claims_of_the_history_are_known_after_a_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "PAGE", 3)
-    history = await History.open(f"sqlite:///{tmp_path}/h.db")
-    there = [str(uuid.uuid4()) for _ in range(10)]
+@pytest.fixture
+async def history(tmp_path: Path) -> AsyncIterator[History]:
+    opened = await History.open(f"sqlite:///{tmp_path}/h.db")
+    yield opened
+    await opened.close()
+
+
+async def filled(history: History, claims: int) -> list[str]:
+    """The ids of so many claims."""
+    there = [str(uuid.uuid4()) for _ in range(claims)]
     for number, claim_id in enumerate(there):
         await history.start_attempt(
             bead_uid=f"u{number}",
@@ -53,9 +58,25 @@ async def test_all_claims_of_the_history_are_known_after_a_start(
             iteration=1,
             now=NOON,
         )
-    seen = Seen()
+    return there
+
+
+async def test_all_claims_of_the_history_are_known_after_a_start(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAGE", 3)
+    there, seen = await filled(history, 10), Seen()
     await seen.load(history)
-    await history.close()
     assert seen.whole
     assert all(map(seen.may_hold, there))
     assert not seen.may_hold("stranger")
+
+
+async def test_a_history_too_long_to_be_read_is_asked_about_each_claim(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST", 9)
+    await filled(history, 10)
+    seen = Seen()
+    await seen.load(history)
+    assert seen.may_hold("stranger")
