@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from support.fleet import Fleet
 from support.front import PASSWORD
 from support.manifests import account, bead
 from support.payloads import BLOCK, LINES, NAME
+from support.strange import CHANNELS, PROJECT, SCHEDULE, TOLD, WORKER, settings
 
 expect.set_options(timeout=20_000)  # milliseconds: what is slow is not wrong
 
@@ -33,7 +35,7 @@ def browser() -> Iterator[Browser]:
 def fleet(cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """An operator that is a tmux host, with a Worker that is to be scaled up by who needs it."""
     folder = tmp_path_factory.mktemp("fleet")
-    (folder / "channels.toml").write_text("[channels]\n")
+    (folder / "channels.toml").write_text(CHANNELS)
     settings = {"RINGMASTER_NOTIFY_FILE": str(folder / "channels.toml")}
     made = Fleet(cluster, folder, RINGMASTER_TOKEN_CACHE_SECONDS="2", **settings)
     made.operator.start()
@@ -91,7 +93,17 @@ def evil(office: Desk, fleet: Fleet) -> None:
         fleet.bead("asks", {"ask": {**question, "recommendation": LINES[3]}}, title=LINES[3]),
         fleet.bead("lost", {"failed": BLOCK}, title=LINES[4], limits={"maxAttempts": 1}),
     )
+    fleet.apply(settings(TOLD))
+    fleet.until(lambda: "InvalidSettings" in fleet.events("ringmaster-project"), "its fault is told")
+    fleet.apply(settings(PROJECT), WORKER, SCHEDULE)
+    for kind, status in (
+        ("worker/strange", WORKER["status"]),
+        ("backupschedule/strange", SCHEDULE["status"]),
+    ):
+        patch = ("--subresource=status", "--type=merge", f"-p={json.dumps({'status': status})}")
+        fleet.cluster.kubectl("patch", kind, "-n", office.namespace, *patch)
     at = f"namespaces/{office.namespace}"
+    office.call("POST", "me/notifications", {"channel": "me"})
     for line in LINES[:4]:
         office.call("POST", f"{at}/lessons", {"lesson": line, "cause": BLOCK})
         office.call("POST", f"{at}/beads/shown/steer", {"text": BLOCK})

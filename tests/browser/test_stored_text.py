@@ -25,7 +25,10 @@ EVERYWHERE = (
         "decisions",
         "workers",
         "workers/w",
+        "workers/strange",
         "backups",
+        "events",
+        "notifications",
         "audit",
     ),
     *("lessons", "lessons?q=img", "lessons?state=all", "new?parent=%3Cimg%20src%3Dx%3E", "../_/users"),
@@ -34,13 +37,26 @@ EVERYWHERE = (
 )
 
 
+SHOWN = {
+    "overview": LINES[1],
+    "workers/strange": LINES[5],
+    "events": LINES[0],
+    "audit": LINES[1],
+    "../_/users": LINES[0],
+}
+"""What is to be read there: that nothing comes of it must not be because it is not shown."""
+
+
 def faults(person: Person, places: list[str]) -> tuple[dict[str, list[str]], str]:
     """What became of texts on pages, and all that they showed."""
     found, seen = {}, ""
     for place in places:
         page = person.settled(place)
         found[place] = person.strange()
-        seen += page.evaluate("document.body.textContent") + page.title()
+        text = page.evaluate("document.body.textContent") + page.title()
+        if SHOWN.get(place, "") not in text:
+            found[place].append(f"it does not show {SHOWN[place]}")
+        seen += text
     return {place: traces for place, traces in found.items() if traces}, seen
 
 
@@ -124,6 +140,10 @@ def test_what_comes_live_and_in_dialogs_is_text_too(desk: Desk, fleet: Fleet, ev
     page = ada.settled("../_/users")
     page.get_by_role("button", name="Revoke the role of group:").click()
     expect(page.get_by_role("dialog")).to_contain_text("group:<script>")
+    assert ada.strange() == []
+    page = ada.settled("notifications")
+    page.get_by_role("button", name="Add a notification for you").click()
+    expect(page.get_by_role("dialog")).to_contain_text(f"me: {LINES[0]}")
     assert ada.strange() == []
     page = ada.settled("lessons")
     page.get_by_role("button", name="Retire").first.click()
