@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -131,8 +133,12 @@ def main(
     if unknown := set(only or ()) - set(PARTS):
         raise typer.BadParameter(f"{', '.join(unknown)}: known are {', '.join(PARTS)}")
     how, before = How(sessions, viewers, rounds, changes, seconds, hold, seed), os.getloadavg()[0]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the operator and all others end with it
     try:
         figures = asyncio.run(_run(list(only or PARTS), beads, how))
+    except (RuntimeError, TimeoutError, AssertionError, OSError, subprocess.SubprocessError) as fault:
+        print(f"hack/bench dashboard: {fault or 'it took too long'}", file=sys.stderr)
+        raise typer.Exit(1) from None
     finally:
         if not keep:
             hack_cluster("down", "--name", scenes.NAME)

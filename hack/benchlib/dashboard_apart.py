@@ -27,7 +27,7 @@ def outside(known: set[int]) -> list[psutil.Process]:
 
 def set_apart(processes: Iterable[psutil.Process]) -> None:
     """Give their sessions the least weight; those that are in this process' own session are left alone."""
-    if SWITCH.read_text().strip() != "1":
+    if not SWITCH.exists() or SWITCH.read_text().strip() != "1":
         raise RuntimeError(f"{SWITCH} must be 1: else viewers cannot be set apart")
     own = os.getsid(0)
     for each in processes:

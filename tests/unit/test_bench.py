@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,3 +121,23 @@ def test_growth_needs_a_smaller_size_than_the_full_one() -> None:
     assert done.returncode == 2
     assert "--small is less than --objects (100)" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_viewers_are_set_apart_by_the_weight_of_their_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchlib import dashboard_apart as apart
+
+    switch = apart.SWITCH.exists() and apart.SWITCH.read_text().strip() == "1"
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as viewer:
+        theirs = [each for each in apart.outside(set()) if each.pid == viewer.pid]
+        assert apart.taken(theirs) >= 0
+        if switch:
+            own = Path("/proc/self/autogroup").read_text()
+            apart.set_apart([*theirs, psutil.Process()])
+            assert Path(f"/proc/{viewer.pid}/autogroup").read_text().split()[-1] == str(apart.LEAST)
+            assert Path("/proc/self/autogroup").read_text() == own
+        monkeypatch.setattr(apart, "SWITCH", Path("/proc/none"))
+        with pytest.raises(RuntimeError, match="must be 1"):
+            apart.set_apart(theirs)
+        assert viewer.stdin is not None
+        viewer.stdin.close()
