@@ -57,6 +57,8 @@ class Bench:
     """The longest that all rounds may take."""
     made: list[str] = field(default_factory=list)
     """Namespaces, deleted at the end."""
+    patience: float = 120.0
+    """Seconds within which an operator must be ready."""
 
     def turns(self) -> Iterator[int]:
         """Numbers of rounds: as many as were asked for, or as there is time for."""
@@ -86,7 +88,12 @@ class Bench:
         folder = self.folder / secrets.token_hex(4)
         folder.mkdir()
         operator = OperatorProcess(
-            self.cluster.kubeconfig, namespace, folder, settings=settings, port=port or free_port()
+            self.cluster.kubeconfig,
+            namespace,
+            folder,
+            settings=settings,
+            port=port or free_port(),
+            patience=self.patience,
         )
         operator.start()
         try:

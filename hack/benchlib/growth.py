@@ -25,6 +25,8 @@ from support.clusters import Cluster, hack_cluster, named
 
 PODS = 0.05
 """The share of the objects that are pods."""
+PATIENCE = 600.0
+"""Seconds that an operator may take to start on a busy machine."""
 
 
 def main(
@@ -69,7 +71,7 @@ async def _measured(name: str, size: Size, seed: int) -> Figures:
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(PRODUCT / "crds"))
     cluster.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
     with tempfile.TemporaryDirectory(prefix="ringmaster-bench-") as folder:
-        return await measured(Bench(cluster, Path(folder), None, size.turns), size, seed)
+        return await measured(Bench(cluster, Path(folder), None, size.turns, patience=PATIENCE), size, seed)
 
 
 def bound(small: int, full: int) -> float:

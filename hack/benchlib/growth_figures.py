@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 import statistics
+import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -20,7 +22,7 @@ from benchlib.dashboard_scene import signed_in
 from benchlib.growth_world import STOCK, Etcd, Live, live, name
 from benchlib.ranking import clocked
 from ringmaster_operator.board.board import Board
-from ringmaster_operator.kube import WORKERS, Kube
+from ringmaster_operator.kube import BEADS, WORKERS, Kube, KubeError
 from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.resources.protocol import Claimed
 from support.boards import edited
@@ -68,6 +70,7 @@ async def measured(bench: Bench, size: Size, seed: int) -> Figures:
     else:  # not one that hack/cluster built: the operator writes the statuses
         await growth_history.fill(url, namespace, size.finished, [], seed)
         await bench.fill(namespace, there.bodies)
+    await _served(bench, namespace, size.beads)
     port = free_port()
     settings = {
         "RINGMASTER_DATABASE_URL": url,
@@ -76,13 +79,29 @@ async def measured(bench: Bench, size: Size, seed: int) -> Figures:
     }
     async with bench.kube() as kube:
         with bench.running(namespace, port=port, **settings) as running:
+            _say(f"{size.beads:,} beads: an operator runs")
             token = make_worker(bench.cluster, namespace, STOCK, capabilities=[{"name": STOCK}])
             await running.settled(size.beads, 600)
             await _pods(kube, namespace, size.pods)
+            _say(f"{size.pods:,} pods run: figures are taken")
             found = await _started(running, token, size)
             found |= await _claimed(bench, kube, running, token, namespace, size)
             found |= await _looks(running, namespace, size.turns)
     return found | _board(there, random.Random(seed), size.turns)
+
+
+async def _served(bench: Bench, namespace: str, count: int) -> None:
+    """Until the API server has taken in what was put past it."""
+    async with bench.kube() as kube, asyncio.timeout(bench.patience):
+        there = 0
+        while there < count:
+            await asyncio.sleep(1)
+            with suppress(KubeError):  # its cache lags behind the database
+                there = len([1 async for _ in kube.list(BEADS, namespace, metadata_only=True)])
+
+
+def _say(words: str) -> None:
+    print(f"hack/bench growth: {words}", file=sys.stderr, flush=True)
 
 
 async def _pods(kube: Kube, namespace: str, count: int) -> None:
@@ -109,7 +128,7 @@ async def _started(running: Running, token: str, size: Size) -> Figures:
         await asyncio.to_thread(running.operator.stop)
         began = time.perf_counter()
         await asyncio.to_thread(running.operator.start, wait=False)
-        await asyncio.to_thread(running.operator.wait_ready, 300)
+        await asyncio.to_thread(running.operator.wait_ready)
         session = _session(running, token, 1000 + turn)
         won = await session.pull(wait=60)
         walls.append(time.perf_counter() - began)

@@ -37,6 +37,8 @@ class OperatorProcess:
     process: subprocess.Popen[bytes] | None = None
     prefix: tuple[str, ...] = ()
     """What runs it: a command that enters another network, say."""
+    patience: float = 120.0
+    """Seconds within which it must be ready."""
 
     @property
     def url(self) -> str:
@@ -72,7 +74,8 @@ class OperatorProcess:
         if wait:
             self.wait_ready()
 
-    def wait_ready(self, seconds: float = 120.0) -> None:
+    def wait_ready(self, seconds: float | None = None) -> None:
+        seconds = seconds or self.patience
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             assert self.process is not None
