@@ -75,6 +75,8 @@ class PodRuntime:
         """Pods that stop() ends, by uid, and their last state once they are gone."""
         self._lost: dict[Key, SessionInfo] = {}
         self._written: OrderedDict[str, datetime] = OrderedDict()
+        self._read: dict[str, tuple[Body, SessionInfo]] = {}
+        """What pods say of their sessions, by uid, and the pods that it was read from."""
 
     async def run(self) -> None:
         """Follow the pods, until cancelled."""
@@ -156,8 +158,13 @@ class PodRuntime:
         return ["kubectl", "logs", "--follow", f"--tail={SCREEN_LINES}", *where]
 
     def _info(self, pod: Body, now: datetime) -> SessionInfo:
-        info = reading.session(pod, now)
-        return replace(info, last_output_at=self._written.get(info.run))
+        meta = pod["metadata"]
+        body, info = self._read.get(meta["uid"], (None, None))
+        if info is None or body is not pod or "deletionTimestamp" in meta:  # of one that ends, time tells too
+            info = reading.session(pod, now)
+            self._read[meta["uid"]] = pod, info
+        written = self._written.get(info.run)
+        return info if written is None else replace(info, last_output_at=written)
 
     async def _make(self, spec: SessionSpec) -> None:
         body = {"apiVersion": "v1", "kind": "Pod", **manifest.pod(self._session(spec))}
@@ -262,6 +269,7 @@ class PodRuntime:
 
     def _vanished(self, pod: Body) -> None:
         uid = pod["metadata"]["uid"]
+        self._read.pop(uid, None)
         if uid in self._ending:
             self._ending[uid] = pod
         else:
