@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import ringmaster_operator
+from benchlib.callers import Caller
 from ringmaster_operator.kube import BEADS, Kube
 from support.clusters import Cluster
 from support.manifests import bead, listed
@@ -32,7 +33,7 @@ class Running:
     token: str
 
     def session(self, number: int = 0) -> Session:
-        return Session(self.operator.url, self.token, name=f"fleet-{number}")
+        return Caller(self.operator.url, self.token, name=f"fleet-{number}")
 
     async def settled(self, beads: int, seconds: float = 240) -> None:
         """Until so many beads have their phase and no key waits."""
