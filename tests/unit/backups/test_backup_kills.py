@@ -69,6 +69,7 @@ def each_moment(
         before()
         name = killed(work, number)
         if name is None:
+            print(f"killed at each of {len(names)} moments")
             return names
         names.append(name)
         look(f"killed at {number} ({name})")
