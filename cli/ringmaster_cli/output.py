@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ringmaster_cli.agents import terminal
 from ringmaster_cli.agents.terminal import plain
 
 Say = Callable[[str], None]
@@ -47,7 +48,7 @@ def _as_data(data: dict[str, Any]) -> str:
         return str(yaml.safe_dump(data, allow_unicode=True, sort_keys=False)).rstrip("\n")
     if _form == "name":
         return "\n".join(map(_named, data.get("items", [data])))
-    return json.dumps(data, ensure_ascii=False)
+    return terminal.data(data)
 
 
 def _named(item: dict[str, Any]) -> str:

@@ -17,18 +17,25 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="hack/docs",
         description="Write the generated pages of docs/ from models, routes, programs and definitions; "
-        "with site, build all pages as a site into build/site; with pictures, take those of docs/images.",
+        "with site, build all pages as a site into build/site; with pictures, take those of docs/images; "
+        "with recording, record the session in a terminal of docs/recordings.",
     )
     parser.add_argument("folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument(
-        "what", nargs="?", choices=["pages", "site", "pictures"], default="pages", help="pages when not given"
+        "what",
+        nargs="?",
+        choices=["pages", "site", "pictures", "recording"],
+        default="pages",
+        help="pages when not given",
     )
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a page differs")
     options = parser.parse_args(arguments)
     if options.what == "site":
         return site.build(options.folder)
     if options.what == "pictures":
-        return pictures(options.folder.parent)
+        return made(options.folder.parent, "PICTURES", "pictures", "browser/test_scene.py")
+    if options.what == "recording":
+        return made(options.folder.parent, "RECORDING", "shell", "cluster/test_terminal_session.py")
     from docslib.pages import PAGES  # brings the whole operator, which the site does not need
 
     worst = 0
@@ -44,8 +51,8 @@ def main(arguments: Sequence[str]) -> int:
     return worst
 
 
-def pictures(checkout: Path) -> int:
-    """Have a real project worked, and take its pictures; what the test of them returns."""
-    command = [sys.executable, "-m", "pytest", "-q", "-k", "pictures", "tests/browser/test_scene.py"]
-    environment = {**os.environ, "RINGMASTER_PICTURES": "1"}
+def made(checkout: Path, what: str, test: str, file: str) -> int:
+    """Have a real project worked, and keep what is seen of it; what the test that looks at it returns."""
+    command = [sys.executable, "-m", "pytest", "-q", "-k", test, f"tests/{file}"]
+    environment = {**os.environ, f"RINGMASTER_{what}": "1"}
     return subprocess.run(command, cwd=checkout, env=environment, check=False).returncode

@@ -116,7 +116,7 @@ def _moved(link: re.Match[str], below: str) -> str:
     if target.startswith(("https://", "http://", "#")):
         return link[0]
     file = target.partition("#")[0].removeprefix(below)
-    if target.startswith(below) and "/" not in file.removeprefix("images/"):
+    if target.startswith(below) and "/" not in re.sub("^(images|recordings)/", "", file):
         return f"[{words}]({target.removeprefix(below)})"
     path = file.removeprefix("../")
     return words if path in words else f"{words} (`{path}`)"

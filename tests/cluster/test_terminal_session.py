@@ -1,6 +1,7 @@
 """A person at a shell: decisions, decide, attach, top, recorded and played again; top and watch everywhere.
 
-The recording stays in build/terminal: `asciinema play build/terminal/shell.cast`.
+The recording stays in build/terminal: `asciinema play build/terminal/shell.cast`. `hack/docs recording` keeps
+one in docs/recordings.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
 
-from support.clusters import fresh_namespace
+from support.clusters import REPOSITORY, fresh_namespace
 from support.fleet import Fleet
 from support.manifests import bead, listed
 from support.operators import OperatorProcess
@@ -27,6 +29,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.tmux]
 
 OPTIONS = [{"name": "red", "consequence": "warm"}, {"name": "blue", "consequence": "cool"}]
 WIDE = "日本語のタイトル 🎉 wide"
+KEEP = bool(os.environ.get("RINGMASTER_RECORDING"))
+RECORDING = REPOSITORY / "docs" / "recordings" / "terminal.cast"
 PROGRAMS = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
@@ -46,7 +50,7 @@ def environment(url: str, token: str, home: Path, **more: str) -> dict[str, str]
 @pytest.fixture
 def fleet(cluster: Any, tmp_path: Path) -> Iterator[Fleet]:
     """A fleet whose one session works on a bead until it is ended, and a question."""
-    made = Fleet(cluster, tmp_path)
+    made = Fleet(cluster, Path(mkdtemp(prefix="shop-")), "shop") if KEEP else Fleet(cluster, tmp_path)
     try:
         made.operator.start()
         made.apply(
@@ -113,6 +117,14 @@ def test_a_shell_session_decides_attaches_and_looks_around_and_can_be_played_aga
     assert times == sorted(times)
     assert env["RINGMASTER_TOKEN"] not in cast.read_text()
     assert replayed(cast) == last.rstrip()
+    if KEEP:
+        RECORDING.write_text(told(events), encoding="utf-8")
+
+
+def told(events: list[Any]) -> str:
+    """A recording for the docs: it says what it is, and players leave out what nobody waits for."""
+    events[0] |= {"idle_time_limit": 2, "title": "Ringmaster in a terminal: decide, attach, top"}
+    return "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
 
 
 @pytest.fixture

@@ -33,10 +33,10 @@ SETTINGS = {
 class Fleet:
     """An operator that is a tmux host too, in a namespace of its own, with the Worker `w`."""
 
-    def __init__(self, cluster: Any, folder: Path, **settings: str) -> None:
+    def __init__(self, cluster: Any, folder: Path, namespace: str = "", **settings: str) -> None:
         self.cluster = cluster
         self.folder = folder
-        self.namespace = f"fleet-{os.urandom(4).hex()}"
+        self.namespace = namespace or f"fleet-{os.urandom(4).hex()}"
         cluster.kubectl("create", "namespace", self.namespace)
         self.operator = OperatorProcess(
             cluster.kubeconfig, self.namespace, folder, settings={**SETTINGS, **settings}

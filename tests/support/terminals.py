@@ -89,6 +89,10 @@ class Terminal:
         """Whether the other screen is shown, and whether the cursor is."""
         return self._tmux("display-message", "-p", "-t", "t", "#{alternate_on} #{cursor_flag}").strip()
 
+    def title(self) -> str:
+        """What a program has called the terminal."""
+        return self._tmux("display-message", "-p", "-t", "t", "#{pane_title}").strip()
+
     def end(self) -> None:
         subprocess.run(["tmux", "-L", self.socket, "kill-server"], capture_output=True, check=False)
 

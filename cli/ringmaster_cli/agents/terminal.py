@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 ESCAPES = re.compile(
@@ -16,6 +17,12 @@ CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2
 def plain(text: str) -> str:
     """Without escape sequences; other control and text-direction characters are shown as U+FFFD."""
     return CONTROLS.sub("\N{REPLACEMENT CHARACTER}", ESCAPES.sub("", text).replace("\r\n", "\n"))
+
+
+def data(value: object) -> str:
+    """JSON on one line; what may steer a terminal is escaped, so that programs read the same."""
+    text = json.dumps(value, ensure_ascii=False)
+    return CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def one_line(text: str, width: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import sys
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ringmaster_cli import output
+from ringmaster_cli.agents.terminal import data
 from ringmaster_cli.exits import CliError, Unreachable, UsageError
 from ringmaster_cli.people.days import moment
 from ringmaster_cli.people.options import Account, Context, Json, Namespace, Url
@@ -188,7 +188,7 @@ def _line(namespace: str, item: ObjectEvent, how: _How) -> str:
 
     if how.as_json:
         body: dict[str, Any] = {"namespace": namespace, **item.body()}
-        return json.dumps(body, ensure_ascii=False)
+        return data(body)
     where = f"{namespace}/" if how.everywhere else ""
     times = f" (x{item.count})" if item.count > 1 else ""
     about = line(f"{where}{item.kind.lower()}/{item.name}")

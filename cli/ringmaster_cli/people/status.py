@@ -114,7 +114,7 @@ def _words(need: Need) -> str:
     from ringmaster_cli.cells import line
 
     holds = f"[{need.blocks} wait] " if need.blocks else ""
-    choice = f" ({' | '.join(need.options)})" if need.options else ""
+    choice = f" ({line(' | '.join(need.options))})" if need.options else ""
     return f"{holds}{line(need.why or need.title)}{choice}"
 
 

@@ -178,7 +178,7 @@ def _where(who: Identity, wanted: Wanted) -> str:
 
 
 def _json(who: Identity, step: Step) -> None:
-    import json
+    from ringmaster_cli.agents.terminal import data
 
     what = "DELETED" if step.after is None else "ADDED" if step.before is None else "MODIFIED"
     body: Body = {
@@ -190,4 +190,4 @@ def _json(who: Identity, step: Step) -> None:
     }
     if step.after is not None:
         body["object"] = step.after.body()
-    print(json.dumps(body, ensure_ascii=False), flush=True)
+    print(data(body), flush=True)

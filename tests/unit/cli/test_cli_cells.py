@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringmaster_cli.agents.terminal import CONTROLS, data
 from ringmaster_cli.cells import fit, right, width, wrapped
 from ringmaster_cli.people.spans import ago, dollars, short, span
 
@@ -73,3 +75,11 @@ def test_figures_are_short() -> None:
     assert [dollars(n) for n in (0, 0.001, 0.005, 1234.5)] == ["$0.00", "<$0.01", "$0.01", "$1,234.50"]
     now = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
     assert (ago(None, now), ago(now - timedelta(minutes=5), now)) == ("-", "5m")
+
+
+def test_data_is_the_same_to_programs_and_steers_no_terminal() -> None:
+    strange = {"title": "wide 日本 \u202eover\u2066 \x9b31m \x1b[2J \x7f \ud800", "plain": "ä"}
+    text = data(strange)
+    assert json.loads(text) == strange
+    assert not CONTROLS.search(text)
+    assert "日本" in text
