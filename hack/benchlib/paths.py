@@ -74,7 +74,7 @@ class Paths:
 
             async def viewer(number: int) -> None:
                 for look in range(LOOKS):
-                    name = self.names[number * LOOKS + look]
+                    name = self.names[(number * LOOKS + look) % len(self.names)]
                     patch = {"spec": {"title": f"{name}, seen {look} times"}}
                     await self.kube.patch(BEADS, self.namespace, name, patch)
                     for path in ("overview", "beads?sort=priority&limit=100"):
