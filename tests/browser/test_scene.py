@@ -131,3 +131,43 @@ def test_of_very_many_beads_the_graph_says_what_it_leaves_out(team: Desk, scene:
     expect(page.locator(".graph .node")).to_have_count(3)  # itself, and what is in it
     expect(said).to_have_count(0)
     assert "epic=side" in page.url
+
+
+def saved(page: Page, link: str) -> list[dict[str, str]]:
+    """The rows of a table's CSV."""
+    with page.expect_download() as download:
+        page.get_by_role("link", name=link).click()
+    return list(csv.DictReader(Path(download.value.path()).read_text().splitlines()))
+
+
+def test_every_chart_has_its_numbers_as_a_table_and_as_csv(team: Desk) -> None:
+    person, seen = team.person(), 0
+    for place in ("overview", "costs", "costs?by=outcome", "workers/w"):
+        page = person.settled(place)
+        pictures = page.locator("main svg[role=img]:not(.meter)")
+        charts = page.locator("main figure.chart")
+        assert pictures.count() == charts.locator("svg[role=img]").count(), place  # none is left out
+        for chart in charts.all():
+            with page.expect_download() as download:
+                chart.get_by_role("link", name="CSV").click()
+            lines = list(csv.reader(Path(download.value.path()).read_text().splitlines()))
+            table = chart.get_by_role("table")
+            assert table.get_by_role("row").count() == len(lines) > 1
+            assert [cell.inner_text() for cell in table.get_by_role("columnheader").all()] == lines[0]
+            seen += 1
+    assert seen >= 4
+
+
+def test_tables_of_costs_and_capabilities_are_saved_as_they_are(team: Desk) -> None:
+    person, at = team.person(), f"namespaces/{team.namespace}"
+    told = team.call("GET", f"{at}/costs?by=outcome")["items"]
+    rows = saved(person.settled("costs"), "Costs by outcome as CSV")
+    assert {row["outcome"]: float(row["usd"]) for row in rows} == pytest.approx(
+        {item["keys"][0]: item["usd"] for item in told}
+    )
+    (python,) = team.call("GET", f"{at}/capabilities")["items"]
+    (row,) = saved(person.settled("workers/w"), "Capabilities as CSV")
+    (known,) = python["workers"]
+    assert row["capability"] == "python"
+    assert float(row["confidence"]) == known["confidence"]
+    assert [int(row["successes"]), int(row["failures"])] == [known["successes"], known["failures"]]
