@@ -96,8 +96,8 @@ class Bench:
             port=port or free_port(),
             patience=self.patience,
         )
-        operator.start()
         try:
+            operator.start()
             yield Running(operator, make_worker(self.cluster, namespace))
         finally:
             operator.stop()
