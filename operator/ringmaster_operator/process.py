@@ -193,9 +193,7 @@ class Operator:
 
     def ready(self) -> str:
         """Empty when claims can be served; else what is missing."""
-        if self.state.trouble:
-            return self.state.trouble
-        return self.watch.failed if self.watch else "the watch is not started"
+        return self.state.trouble or (self.watch.failed if self.watch else "the watch is not started")
 
     def _settings_changed(self) -> None:
         self.skills.rules_changed()
@@ -208,7 +206,6 @@ class Operator:
 
     async def serve(self, front: Front | None = None) -> None:
         """Run until stopped, at the given front or one of its own (ServerError when the address is taken)."""
-        garbage.starting()
         settings = self.settings
         front = front or Front(settings.api_host, settings.api_port, waiting(self.ready))
         front.app = waiting(self.ready)

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, TypeVar
 
-from ringmaster_operator import metrics
+from ringmaster_operator import garbage, metrics
 from ringmaster_operator.api.app import waiting
 from ringmaster_operator.backups.following import followed
 from ringmaster_operator.clock import Clock
@@ -51,6 +51,7 @@ async def run(settings: Settings, *, kubeconfig: str | None = None, clock: Clock
 
     A Lease that is lost ends the process itself, with exit code LOST.
     """
+    garbage.starting()
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

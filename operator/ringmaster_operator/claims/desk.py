@@ -28,7 +28,6 @@ from ringmaster_operator.kube import BEADS, Conflict, Kube, KubeError, KubeUnava
 from ringmaster_operator.resources.bead import Bead, BeadStatus
 from ringmaster_operator.resources.protocol import (
     ClaimAnswer,
-    Claimed,
     ClaimRequest,
     NoWork,
     ProblemCode,
@@ -267,8 +266,7 @@ class Desk:
         if (lease.key[0], lease.worker, lease.session) != (namespace, request.worker, request.session):
             raise Refused(ProblemCode.FORBIDDEN, "this claim id belongs to another session")
         worker = self._store.worker((namespace, request.worker))
-        claimed: Claimed = await self._briefing.claimed(bead, worker)
-        return ClaimAnswer(claimed=claimed)
+        return ClaimAnswer(claimed=await self._briefing.claimed(bead, worker))
 
     def _worker(self, namespace: str, request: ClaimRequest) -> Worker:
         worker = self._store.worker((namespace, request.worker))

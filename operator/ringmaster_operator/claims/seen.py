@@ -29,8 +29,8 @@ class Seen:
         self.whole = False
 
     async def load(self, history: History) -> None:
-        """Take in all that the history has; it may have no other writer. Raises HistoryError."""
-        if await history.count_claims() > MOST:
+        """Take in all that the history has, where nobody else writes to it. Raises HistoryError."""
+        if not history.sole or await history.count_claims() > MOST:
             return
         last = 0
         while page := await history.claim_ids(after=last, limit=PAGE):

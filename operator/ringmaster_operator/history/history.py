@@ -104,7 +104,9 @@ class History:
 
     def __init__(self, backend: SqliteBackend | PostgresBackend) -> None:
         self._backend = backend
-        self._taught = Taught() if backend.sole else None
+        self.sole = backend.sole
+        """Whether nobody else writes to the database."""
+        self._taught = Taught() if self.sole else None
         self._writer = Writer(backend, info={TAUGHT: self._taught})
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="history-reader")
         self._closed = False

@@ -72,6 +72,14 @@ async def test_all_claims_of_the_history_are_known_after_a_start(
     assert not seen.may_hold("stranger")
 
 
+async def test_a_history_with_other_writers_is_asked_about_each_claim(history: History) -> None:
+    await filled(history, 10)
+    history.sole = False
+    seen = Seen()
+    await seen.load(history)
+    assert seen.may_hold("stranger")
+
+
 async def test_a_history_too_long_to_be_read_is_asked_about_each_claim(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
