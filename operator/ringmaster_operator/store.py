@@ -83,6 +83,8 @@ class Store:
             self._unreadable(kind, key, error)
             return False
         self.unreadable.pop((kind, key), None)
+        if known is not None and known.metadata.uid != meta["uid"]:
+            self._bury(known.metadata.uid)
         self._objects[kind][key] = fresh
         self._tell(kind, key, known, fresh)
         return True
@@ -102,9 +104,7 @@ class Store:
     def forget(self, kind: str, key: Key, uid: str) -> None:
         """The object with this uid is gone; one made anew under its name stays."""
         if uid:
-            self._dead[uid] = None
-            while len(self._dead) > TOMBSTONES:
-                self._dead.popitem(last=False)
+            self._bury(uid)
         known = self._objects[kind].get(key)
         if known is not None and known.metadata.uid == uid:
             del self._objects[kind][key]
@@ -126,6 +126,11 @@ class Store:
     def uids(self, kind: str) -> list[tuple[Key, str]]:
         return [(key, item.metadata.uid) for key, item in self._objects[kind].items()]
 
+    def _bury(self, uid: str) -> None:
+        self._dead[uid] = None
+        while len(self._dead) > TOMBSTONES:
+            self._dead.popitem(last=False)
+
     def _tell(self, kind: str, key: Key, old: Resource | None, new: Resource | None) -> None:
         for listener in self._listeners:
             listener(kind, key, old, new)
@@ -140,6 +145,5 @@ class Store:
 
 
 def _newer(meta: dict[str, Any], known: Resource) -> bool:
-    if meta["uid"] != known.metadata.uid:
-        return True
+    """One that was made anew under the name is newer than all that was said of the one before."""
     return int(meta["resourceVersion"]) > int(known.metadata.resource_version)

@@ -52,6 +52,25 @@ def test_one_made_anew_under_the_same_name_is_another_one() -> None:
     assert kept.metadata.uid == "new"
 
 
+def test_a_late_echo_of_its_namesake_does_not_hide_one_made_anew() -> None:
+    store = Store()
+    store.observe(bead("a", uid="new", version=10))
+    assert not store.observe(bead("a", uid="old", version=9))
+    assert not store.is_stale("Bead", bead("a", uid="old", version=9)["metadata"])
+    kept = store.bead(("n", "a"))
+    assert kept is not None
+    assert kept.metadata.uid == "new"
+
+
+def test_one_that_was_replaced_does_not_come_back_after_its_namesake_is_gone() -> None:
+    store = Store()
+    store.observe(bead("a", uid="old", version=9))
+    store.observe(bead("a", uid="new", version=10))
+    store.forget("Bead", ("n", "a"), "new")
+    assert not store.observe(bead("a", uid="old", version=9))
+    assert store.bead(("n", "a")) is None
+
+
 def test_a_sweep_drops_ghosts_but_not_what_came_after_it_began() -> None:
     store = Store()
     store.observe(bead("ghost", uid="g"))
