@@ -99,13 +99,14 @@ class History:
     HistoryUnavailable (nothing was written, try again) or HistoryCorrupt.
     """
 
+    sole = True
+    """Whether nobody else writes to the database."""
     _taught: Taught | None = None
     """None where others may write lessons to the database meanwhile."""
 
     def __init__(self, backend: SqliteBackend | PostgresBackend) -> None:
         self._backend = backend
         self.sole = backend.sole
-        """Whether nobody else writes to the database."""
         self._taught = Taught() if self.sole else None
         self._writer = Writer(backend, info={TAUGHT: self._taught})
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="history-reader")
