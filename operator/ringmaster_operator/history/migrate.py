@@ -6,41 +6,41 @@ with the same settings whoever starts it.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 
 from ringmaster_operator.history.errors import HistoryError, HistoryTooNew, explained
 from ringmaster_operator.history.tables import metadata
 
-
-def _script() -> ScriptDirectory:
-    return ScriptDirectory(Path(__file__).with_name("migrations"))
+FOLDER = Path(__file__).with_name("migrations")
+_REVISION = re.compile(r'^revision = "(\w+)"$', re.MULTILINE)
+_BEFORE = re.compile(r'^down_revision = "(\w+)"$', re.MULTILINE)
 
 
 def head() -> str:
     """The revision that this version writes."""
-    revision = _script().get_current_head()
-    if revision is None:
+    last = revisions() - {found for file in _files() for found in _BEFORE.findall(file)}
+    if len(last) != 1:
         raise HistoryError("this installation has no migrations; install it again")
-    return revision
+    return last.pop()
 
 
 def revisions() -> set[str]:
     """The revisions that this version can open."""
-    return {revision.revision for revision in _script().walk_revisions()}
+    return {found for file in _files() for found in _REVISION.findall(file)}
+
+
+def _files() -> list[str]:
+    """Read here and not by Alembic, which is only loaded (20 MB of memory) where there is something to do."""
+    return [path.read_text(encoding="utf-8") for path in (FOLDER / "versions").glob("*.py")]
 
 
 def upgrade(connection: Connection, place: str) -> None:
     """Run what is missing. Raises HistoryTooNew, or HistoryError for a database that is not Ringmaster's."""
-    script = _script()
-    current = MigrationContext.configure(connection).get_current_revision()
+    current = _current(connection)
     if current == head():
         return
     if current is None:
@@ -50,21 +50,40 @@ def upgrade(connection: Connection, place: str) -> None:
             f"the history database {place} was written by a newer Ringmaster (schema {current}, this one "
             f"knows {head()}). Install that version again, or restore a backup made before the upgrade"
         )
+    _migrate(connection, place)
 
-    def steps(revision: Any, _: MigrationContext) -> Any:
+
+def _current(connection: Connection) -> str | None:
+    """The revision that the database is at."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return revision
+
+
+def _migrate(connection: Connection, place: str) -> None:
+    from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    script = ScriptDirectory(FOLDER)
+
+    def steps(revision: Any, _: object) -> Any:
         return script._upgrade_revs("head", revision)
 
-    with EnvironmentContext(Config(), script, fn=steps) as environment:
-        environment.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
-        environment.run_migrations()
+    try:
+        with EnvironmentContext(Config(), script, fn=steps) as environment:
+            environment.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+            environment.run_migrations()
+    except CommandError as error:
+        raise HistoryError(f"the history database {place} could not be upgraded: {error}") from error
 
 
 def reason(error: Exception, place: str) -> HistoryError:
     """What to tell a person when opening has failed."""
     if isinstance(error, HistoryError):
         return error
-    if isinstance(error, CommandError):
-        return HistoryError(f"the history database {place} could not be upgraded: {error}")
     return explained(error, place) or HistoryError(f"the history database {place} cannot be opened: {error}")
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from alembic.script import ScriptDirectory
 from pysqlite3 import dbapi2 as driver  # type: ignore[import-untyped]
 
 from ringmaster_operator.backups import catalog, sources, swap
@@ -178,7 +177,10 @@ VERSION = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision, branch_labels, depends_on = "9001", "{head}", None, None
+revision = "9001"
+down_revision = "{head}"
+branch_labels = None
+depends_on = None
 
 
 def upgrade() -> None:
@@ -191,7 +193,7 @@ def other_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) ->
     folder = tmp_path / "migrations"
     shutil.copytree(Path(migrate.__file__).with_name("migrations"), folder)
     (folder / "versions" / "9001_more.py").write_text(VERSION.format(head=migrate.head(), body=body))
-    monkeypatch.setattr(migrate, "_script", lambda: ScriptDirectory(folder))
+    monkeypatch.setattr(migrate, "FOLDER", folder)
 
 
 def test_an_older_schema_is_upgraded(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

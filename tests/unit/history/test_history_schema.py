@@ -62,7 +62,7 @@ def next_version(monkeypatch: pytest.MonkeyPatch, folder: Path, migration: str) 
     """As if a newer Ringmaster with one more migration were installed."""
     shutil.copytree(Path(migrate.__file__).with_name("migrations"), folder)
     (folder / "versions" / "next.py").write_text(migration.replace("HEAD", migrate.head()))
-    monkeypatch.setattr(migrate, "_script", lambda: ScriptDirectory(folder))
+    monkeypatch.setattr(migrate, "FOLDER", folder)
 
 
 async def fill(url: str) -> None:
@@ -80,6 +80,12 @@ async def test_the_models_are_what_the_migrations_make(history: History) -> None
         return list(compare_metadata(context, metadata))
 
     assert await history.read(difference) == []
+
+
+def test_the_files_say_what_alembic_would() -> None:
+    script = ScriptDirectory(migrate.FOLDER)
+    assert migrate.head() == script.get_current_head()
+    assert migrate.revisions() == {each.revision for each in script.walk_revisions()}
 
 
 async def test_opening_again_changes_nothing(database_url: str) -> None:
