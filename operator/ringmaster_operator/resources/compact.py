@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from pydantic import ValidationError
+
 from ringmaster_operator.resources.base import Model
 
 Kept = TypeVar("Kept", bound=Model)
@@ -35,7 +37,14 @@ def compact(model: Kept) -> Kept:
 def _shared(value: Model) -> Model:
     kind = type(value)
     if kind not in _plain:
-        wanted = any(field.is_required() for field in kind.model_fields.values())
-        _plain[kind] = None if wanted else compact(kind())
+        _plain[kind] = _default(kind)
     plain = _plain[kind]
     return plain if plain is not None and value == plain else compact(value)
+
+
+def _default(kind: type[Model]) -> Model | None:
+    """One that says nothing; None where something has to be said."""
+    try:
+        return compact(kind())
+    except ValidationError:
+        return None

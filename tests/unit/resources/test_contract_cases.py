@@ -10,6 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from ringmaster_operator.resources.compact import compact
 from ringmaster_operator.resources.crd import DEFINITIONS
 from ringmaster_operator.resources.crd_schema import structural
 from ringmaster_operator.resources.rules import broken_transitions
@@ -98,3 +99,11 @@ def test_samples_are_good(file: Path) -> None:
     for document in documents:
         read: BaseModel = MODELS[document["kind"]].check(document)
         assert read.model_dump()["metadata"]["name"] == document["metadata"]["name"]
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "refused" not in case], ids=titled)
+def test_good_objects_can_be_kept_compact(case: dict[str, Any]) -> None:
+    model = MODELS[case["kind"]].check(body(case, case["spec"]))
+    kept = compact(MODELS[case["kind"]].check(body(case, case["spec"])))
+    assert kept == model
+    assert kept.body() == model.body()
