@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -47,9 +48,11 @@ async def test_it_shows_what_needs_a_person_runs_and_is_done(
         assert runs is not None
         seen = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=2)
         progress = {"turns": 3, "tokens": 500, "usd": 0.25, "note": "reads", "openToolCalls": 1}
-        await session.heartbeat(runs, progress={**progress, "lastProgressAt": seen.isoformat()})
-        until(lambda: look(reader).done[-1].succeeded)
-        found = look(reader)
+        beat = {**progress, "lastProgressAt": seen.isoformat()}
+        async with asyncio.timeout(120):
+            while not (found := look(reader)).done[-1].succeeded:  # it is counted every 15 seconds
+                await session.heartbeat(runs, progress=beat)
+                await asyncio.sleep(0.5)
 
     assert [(str(need.kind), need.name) for need in found.needs] == [
         ("decision", "colour"),
