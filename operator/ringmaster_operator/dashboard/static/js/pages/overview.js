@@ -157,7 +157,8 @@ function session(namespace, name, runs) {
  * @param {Need} need
  */
 export function blocked(namespace, need) {
-  return need.blocks > 0 && h("a", { href: `${link(namespace, "graph")}?focus=${encodeURIComponent(need.name)}` }, counted(need.blocks, "bead waits for it", "beads wait for it"));
+  const href = `${link(namespace, "graph")}?focus=${encodeURIComponent(need.name)}`;
+  return need.blocks > 0 && h("span", null, h("a", { href }, counted(need.blocks, "bead")), need.blocks === 1 ? " waits for it" : " wait for it");
 }
 
 /**
