@@ -34,9 +34,8 @@ def of_tmux(command: list[str], *, lines: int, follow: bool) -> None:
         raise Refused(f"the output of this session is seen with: {shlex.join(command)}")
     tmux = command[: command.index("attach-session")]
     pane = f"{command[-1].removeprefix('-t')}:"  # as one word: -t=NAME
-    seen = _written(tmux, pane) if follow else 0
-    shown = plain(_ask([*tmux, "capture-pane", "-p", "-J", "-S", f"-{lines}", "-t", pane]))
-    print("\n".join(shown.rstrip("\n").splitlines()[-lines:]), flush=True)
+    seen, shown = _look(tmux, pane, "-J", "-S", f"-{lines}")
+    print("\n".join(plain(shown).rstrip("\n").splitlines()[-lines:]), flush=True)
     while follow:
         time.sleep(LOOK_SECONDS)
         try:
@@ -47,24 +46,27 @@ def of_tmux(command: list[str], *, lines: int, follow: bool) -> None:
 
 def _more(tmux: list[str], pane: str, seen: int) -> int:
     """Print the lines beyond the first `seen` of all that the pane had; how many those are now."""
-    history, _ = _lines(tmux, pane)
-    total = _written(tmux, pane)
-    if total > seen:
-        span = ("-S", str(seen - history), "-E", str(total - 1 - history))
-        print(plain(_ask([*tmux, "capture-pane", "-p", *span, "-t", pane])).rstrip("\n"), flush=True)
+    if _lines(_ask([*tmux, *_counted(pane)])) <= seen:
+        return seen
+    total, whole = _look(tmux, pane, "-S", "-")
+    print(plain("\n".join(whole.split("\n")[seen:total])).rstrip("\n"), flush=True)
     return total
 
 
-def _written(tmux: list[str], pane: str) -> int:
-    return sum(_lines(tmux, pane))
+def _look(tmux: list[str], pane: str, *part: str) -> tuple[int, str]:
+    """Finished lines that the pane had, and a part of what it shows, both at the same moment."""
+    said = _ask([*tmux, *_counted(pane), ";", "capture-pane", "-p", *part, "-t", pane])
+    counted, _, shown = said.partition("\n")
+    return _lines(counted), shown
 
 
-def _lines(tmux: list[str], pane: str) -> tuple[int, int]:
+def _counted(pane: str) -> list[str]:
+    return ["display-message", "-p", "-t", pane, "#{history_size} #{cursor_y}"]
+
+
+def _lines(counted: str) -> int:
     """Lines above the screen, and finished ones on it."""
-    history, cursor = _ask(
-        [*tmux, "display-message", "-p", "-t", pane, "#{history_size} #{cursor_y}"]
-    ).split()
-    return int(history), int(cursor)
+    return sum(map(int, counted.split()))
 
 
 def _ask(command: list[str]) -> str:
