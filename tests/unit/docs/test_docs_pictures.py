@@ -8,19 +8,22 @@ import re
 from support.docs import PAGES, ROOT
 
 RECORDING = ROOT / "docs" / "recordings" / "terminal.cast"
-SHOWN = re.compile(r"!\[([^\]]*)\]\((images/[a-z-]+\.png)\)")
+SHOWN = re.compile(r"!\[([^\]]*)\]\((images/[a-z/-]+\.(?:png|svg))\)")
 LARGEST = 150_000
 
 
 def test_every_picture_is_shown_small_and_told_in_words() -> None:
     shown = {path: words for page in PAGES for words, path in SHOWN.findall(page.read_text(encoding="utf-8"))}
-    kept = sorted((ROOT / "docs" / "images").glob("*"))
-    assert {f"images/{picture.name}" for picture in kept} == shown.keys()
+    kept = sorted(path for path in (ROOT / "docs" / "images").rglob("*") if path.is_file())
+    assert {picture.relative_to(ROOT / "docs").as_posix() for picture in kept} == shown.keys()
     assert all(len(words.split()) > 5 for words in shown.values())
     assert {
         picture.name: picture.stat().st_size for picture in kept if picture.stat().st_size > LARGEST
     } == {}
-    assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in kept)
+    for picture in kept:
+        drawn = picture.read_bytes()
+        assert drawn.startswith(b"<svg" if picture.suffix == ".svg" else b"\x89PNG"), picture.name
+        assert b"<script" not in drawn, picture.name
 
 
 def test_the_recording_is_small_is_linked_and_tells_nothing_secret() -> None:
