@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ringmaster_operator.board.board import Board
+from ringmaster_operator.board.ladder import wants_plan
 from ringmaster_operator.board.lifecycle import derive, lost, order_for, released, reported
 from ringmaster_operator.board.limits import EffectiveLimits
 from ringmaster_operator.board.reporting import UNCOUNTED
@@ -83,6 +84,8 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data(), kind=st.sampled_from(OutcomeKind), reason=st.sampled_from([None, *Reason]))
     def report(self, data: st.DataObject, kind: OutcomeKind, reason: Reason | None) -> None:
         item = data.draw(st.sampled_from(self.running()))
+        if wants_plan(item.status) and kind in (OutcomeKind.SUCCESS, OutcomeKind.LIKELY_SUCCESS):
+            return  # nothing is a success there without a plan, and these reports bring none
         desired = self.board.view(item.key).desired
         told = report(item, kind, reason, now=self.now)
         moved = reported(item, told, LIMITS, self.now, backoff=BACKOFF, desired=desired)
