@@ -19,7 +19,7 @@ from pathlib import Path
 from pysqlite3 import dbapi2 as driver  # type: ignore[import-untyped]
 
 from ringmaster_operator.backups import gentle
-from ringmaster_operator.history import History
+from ringmaster_operator.history import History, NewEvent
 
 WORDS = """test failed module the agent changed retry import error value expected branch merge a of to because
 file line function returns passed commit review token""".split()  # noqa: SIM905
@@ -195,7 +195,7 @@ async def _write(database: str, out: str, *, rate: int) -> None:
 
     async def one(due: float, number: int) -> None:
         try:
-            await history.record_event(
+            event = NewEvent(
                 namespace="bench",
                 kind="Bead",
                 name=f"bead-{number}",
@@ -203,8 +203,9 @@ async def _write(database: str, out: str, *, rate: int) -> None:
                 type="Normal",
                 reason="Bench",
                 message="x" * 200,
-                now=datetime.now(UTC),
+                at=datetime.now(UTC),
             )
+            await history.record_events(events=[event])
             waits.append((due, time.monotonic() - due))
         except Exception:
             waits.append((due, -1.0))

@@ -15,7 +15,7 @@ from support.manifests import bead, listed
 from support.operators import OperatorProcess
 from support.reading import rows
 from support.sessions import make_worker
-from support.station import AGENT, PROGRAM, Station, git
+from support.station import AGENT, PROGRAM, Station, small_origin
 
 pytestmark = pytest.mark.cluster
 
@@ -31,13 +31,7 @@ def station(
 ) -> Station[OperatorProcess]:
     """A session of the Worker fleet, which runs the scripted agent."""
     token = make_worker(cluster, namespace, agent={"profile": "claude-code", "command": [str(AGENT)]})
-    seed, origin = tmp_path / "seed", tmp_path / "origin.git"
-    seed.mkdir()
-    git(seed, "init", "--quiet", "--initial-branch=main")
-    (seed / "README.md").write_text("# A small thing\n")
-    git(seed, "add", ".")
-    git(seed, "commit", "--quiet", "-m", "Begin")
-    git(tmp_path, "clone", "--quiet", "--bare", str(seed), str(origin))
+    origin = small_origin(tmp_path)
     made = Station(desk=operator, folder=tmp_path, origin=origin, extra={"RINGMASTER_NAMESPACE": namespace})
     made.token_file.write_text(token)
     settings = {

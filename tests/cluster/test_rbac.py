@@ -22,7 +22,7 @@ from support.manifests import API, bead, listed, worker
 from support.operators import OperatorProcess
 from support.people import Person, accounts
 from support.postgres import postgres_server
-from support.station import AGENT, git, scenario, steps
+from support.station import AGENT, scenario, small_origin, steps
 
 __all__ = ["postgres_server"]
 pytestmark = [pytest.mark.cluster, pytest.mark.tmux, pytest.mark.postgres]
@@ -54,14 +54,7 @@ class Scene:
         self.operator = operator
         self.namespace = f"rbac-{secrets.token_hex(4)}"
         cluster.kubectl("create", "namespace", self.namespace)
-        self.origin = folder / "origin.git"
-        seed = folder / "seed"
-        seed.mkdir()
-        git(seed, "init", "--quiet", "--initial-branch=main")
-        (seed / "README.md").write_text("# A small thing\n")
-        git(seed, "add", ".")
-        git(seed, "commit", "--quiet", "-m", "Begin")
-        git(folder, "clone", "--quiet", "--bare", str(seed), str(self.origin))
+        self.origin = small_origin(folder)
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         said: str = self.cluster.kubectl(*arguments, "-n", self.namespace, stdin=stdin)

@@ -16,7 +16,7 @@ from support.manifests import bead, listed
 from support.operators import OperatorProcess
 from support.people import accounts
 from support.sessions import make_worker
-from support.station import AGENT, PROGRAM, Station, git, scenario, steps
+from support.station import AGENT, PROGRAM, Station, scenario, small_origin, steps
 
 pytestmark = pytest.mark.cluster
 VERIFY = {"verify": ["grep -q yes made.txt"]}
@@ -75,13 +75,7 @@ def reader(cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     operator = OperatorProcess(cluster.kubeconfig, namespace, folder)
     operator.start()
     token = make_worker(cluster, namespace, agent={"profile": "claude-code", "command": [str(AGENT)]})
-    seed, origin = folder / "seed", folder / "origin.git"
-    seed.mkdir()
-    git(seed, "init", "--quiet", "--initial-branch=main")
-    (seed / "README.md").write_text("# A small thing\n")
-    git(seed, "add", ".")
-    git(seed, "commit", "--quiet", "-m", "Begin")
-    git(folder, "clone", "--quiet", "--bare", str(seed), str(origin))
+    origin = small_origin(folder)
     station = Station(desk=operator, folder=folder, origin=origin, extra={"RINGMASTER_NAMESPACE": namespace})
     station.token_file.write_text(token)
     told = {"repository": {"url": str(origin)}, "acceptance": VERIFY, "description": scenario(FIRST, SECOND)}

@@ -19,7 +19,7 @@ from ringmaster_operator.runtimes.tmux.processes import MARKER
 from ringmaster_operator.runtimes.tmux.server import socket_directory
 from support.manifests import bead, listed, worker
 from support.operators import OperatorProcess
-from support.station import AGENT, git, scenario, steps
+from support.station import AGENT, git, scenario, small_origin, steps
 
 LONG = bool(os.environ.get("RINGMASTER_LONG"))
 SECONDS = 120.0
@@ -42,14 +42,7 @@ class Fleet:
             cluster.kubeconfig, self.namespace, folder, settings={**SETTINGS, **settings}
         )
         self.overlaps = folder / "overlaps"
-        self.origin = folder / "origin.git"
-        seed = folder / "seed"
-        seed.mkdir()
-        git(seed, "init", "--quiet", "--initial-branch=main")
-        (seed / "README.md").write_text("# A small thing\n")
-        git(seed, "add", ".")
-        git(seed, "commit", "--quiet", "-m", "Begin")
-        git(folder, "clone", "--quiet", "--bare", str(seed), str(self.origin))
+        self.origin = small_origin(folder)
 
     # -- objects --------------------------------------------------------------------------------
 

@@ -116,6 +116,18 @@ def git(where: Path, *args: str) -> str:
     return done.stdout
 
 
+def small_origin(folder: Path) -> Path:
+    """A repository of one commit, `origin.git`, to clone from and push to."""
+    seed, origin = folder / "seed", folder / "origin.git"
+    seed.mkdir()
+    git(seed, "init", "--quiet", "--initial-branch=main")
+    (seed / "README.md").write_text("# A small thing\n")
+    git(seed, "add", ".")
+    git(seed, "commit", "--quiet", "-m", "Begin")
+    git(folder, "clone", "--quiet", "--bare", str(seed), str(origin))
+    return origin
+
+
 def one_line(text: str) -> str:
     """The one line that the CLI has to say when it says no."""
     assert text.startswith("ringmaster: ")

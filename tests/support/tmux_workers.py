@@ -15,7 +15,7 @@ from ringmaster_operator.runtimes.tmux.processes import MARKER
 from ringmaster_operator.runtimes.tmux.server import socket_directory
 from support.manifests import bead, listed, worker
 from support.operators import OperatorProcess
-from support.station import AGENT, git, scenario, steps
+from support.station import AGENT, scenario, small_origin, steps
 
 SECONDS = 150.0
 
@@ -33,14 +33,7 @@ class Host:
         self.cluster = cluster
         self.operator = operator
         self.namespace = namespace
-        self.origin = folder / "origin.git"
-        seed = folder / "seed"
-        seed.mkdir()
-        git(seed, "init", "--quiet", "--initial-branch=main")
-        (seed / "README.md").write_text("# A small thing\n")
-        git(seed, "add", ".")
-        git(seed, "commit", "--quiet", "-m", "Begin")
-        git(folder, "clone", "--quiet", "--bare", str(seed), str(self.origin))
+        self.origin = small_origin(folder)
 
     def apply(self, *items: dict[str, Any]) -> None:
         self.cluster.kubectl("apply", "-n", self.namespace, "-f-", stdin=listed(items))

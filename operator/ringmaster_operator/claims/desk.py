@@ -39,7 +39,6 @@ from ringmaster_operator.store import Store
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
 READ_BACK_TRIES = 5
 READ_BACK_SECONDS = 1.0
 CONFLICT_SECONDS = 5.0
@@ -289,6 +288,7 @@ class Desk:
 def _beside(work: Coroutine[Any, Any, T]) -> Iterator[asyncio.Task[T]]:
     """A task beside what is done here, ended with it."""
     task = asyncio.ensure_future(work)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())  # who needs it hears of it
     try:
         yield task
     finally:

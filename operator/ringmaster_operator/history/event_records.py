@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, func, update
@@ -32,25 +31,6 @@ _NEWEST = (
     .group_by(_EVENT.c.uid)
 )
 _LAST = columns_of(*(_EVENT.c[name] for name in _FIELDS)).where(_EVENT.c.id.in_(_NEWEST))
-
-
-def record_event(
-    db: Session,
-    *,
-    namespace: str,
-    kind: str,
-    name: str,
-    uid: str,
-    type: str,
-    reason: str,
-    message: str,
-    now: datetime,
-) -> StoredEvent:
-    """As record_events, for one."""
-    event = NewEvent(
-        namespace=namespace, kind=kind, name=name, uid=uid, type=type, reason=reason, message=message, at=now
-    )
-    return record_events(db, events=[event])[0]
 
 
 def record_events(db: Session, *, events: Sequence[NewEvent]) -> list[StoredEvent]:

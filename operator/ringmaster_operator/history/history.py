@@ -169,7 +169,6 @@ class History:
 
     record_beads = _writes(recorder.record_beads)
     forget_beads = _writes(recorder.forget_beads)
-    record_event = _writes(event_records.record_event)
     record_events = _writes(event_records.record_events)
     start_attempt = _writes(attempts.start_attempt)
     end_attempt = _writes(recorder.end_attempt)

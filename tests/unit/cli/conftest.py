@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.desk import Desk, running
-from support.station import AGENT, Station, git
+from support.station import AGENT, Station, small_origin
 
 
 @pytest.fixture
@@ -20,14 +20,6 @@ def desk() -> Iterator[Desk]:
 
 @pytest.fixture
 def station(desk: Desk, tmp_path: Path) -> Station[Desk]:
-    origin = tmp_path / "origin.git"
-    seed = tmp_path / "seed"
-    seed.mkdir()
-    git(seed, "init", "--quiet", "--initial-branch=main")
-    (seed / "README.md").write_text("# A small thing\n")
-    git(seed, "add", ".")
-    git(seed, "commit", "--quiet", "-m", "Begin")
-    git(tmp_path, "clone", "--quiet", "--bare", str(seed), str(origin))
-    made = Station(desk=desk, folder=tmp_path, origin=origin)
+    made = Station(desk=desk, folder=tmp_path, origin=small_origin(tmp_path))
     made.token_file.write_text(desk.token)
     return made

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ringmaster_operator.history import History, StoredEvent
+from ringmaster_operator.history import History, NewEvent, StoredEvent
 
 from .conftest import NOON
 
@@ -17,7 +17,8 @@ from .conftest import NOON
 async def tell(history: History, name: str, message: str, minutes: int, **other: Any) -> StoredEvent:
     told = {"namespace": "n", "kind": "Bead", "type": "Normal", "reason": "Told", "uid": name, **other}
     now = NOON + timedelta(minutes=minutes)
-    return await history.record_event(name=name, message=message, now=now, **told)
+    event = NewEvent(name=name, message=message, at=now, **told)
+    return (await history.record_events(events=[event]))[0]
 
 
 def messages(found: Iterable[StoredEvent]) -> list[str]:

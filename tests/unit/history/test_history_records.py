@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
-from ringmaster_operator.history import History, StoredSession
+from ringmaster_operator.history import History, NewEvent, StoredSession
 from ringmaster_operator.history.tables import AttemptRow, BeadRow, EventRow, UsageRow
 from ringmaster_operator.resources.bead import Bead, Outcome, OutcomeKind
 from ringmaster_operator.resources.protocol import ModelUsage, Next, Reflexion, Usage, VerifyResult
@@ -69,9 +69,8 @@ async def test_beads_that_went_unseen_are_marked_once_and_only_in_their_namespac
 
 async def test_the_same_event_again_is_counted(history: History) -> None:
     async def event(message: str, now: datetime = NOON, uid: str = "u") -> None:
-        await history.record_event(
-            namespace="n", kind="Bead", name="b", uid=uid, type="Normal", reason="R", message=message, now=now
-        )
+        said = {"namespace": "n", "kind": "Bead", "name": "b", "type": "Normal", "reason": "R"}
+        await history.record_events(events=[NewEvent(**said, uid=uid, message=message, at=now)])
 
     await event("a")
     await event("a", NOON + timedelta(minutes=1))
