@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from ringmaster_operator.api.people import Person as Anyone
+from ringmaster_operator.api.undoers import ObjectUndoer
+from ringmaster_operator.claims.refusals import Refused
+from ringmaster_operator.history import Actor, AuditEntry, Change
+from ringmaster_operator.kube import BEADS, Kind, Kube
+from ringmaster_operator.store import Store
 from support.manifests import bead, listed
 from support.operators import OperatorProcess
 from support.sessions import Session
@@ -91,6 +98,48 @@ def test_fields_come_back_one_by_one(acting: Acting) -> None:
     spec = acting.spec("task")
     assert (spec["title"], spec.get("description") or "") == ("Before", "")
     assert spec["ttlSecondsAfterFinished"] == 60  # what others changed meanwhile stays
+
+
+class Restless(Kube):
+    """The real API server, where the bead's status is written right after each time that it was read."""
+
+    writes = 0
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any]:
+        body = await super().get(kind, namespace, name)
+        if self.writes:
+            self.writes -= 1
+            await self.patch_status(kind, namespace, name, {"fence": self.writes})
+        return body
+
+
+@pytest.mark.parametrize(("writes", "undone"), [(2, True), (100, False)])
+async def test_a_status_that_is_written_meanwhile_stops_nobody(
+    cluster: Any, namespace: str, writes: int, undone: bool
+) -> None:
+    cluster.kubectl("create", "-n", namespace, "-f-", stdin=listed([bead("task", title="After")]))
+    change = Change(
+        action="bead.update",
+        kind="Bead",
+        name="task",
+        namespace=namespace,
+        before={"spec": {"title": "Before"}},
+        after={"spec": {"title": "After"}},
+    )
+    entry = AuditEntry(id=1, at=datetime.now(UTC), actor=Actor(person="me"), change=change, undone_by=None)
+    kube = await Restless.connect(str(cluster.kubeconfig))
+    try:
+        kube.writes = writes
+        undoing = ObjectUndoer(BEADS, kube=kube, store=Store()).restore(entry, Anyone(name="me", user={}))
+        if undone:
+            assert await undoing is None
+        else:
+            with pytest.raises(Refused, match="has just been changed: look again"):
+                await undoing
+    finally:
+        await kube.close()
+    found = cluster.get("bead", "task", "-n", namespace)
+    assert found["spec"]["title"] == ("Before" if undone else "After")
 
 
 def test_what_changed_since_is_named(acting: Acting) -> None:

@@ -20,6 +20,7 @@ STARTS = frozenset({"retry", "reopen"})
 WISHES = frozenset({"desired", "decision"})
 """Fields that nothing obeys any more once the bead has ended."""
 OVERRIDE = "capability.override"
+TRIES = 5
 
 
 class ObjectUndoer:
@@ -43,18 +44,18 @@ class ObjectUndoer:
 
     async def restore(self, entry: AuditEntry, person: Person) -> int | None:
         change = entry.change
-        body = await self._read(change)
-        if picked(body, change.after) != change.after:
-            raise conflict(f"{change.kind} {change.name} has just been changed: look again")
-        version = body["metadata"]["resourceVersion"]
-        try:
-            changed = await self._kube.patch(
-                self.kind, change.namespace, change.name, change.before or {}, version=version
-            )
-        except Conflict as error:
-            raise conflict(f"{change.kind} {change.name} has just been changed: try again") from error
-        self._store.observe(changed)
-        return None
+        place = (self.kind, change.namespace, change.name)
+        for _ in range(TRIES):  # a status that was written in between is no change of what is undone
+            body = await self._read(change)
+            if picked(body, change.after) != change.after:
+                break
+            version = body["metadata"]["resourceVersion"]
+            try:
+                self._store.observe(await self._kube.patch(*place, change.before or {}, version=version))
+            except Conflict:
+                continue
+            return None
+        raise conflict(f"{change.kind} {change.name} has just been changed: look again")
 
     async def _read(self, change: Change) -> Body:
         try:
