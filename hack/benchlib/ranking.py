@@ -111,7 +111,7 @@ def claim(board: Board) -> None:
     """What the board does for one claim, its status patch included."""
     best = board.pick(HAND, NOON)
     assert best is not None, "nothing was left to claim"
-    board.reserve(best.key, "claim", worker=HAND.metadata.name)
+    board.reserve(best.key, worker=HAND.metadata.name)
     claimed = taken(best)
     status = derive(claimed, board.view(best.key), NOON)
     board.refresh(NOON)

@@ -89,9 +89,9 @@ class Board:
         changed, self._changed = self._changed, set()
         return changed
 
-    def reserve(self, key: Key, claim_id: str, *, worker: str = "") -> None:
+    def reserve(self, key: Key, *, worker: str = "", session: str = "") -> None:
         """Between picking and the API write: nobody else may claim it, and its exclusive keys are taken."""
-        self._room(key[0]).reserve(key[1], claim_id, worker)
+        self._room(key[0]).reserve(key[1], worker, session)
 
     def unreserve(self, key: Key) -> None:
         """The write is done or has failed."""
@@ -100,6 +100,11 @@ class Board:
     def reserved(self, key: Key) -> bool:
         """Whether a claim of it is being written."""
         return key[1] in self._room(key[0]).reserved
+
+    def claiming(self, worker: Key) -> frozenset[str]:
+        """The Worker's sessions for which a claim is being written."""
+        reserved = self._room(worker[0]).reserved.values()
+        return frozenset(session for name, session in reserved if name == worker[1])
 
     def claimable(self, key: Key) -> bool:
         """Whether it could be claimed, as of the last refresh."""

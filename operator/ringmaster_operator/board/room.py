@@ -43,7 +43,8 @@ class Room:
         self.lanes = Lanes()
         self.turns = Turns()
         self.needs: dict[str, Needs] = {}
-        self.reserved: dict[str, str] = {}
+        self.reserved: dict[str, tuple[str, str]] = {}
+        """The Worker and the session whose claim of a bead is being written."""
         self.project: Project | None = None
         self.busy: set[str] = set()
         """Beads that run or are just being claimed."""
@@ -89,8 +90,8 @@ class Room:
                 self._dirty |= self._sharers.get(key, set())
         self._occupy(name, old.exclusive if old is not None else ())
 
-    def reserve(self, name: str, claim_id: str, worker: str) -> None:
-        self.reserved[name] = claim_id
+    def reserve(self, name: str, worker: str, session: str) -> None:
+        self.reserved[name] = (worker, session)
         self.claimants[name] = worker
         lane = self.lanes.lane(name)
         if lane is not None:

@@ -120,10 +120,6 @@ class Desk:
         deadline = self._clock.monotonic() + request.wait_seconds
         while True:
             changed = self._changed
-            self._refresh()
-            stop = self._verdict(namespace, request)
-            if stop is not None:
-                return ClaimAnswer(none=stop)
             reason, answer = await self._try(namespace, request, alive, token, deadline + CONFLICT_SECONDS)
             if answer is not None:
                 return answer
@@ -144,6 +140,9 @@ class Desk:
     ) -> tuple[str, ClaimAnswer | None]:
         """Grant the best bead that there is; else say in words why there is none, soon after `until`."""
         while True:
+            stop = self._verdict(namespace, request)
+            if stop is not None:
+                return "", ClaimAnswer(none=stop)
             worker = self._worker(namespace, request)
             if self._callers.get(request.claim_id) is not token:
                 return "a newer call with this claim id took over", None
@@ -153,7 +152,7 @@ class Desk:
                 return reason, None
             promised = self._promised(bead, worker, request)
             # From the choice to here nothing yielded: no one else can have picked it.
-            self._board.reserve(bead.key, request.claim_id, worker=request.worker)
+            self._board.reserve(bead.key, worker=request.worker, session=request.session)
             self._funds.reserve(request.claim_id, worker, bead)
             task = asyncio.ensure_future(self._grant(bead, promised, worker, request, alive))
             self._granting[request.claim_id] = task

@@ -41,6 +41,7 @@ class Facts:
     """Everything the plan depends on; all mappings are by session name.
 
     startable is False while no session can be started (a Secret is missing): what runs goes on as it is.
+    claiming: sessions that are just being given a bead; none of these is idle.
     resumable: whether a session that ended finds its bead again when it is started anew.
     """
 
@@ -52,6 +53,12 @@ class Facts:
     startable: bool
     now: datetime
     resumable: bool = True
+    claiming: frozenset[str] = frozenset()
+
+    @property
+    def held(self) -> set[str]:
+        """Sessions with a bead, or with one on its way to them."""
+        return {*self.busy, *self.claiming}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +94,12 @@ def wanted_sessions(worker: Worker, facts: Facts) -> int:
     spec = worker.spec
     scale = spec.autoscale
     if scale is not None:
-        count = max(scale.min, min(scale.max, len(facts.busy) + facts.claimable))
+        count = max(scale.min, min(scale.max, len(facts.held) + facts.claimable))
     else:
         count = 1 if spec.replicas is None else spec.replicas
     if spec.mode is Mode.ONCE:
         running = sum(info.state in RUNS for info in facts.infos.values())
-        count = min(count, max(running, len(facts.busy) + facts.claimable))
+        count = min(count, max(running, len(facts.held) + facts.claimable))
     return count
 
 
@@ -118,11 +125,12 @@ def ordinal(name: str) -> int:
 
 def _keep(worker: Worker, facts: Facts, wanted: int, shown: Mapping[str, Session]) -> set[str]:
     """Busy sessions before idle ones, low numbers before high ones; new ones take the lowest free numbers."""
+    held = facts.held
 
     def rank(name: str) -> tuple[bool, bool, int]:
         item = shown.get(name)
         draining = item is not None and item.state is SessionState.DRAINING
-        return name not in facts.busy, draining, ordinal(name)
+        return name not in held, draining, ordinal(name)
 
     waiting = {name for name, memory in facts.memories.items() if memory.next_start_at is not None}
     keep = set(sorted({*facts.infos, *waiting}, key=rank)[:wanted])
@@ -211,11 +219,12 @@ def _unwanted(worker: Worker, facts: Facts, plan: SessionPlan, name: str, shown:
 def _lingers(worker: Worker, facts: Facts, name: str, shown: Session | None) -> datetime | None:
     """With autoscale: until when an idle session is kept in case that work comes."""
     scale = worker.spec.autoscale
-    if scale is None or worker.metadata.deletion_timestamp is not None or name in facts.busy:
+    if scale is None or worker.metadata.deletion_timestamp is not None or name in facts.held:
         return None
-    if shown is None or shown.state is not SessionState.IDLE or shown.last_progress_at is None:
+    if shown is None or shown.state is SessionState.DRAINING:
         return None
-    until = shown.last_progress_at + timedelta(seconds=scale.idle_seconds)
+    since = facts.now if shown.state is SessionState.WORKING else shown.last_progress_at or facts.now
+    until = since + timedelta(seconds=scale.idle_seconds)
     return until if until > facts.now else None
 
 
@@ -223,10 +232,10 @@ def _drain(worker: Worker, facts: Facts, plan: SessionPlan, name: str, shown: Se
     """Let it finish its bead, then stop it; with stopMode Now at once."""
     told = shown is not None and shown.state is SessionState.DRAINING
     told = told or worker.metadata.deletion_timestamp is not None
-    if worker.spec.stop_mode is StopMode.NOW or (told and name not in facts.busy):
+    if worker.spec.stop_mode is StopMode.NOW or (told and name not in facts.held):
         plan.stop.append(Stop(name=name, abandon=True))
         return
-    if not told and name not in facts.busy:
+    if not told and name not in facts.held:
         plan.wake(facts.now)
     memory = facts.memories.get(name)
     plan.sessions.append(_entry(facts, name, SessionState.DRAINING, shown, memory=memory))

@@ -187,6 +187,7 @@ class WorkerReconciler:
             startable=launch is not None,
             now=self._clock.now(),
             resumable=self._launcher.resumable,
+            claiming=self._board.claiming(worker.key),
         )
 
     async def _write(self, worker: Worker, plan: SessionPlan, obstacle: Obstacle | None) -> str:

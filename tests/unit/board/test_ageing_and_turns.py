@@ -111,7 +111,7 @@ def test_a_backlog_grown_old_takes_every_second_pick_of_p1_and_none_of_p0() -> N
 def drain(board: Board, now: datetime, hand: Worker = WORKER) -> Iterator[str]:
     """Names as one Worker gets them, each done at once."""
     while (best := board.pick(hand, now)) is not None:
-        board.reserve(best.key, "claim", worker=hand.metadata.name)
+        board.reserve(best.key, worker=hand.metadata.name)
         board.remove(best.key)
         yield best.metadata.name
 
@@ -154,7 +154,7 @@ def test_no_bead_starves_whatever_arrives_while_p0_leaves_picks_free(
         for _ in range(1 + sum(view.effective_priority == "P0" for view in views.values())):
             best = board.pick(WORKER, now)
             if best is not None:
-                board.reserve(best.key, "claim", worker="w")
+                board.reserve(best.key, worker="w")
                 board.remove(best.key)
                 came.pop(best.metadata.name, None)
                 due.pop(best.metadata.name, None)
@@ -187,7 +187,7 @@ def test_who_holds_fewer_sessions_for_its_weight_goes_first() -> None:
     for _ in range(4):
         best = board.pick(WORKER, NOON)
         assert best is not None
-        board.reserve(best.key, "claim", worker="w")
+        board.reserve(best.key, worker="w")
         order.append(best.metadata.name[0])
     assert order == ["b", "a", "b", "a"] or Counter(order) == {"a": 3, "b": 1}
 
@@ -235,7 +235,7 @@ def test_a_repository_takes_only_so_many_at_once() -> None:
     assert best.metadata.name == "child"
     assert "running beads in https://git.example.com/web.git is reached" in board.why_not(WORKER, "first")
     at_home = worker("home", repository=web)
-    board.reserve(best.key, "claim", worker="w")
+    board.reserve(best.key, worker="w")
     assert board.pick(at_home, NOON) is None
     assert "web.git" in board.nothing(at_home) or "api.git" in board.nothing(at_home)
     plain = board.pick(WORKER, NOON)

@@ -107,7 +107,7 @@ class Twin:
                 self.board.remove((NS, value))
             case "reserve" if value in self.beads:
                 self.reserved.add(value)
-                self.board.reserve((NS, value), "claim-0002")
+                self.board.reserve((NS, value))
             case "unreserve":
                 self.reserved.discard(value)
                 self.board.unreserve((NS, value))
@@ -124,7 +124,7 @@ class Twin:
     def anew(self) -> Board:
         board = board_of(*self.beads.values(), project=self.project, now=self.now)
         for name in self.reserved:
-            board.reserve((NS, name), "claim-0002")
+            board.reserve((NS, name))
         board.refresh(self.now)
         return board
 
@@ -139,7 +139,7 @@ def picks(board: Board, now: datetime) -> list[str]:
     """What one Worker would be given after another, each only reserved; undone afterwards."""
     found: list[str] = []
     while (best := board.pick(WORKER, now)) is not None:
-        board.reserve(best.key, "claim-0003")
+        board.reserve(best.key)
         found.append(best.metadata.name)
     for name in found:
         board.unreserve((NS, name))

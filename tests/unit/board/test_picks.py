@@ -84,7 +84,7 @@ def test_order_is_priority_then_who_waits_then_age_then_name() -> None:
     board, order = board_of(*beads), []
     while (name := picked(board)) is not None:
         order.append(name)
-        board.reserve((NS, name), "claim")
+        board.reserve((NS, name))
     assert order == ["urgent", "y-needed", "z-old", "a", "b"]
 
 
@@ -148,7 +148,9 @@ def test_a_named_bead_is_given_only_when_it_may_be_claimed() -> None:
 def test_a_reserved_bead_is_given_to_nobody_else() -> None:
     """Eight racers of the origin all were told that they had won."""
     board = board_of(bead("a", exclusive=["db"]), bead("b", exclusive=["db"]))
-    board.reserve((NS, "a"), "claim-1")
+    board.reserve((NS, "a"), worker="w", session="w-0")
+    assert board.claiming((NS, "w")) == {"w-0"}
+    assert board.claiming((NS, "v")) == set()
     assert picked(board) is None
     assert "just being claimed" in board.why_not(worker(), "a")
     assert "exclusive key db with a" in board.why_not(worker(), "b")
@@ -160,7 +162,7 @@ def test_reservations_count_against_the_projects_limit() -> None:
     board = board_of(bead("a"), bead("b"), bead("c"), project=Project(concurrency=2))
     for name in ("a", "b"):
         assert picked(board) == name
-        board.reserve((NS, name), "claim")
+        board.reserve((NS, name))
     assert picked(board) is None
     assert board.view((NS, "a")).ready
     board.put(taken(bead("a")))
@@ -172,7 +174,7 @@ def test_reservations_count_against_the_projects_limit() -> None:
 
 def test_claiming_changes_no_one_elses_view() -> None:
     board = board_of(*(bead(f"b{number}") for number in range(20)))
-    board.reserve((NS, "b3"), "claim")
+    board.reserve((NS, "b3"))
     board.put(taken(bead("b3")))
     board.unreserve((NS, "b3"))
     assert board.refresh(NOON) == {(NS, "b3")}

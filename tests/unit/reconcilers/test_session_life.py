@@ -24,6 +24,7 @@ from support.plans import BUSY, NOW, found, worker
 
 EVENTS = st.one_of(
     st.tuples(st.just("scale"), st.integers(0, 5)),
+    st.tuples(st.just("ask"), st.integers(0, 5)),
     st.tuples(st.just("claim"), st.integers(0, 5)),
     st.tuples(st.just("finish"), st.integers(0, 5)),
     st.tuples(st.just("crash"), st.integers(0, 5)),
@@ -40,6 +41,7 @@ class Life:
         self.worker = worker(replicas=1)
         self.infos: dict[str, SessionInfo] = {}
         self.busy: dict[str, Busy] = {}
+        self.claiming: set[str] = set()
         self.memories: dict[str, Memory] = {}
         self.fingerprint = "f0"
         self.now = NOW
@@ -53,6 +55,7 @@ class Life:
             fingerprint=self.fingerprint,
             startable=True,
             now=self.now,
+            claiming=frozenset(self.claiming),
         )
 
     def reconcile(self) -> SessionPlan:
@@ -63,7 +66,8 @@ class Life:
         for order in plan.stop:
             info = self.infos.pop(order.name, None)
             running = info is not None and info.state in RUNS
-            assert not (running and order.name in self.busy), "a busy session is stopped"
+            held = order.name in self.busy or order.name in self.claiming
+            assert not (running and held), "a session is stopped that has a bead, or is just given one"
             if order.abandon:
                 self.busy.pop(order.name, None)
         for name, memory in plan.memories.items():
@@ -93,8 +97,12 @@ class Life:
         if what == "scale":
             spec = self.worker.spec.model_copy(update={"replicas": number})
             self.worker = self.worker.model_copy(update={"spec": spec})
-        elif what == "claim" and info and info.state in RUNS and state is SessionState.IDLE:
-            self.busy.setdefault(name, BUSY)
+        elif what == "ask" and info and info.state in RUNS and state is SessionState.IDLE:
+            self.claiming.add(name)
+        elif what == "claim" and name in self.claiming:
+            self.claiming.discard(name)
+            if info and info.state in RUNS:
+                self.busy[name] = BUSY
         elif what == "finish" and info and info.state in RUNS:
             self.busy.pop(name, None)
         elif what == "crash" and info and info.state in RUNS:
@@ -114,6 +122,7 @@ def test_a_life_of_a_worker_settles_on_what_is_wanted(events: list[tuple[str, in
     for what, number in events:
         life.act(what, number)
     life.busy.clear()
+    life.claiming.clear()
     for _ in range(12):
         plan = life.reconcile()
         life.now += timedelta(minutes=11)

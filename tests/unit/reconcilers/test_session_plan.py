@@ -209,9 +209,26 @@ def test_autoscale_follows_the_beads_and_lets_idle_sessions_linger() -> None:
     lingers = plan_sessions(worker(idle, **scale), facts(found("w-0"), found("w-1")))
     assert states(lingers)["w-1"] is SessionState.IDLE
     assert lingers.wake_at == NOW + timedelta(seconds=1)
+    done = plan_sessions(
+        worker(shown("w-1", SessionState.WORKING), **scale), facts(found("w-0"), found("w-1"))
+    )
+    assert states(done)["w-1"] is SessionState.IDLE
+    assert done.wake_at == NOW + timedelta(seconds=60)
     idle = shown("w-1", SessionState.IDLE, last_progress_at=NOW - timedelta(seconds=60))
     goes = plan_sessions(worker(idle, **scale), facts(found("w-0"), found("w-1")))
     assert states(goes)["w-1"] is SessionState.DRAINING
+
+
+def test_a_session_that_is_just_given_a_bead_is_not_idle() -> None:
+    infos = (found("w-0"), found("w-1"))
+    asks = facts(*infos, claimable=1, claiming=frozenset({"w-1"}))
+    scale: dict[str, Any] = {"autoscale": {"min": 0, "max": 4, "idleSeconds": 0}}
+    assert plan_sessions(worker(**scale), asks).wanted == 2
+    draining = shown("w-1", SessionState.DRAINING)
+    assert plan_sessions(worker(draining, replicas=0), asks).stop == []
+    assert plan_sessions(worker(draining, replicas=0, deleting=True), asks).stop == [
+        Stop(name="w-0", abandon=True)
+    ]
 
 
 def test_deleting_ends_idle_sessions_at_once_and_busy_ones_when_they_are_done() -> None:
