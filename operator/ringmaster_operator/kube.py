@@ -7,14 +7,12 @@ models of his own, so this uses only its transport: configuration, TLS, tokens, 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
-from kubernetes.aio import client, config
+from kubernetes.aio import client
 from kubernetes.aio.client.exceptions import ApiException
 
 from ringmaster_operator.kinds import ACCESS_REVIEWS as ACCESS_REVIEWS
@@ -30,6 +28,7 @@ from ringmaster_operator.kinds import TOKEN_REVIEWS as TOKEN_REVIEWS
 from ringmaster_operator.kinds import USERS as USERS
 from ringmaster_operator.kinds import WORKERS as WORKERS
 from ringmaster_operator.kinds import Kind as Kind
+from ringmaster_operator.kube_config import configured
 from ringmaster_operator.kube_errors import Conflict as Conflict
 from ringmaster_operator.kube_errors import Forbidden as Forbidden
 from ringmaster_operator.kube_errors import KubeError as KubeError
@@ -67,20 +66,9 @@ class Kube:
 
         Raises KubeUnavailable with a plain message when none of them is there.
         """
-        settings = client.Configuration()
-        settings.retries = None
+        settings = await configured(kubeconfig, context)
         sending = aiohttp.TraceConfig()
         settings.trace_configs = [sending]
-        try:
-            if kubeconfig is None and _in_cluster():
-                config.load_incluster_config(client_configuration=settings)
-            else:
-                _check_kubeconfig(kubeconfig)
-                await config.load_kube_config(
-                    config_file=kubeconfig, context=context, client_configuration=settings
-                )
-        except (config.ConfigException, OSError) as error:
-            raise KubeUnavailable(0, f"no usable kubeconfig: {error}") from error
         kube = cls(client.ApiClient(configuration=settings))
         sending.on_request_headers_sent.append(kube._sending)
         return kube
@@ -277,15 +265,3 @@ def _yaml(body: Body) -> bytes:
 
 def _managed() -> dict[str, str]:
     return {"fieldManager": FIELD_MANAGER}
-
-
-def _in_cluster() -> bool:
-    token = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
-    return "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ and token.exists()
-
-
-def _check_kubeconfig(given: str | None) -> None:
-    """The client's own words for a missing file name a key that is not in it."""
-    places = given or os.environ.get("KUBECONFIG") or "~/.kube/config"
-    if not any(Path(place).expanduser().exists() for place in places.split(os.pathsep) if place):
-        raise KubeUnavailable(0, f"there is no kubeconfig {places}: name one with --kubeconfig or KUBECONFIG")
