@@ -1,29 +1,31 @@
 """People who look, without their browsers: the calls and the stream of a page, in a process of their own.
 
-Three in five look at the Overview, the others at the board, the Workers and the costs. Each call and each
-change of the held bead is a line on standard output: when, and how long it took or how late it came.
+Three in five look at the Overview, the others at the board, the Workers and the costs. They ask for what a
+page asks for when it comes, and again for what it asks for again; tests/browser/test_calls.py holds what a
+real page calls to that. Each call, each change of the held bead and each overview of the stream is a line on
+standard output: when, and how long it took or how late it came.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
-import re
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import httpx2
 
-OVERVIEW_GAP, WORKERS_GAP, COSTS_GAP = 0.2, 1.0, 5.0
-EVERY, COSTS_EVERY = 10.0, 60.0
+COSTS_GAP, COSTS_EVERY = 5.0, 60.0
 COSTS = ("costs?by=day&limit=500", "costs?by=model&limit=50", "costs?by=outcome&limit=500")
 HELD = "a-held"
 """A bead on which nobody works, the first of its priority: what is changed is looked for on its card."""
-STAMP = re.compile(rf'"name":"{HELD}".*?"usd":([0-9.]+)'.encode())
-"""What the bead costs is when it was changed: seconds, of which the last five digits count."""
 TURN = 100_000
+"""What the bead costs is when it was changed: seconds, of which the last five digits count."""
+KINDS = "kinds=beads&kinds=workers&kinds=events"
 Get = Callable[[str], Awaitable[dict[str, object]]]
 
 
@@ -43,18 +45,35 @@ class Viewer:
         found: dict[str, object] = answer.json()
         return found
 
-    async def listen(self) -> None:
+    async def listen(self, *, overview: bool) -> None:
         """The stream of changes, as long as it lasts; it comes again as the page's does."""
+        query = f"{KINDS}&kinds=overview" if overview else KINDS
         while True:
-            async with self.client.stream("GET", f"{self.base}/watch") as answer:
+            async with self.client.stream("GET", f"{self.base}/watch?{query}") as answer:
                 answer.raise_for_status()
+                rest = b""
                 async for piece in answer.aiter_bytes():
-                    for stamp in STAMP.findall(piece):
-                        now = time.time()
-                        print(f"seen {now:.4f} {(now - float(stamp)) % TURN:.5f}", flush=True)
-                    for kind, event in self.changed.items():
-                        if f"event: {kind}".encode() in piece:
-                            event.set()
+                    *events, rest = (rest + piece).split(b"\n\n")
+                    for event in events:
+                        self.hear(event)
+
+    def hear(self, event: bytes) -> None:
+        """One event, read as a page reads it."""
+        kind, data = b"", b""
+        for line in event.splitlines():
+            name, _, value = line.partition(b": ")
+            kind, data = (value if name == b"event" else kind), (value if name == b"data" else data)
+        if not data:
+            return
+        told, now = json.loads(data), time.time()
+        if kind == b"bead" and told["name"] == HELD:
+            print(f"seen {now:.4f} {(now - told['object']['usd']) % TURN:.5f}", flush=True)
+        elif kind == b"overview":
+            print(
+                f"overview {now:.4f} {now - datetime.fromisoformat(told['at']).timestamp():.5f}", flush=True
+            )
+        if (changed := self.changed.get(kind.decode())) is not None:
+            changed.set()
 
     async def again(self, load: Callable[[], Awaitable[None]], kinds: str, gap: float, every: float) -> None:
         """Load when something of these kinds changed, not more often than every gap, and every so often."""
@@ -71,29 +90,28 @@ class Viewer:
             await asyncio.sleep(max(0.0, began + gap - time.monotonic()))
 
     async def overview(self) -> None:
-        async def load() -> None:
-            await self.get("overview")
-
-        await self.again(load, "bead worker", OVERVIEW_GAP, EVERY)
+        """Once; the stream says the rest."""
+        await asyncio.gather(self.get("overview"), self.listen(overview=True))
 
     async def board(self) -> None:
         """Everything once; the stream says the rest."""
-        self.changed["bead"] = asyncio.Event()
+        await asyncio.gather(self.beads(), self.listen(overview=False))
+
+    async def beads(self) -> None:
         page = await self.get("beads?sort=priority&limit=500")
         while "next" in page:
             page = await self.get(f"beads?sort=priority&limit=500&cursor={page['next']}")
 
     async def workers(self) -> None:
-        async def load() -> None:
-            await asyncio.gather(self.get("workers?limit=500"), self.get("overview"))
-
-        await self.again(load, "worker", WORKERS_GAP, EVERY)
+        """Once; the stream says the rest."""
+        await asyncio.gather(self.get("workers?limit=500"), self.get("overview"), self.listen(overview=True))
 
     async def costs(self) -> None:
         async def load() -> None:
             await asyncio.gather(*map(self.get, (*COSTS, "costs/forecast", "costs/prices")))
 
-        await self.again(load, "bead worker", COSTS_GAP, COSTS_EVERY)
+        again = self.again(load, "bead worker", COSTS_GAP, COSTS_EVERY)
+        await asyncio.gather(again, self.listen(overview=False))
 
 
 async def run(url: str, namespace: str, count: int, cookie: str) -> None:
@@ -107,7 +125,6 @@ async def run(url: str, namespace: str, count: int, cookie: str) -> None:
     for at, viewer in enumerate(viewers):
         look = (viewer.overview, viewer.board, viewer.overview, viewer.workers, viewer.overview)[at % 5]
         tasks.append(viewer.costs() if at % 10 == 9 else look())
-        tasks.append(viewer.listen())
     await asyncio.gather(*tasks)
 
 

@@ -45,6 +45,8 @@ class Load:
     """What the viewers' processes took."""
     calls: float = 0.0
     """Of viewers without a browser, a second."""
+    overviews: float = 0.0
+    """That they were sent, a second."""
     late: list[float] = field(default_factory=list)
     """How late each of them saw each change, in ms."""
 
@@ -119,10 +121,10 @@ async def _load(scene: Scene, seconds: float, taking: Callable[[], float] = floa
     if not claims:
         raise RuntimeError("nothing was claimed: too few beads are ready, or the machine has no time for it")
     told = list(_told(scene, began, ended))
-    calls = sum(kind == "call" for kind, _ in told) / took
+    calls, overviews = (sum(kind == name for kind, _ in told) / took for name in ("call", "overview"))
     late = [value * 1e3 for kind, value in told if kind == "seen"]
     milliseconds = [value * 1e3 for value in claims]
-    return Load(done, milliseconds, cpu * 100, waited * 100, others * 100, calls, late)
+    return Load(done, milliseconds, cpu * 100, waited * 100, others * 100, calls, overviews, late)
 
 
 @asynccontextmanager
@@ -148,7 +150,7 @@ async def _ticks(scene: Scene) -> AsyncIterator[None]:
 
 
 def _told(scene: Scene, since: float, until: float) -> Iterator[tuple[str, float]]:
-    """What the viewers' lines of that time say: call or seen, and seconds."""
+    """What the viewers' lines of that time say: call, seen or overview, and seconds."""
     lines = scene.seen.read_text().splitlines() if scene.seen.exists() else []
     for line in map(str.split, lines):
         if len(line) == 3 and since <= float(line[1]) < until:
@@ -172,6 +174,7 @@ def _looks(who: str, loads: list[Load]) -> list[Figure]:
     return [
         Figure("viewers", f"{who}: CPU of viewers and browsers", [item.others for item in loads], "%"),
         Figure("viewers", f"{who}: calls/s without browser", [item.calls for item in loads]),
+        Figure("viewers", f"{who}: overviews/s sent to them", [item.overviews for item in loads]),
         Figure("viewers", f"{who}: patch sent → heard", late, "ms"),
         Figure("viewers", f"{who}: the same, p95", [percentile(late, 0.95)], "ms", at_most=LATE),
     ]

@@ -70,6 +70,10 @@ class Ring:
         self.newest += 1
         text = f"event: {kind}\nid: {self.identifier(self.newest)}\ndata: {data}\n\n"
         self.changes.append(Change(self.newest, kind, text.encode("utf-8", "replace")))
+        self.soon()
+
+    def soon(self) -> None:
+        """Let everyone look as soon as it is time."""
         if self._later is None:
             wait = self._shown_at + PAUSE_SECONDS - self._clock.monotonic()
             if wait <= 0:

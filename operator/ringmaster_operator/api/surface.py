@@ -40,6 +40,7 @@ from ringmaster_operator.api import (
 from ringmaster_operator.api.app import build
 from ringmaster_operator.api.auditing import Audit
 from ringmaster_operator.api.changes import Changes
+from ringmaster_operator.api.glances import Glances
 from ringmaster_operator.api.lessons import routes as lesson_routes
 from ringmaster_operator.api.objects import Objects
 from ringmaster_operator.api.once import Once
@@ -134,6 +135,8 @@ def application(parts: Parts, *, service: ClaimService, tokens: Tokens, ready: C
 def routers(parts: Parts) -> list[APIRouter]:
     """The routes of every topic."""
     doors = auth.Doors(people=parts.people, auth=parts.auth, web_url=parts.settings.web)
+    overviews = _overviews(parts)
+    glances = Glances(overviews.of, parts.clock)
     objects = Objects(kube=parts.kube, store=parts.store, audit=parts.audit)
     return [
         auth.routes(doors),
@@ -152,9 +155,9 @@ def routers(parts: Parts) -> list[APIRouter]:
         ),
         workers.routes(parts.store, objects, parts.people),
         backup_schedules.routes(parts.store, parts.people),
-        overview.routes(_overviews(parts), parts.people, parts.clock),
+        overview.routes(overviews, parts.people, parts.clock),
         screens.routes(_screens(parts)),
-        watching.routes(parts.changes, parts.people, parts.clock, _bounds(parts.settings)),
+        watching.routes(parts.changes, glances, parts.people, parts.clock, _bounds(parts.settings)),
         capabilities.routes(_capabilities(parts), parts.people),
         budgets.routes(parts.funds, parts.people),
         costs.routes(_costs(parts), parts.prices, parts.people, parts.audit),

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from ringmaster_operator.api import problems
 from ringmaster_operator.api.beads import Authorization
 from ringmaster_operator.api.changes import Changes
+from ringmaster_operator.api.glances import Glances
 from ringmaster_operator.api.people import People
 from ringmaster_operator.auth.errors import AuthError
 from ringmaster_operator.claims.refusals import Refused
@@ -39,12 +40,14 @@ class Watched(StrEnum):
     BEADS = "beads"
     WORKERS = "workers"
     EVENTS = "events"
+    OVERVIEW = "overview"
 
 
 WORDS = {
     Watched.BEADS: ("bead", (BEADS,)),
     Watched.WORKERS: ("worker", (WORKERS,)),
     Watched.EVENTS: ("event", (BEADS, WORKERS)),
+    Watched.OVERVIEW: ("overview", (BEADS, WORKERS)),
 }
 """What a change is called, and the kinds of which one needs the right to watch them."""
 Check = Callable[[], Awaitable[None]]
@@ -114,12 +117,14 @@ async def pieces(
     check: Check,
     bounds: Bounds,
     clock: Clock,
+    glances: Glances | None = None,
 ) -> AsyncIterator[bytes]:
     """What is sent: a place to begin from, changes, comments, and why it ends.
 
-    until is a time of the monotonic clock.
+    until is a time of the monotonic clock; with glances, how the namespace stands is sent, too.
     """
-    ring = changes.enter(namespace)
+    ring, had = changes.enter(namespace), 0
+    glance = None if glances is None else glances.enter(namespace, ring)
     try:
         place = changes.number(last)
         if place is None or not ring.keeps(place):
@@ -134,14 +139,18 @@ async def pieces(
             if found is None:
                 found = event("reset", ring.identifier(ring.newest), {}), ring.newest
             piece, place = found
+            if glance is not None and place >= ring.shown and had != glance.number:
+                piece, had = piece + glance.text, glance.number
             if piece:
                 await changes.turns.mine()
             if piece or now - said >= bounds.heartbeat:
                 said = now
                 yield piece or b": still here\n\n"
-            if place >= ring.shown:
+            if place >= ring.shown and (glance is None or had == glance.number):
                 await ring.moved(min(bounds.heartbeat, right.due(), max(until - clock.monotonic(), 0.01)))
     finally:
+        if glances is not None:
+            glances.leave(namespace)
         changes.leave(namespace)
 
 
@@ -178,8 +187,8 @@ class Right:
         return None
 
 
-def routes(changes: Changes, people: People, clock: Clock, bounds: Bounds) -> APIRouter:
-    """It needs the right to watch each of the kinds."""
+def routes(changes: Changes, glances: Glances, people: People, clock: Clock, bounds: Bounds) -> APIRouter:
+    """It needs the right to watch each of the kinds; for the overview, as for its call, to list them."""
     router = APIRouter(prefix="/api/v1/namespaces/{namespace}", tags=["watch"], responses=problems.RESPONSES)
     streamed: dict[int | str, dict[str, Any]] = {
         200: {"description": "Events.", "content": {MEDIA: {"schema": {"type": "string"}}}}
@@ -188,20 +197,28 @@ def routes(changes: Changes, people: People, clock: Clock, bounds: Bounds) -> AP
     @router.get("/watch", operation_id="watchNamespace", response_class=Stream, responses=streamed)
     async def watch(
         namespace: Name,
-        kinds: Annotated[list[Watched], Query(min_length=1, max_length=3)] = [Watched.BEADS, Watched.WORKERS],  # noqa: B006
+        kinds: Annotated[list[Watched], Query(min_length=1, max_length=4)] = [Watched.BEADS, Watched.WORKERS],  # noqa: B006
         seconds: Annotated[int, Query(ge=1, le=MOST_SECONDS, description="It ends then.")] = MOST_SECONDS,
         last_event_id: Annotated[
             str | None, Header(alias="Last-Event-ID", max_length=64, description="Go on after this one.")
         ] = None,
         authorization: Authorization = None,
     ) -> Response:
-        """Changes of beads and Workers as server-sent events: bead, worker, event, ready, reset, end."""
+        """Changes of beads and Workers as server-sent events: bead, worker, event, ready, reset, end.
+
+        With kinds=overview also how the namespace stands, as getOverview says it: at first, and whenever
+        that has changed, four times a second at most.
+        """
+        needed = {
+            f"{verb} {resource.plural}": (verb, resource)
+            for kind in kinds
+            for verb in (("watch", "list") if kind is Watched.OVERVIEW else ("watch",))
+            for resource in WORDS[kind][1]
+        }
 
         async def check() -> None:
-            for needed in {
-                resource.plural: resource for kind in kinds for resource in WORDS[kind][1]
-            }.values():
-                await people.allowed(authorization, verb="watch", kind=needed, namespace=namespace)
+            for verb, resource in needed.values():
+                await people.allowed(authorization, verb=verb, kind=resource, namespace=namespace)
 
         await check()
         if changes.watchers >= MOST_WATCHERS:
@@ -209,12 +226,13 @@ def routes(changes: Changes, people: People, clock: Clock, bounds: Bounds) -> AP
         made = pieces(
             changes,
             namespace,
-            frozenset(WORDS[kind][0] for kind in kinds),
+            frozenset(WORDS[kind][0] for kind in kinds if kind is not Watched.OVERVIEW),
             last=last_event_id,
             until=clock.monotonic() + seconds,
             check=check,
             bounds=bounds,
             clock=clock,
+            glances=glances if Watched.OVERVIEW in kinds else None,
         )
         return Stream(made, bounds.slow)
 

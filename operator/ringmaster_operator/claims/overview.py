@@ -57,9 +57,14 @@ class Made:
     overview: Overview
 
     @cached_property
+    def standing(self) -> str:
+        """What it says besides the time, as JSON."""
+        return self.overview.model_dump_json(by_alias=True, exclude_none=True, exclude={"at"})
+
+    @cached_property
     def text(self) -> str:
-        """The same as JSON, made once for all who ask."""
-        return self.overview.model_dump_json(by_alias=True, exclude_none=True)
+        """All of it as JSON, made once for all who ask."""
+        return f"{self.overview.model_dump_json(include={'at'})[:-1]},{self.standing[1:]}"
 
 
 @dataclass(frozen=True)

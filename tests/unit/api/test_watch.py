@@ -17,7 +17,9 @@ from fastapi import FastAPI
 from ringmaster_operator.api import changes as rings
 from ringmaster_operator.api import problems, watching
 from ringmaster_operator.api.changes import Changes
+from ringmaster_operator.api.glances import Glances
 from ringmaster_operator.api.people import People, Person
+from ringmaster_operator.claims.overview import Made
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import StoredEvent
@@ -62,13 +64,18 @@ class Place:
         return events(self.client, where, params=query or None, headers=headers)
 
 
+async def unwanted(namespace: str) -> Made:
+    raise AssertionError(f"nobody asked how {namespace} stands")
+
+
 @pytest.fixture
 async def place() -> AsyncIterator[Place]:
     store, changes, gate = Store(), Changes(Clock()), Gate()
     store.listen(changes.take)
     app = FastAPI()
     problems.install(app)
-    app.include_router(watching.routes(changes, cast(People, gate), Clock(), QUICK))
+    glances = Glances(unwanted, Clock())
+    app.include_router(watching.routes(changes, glances, cast(People, gate), Clock(), QUICK))
     front = Front("127.0.0.1", 0, app)
     front.start()
     made = Place(front.url, store, changes, gate)

@@ -12,6 +12,8 @@ import { Stream } from "./watch.js";
 const CALM = 50;
 /** The same while a long list comes in: its first page is told at once. */
 const LOADING = 400;
+/** Until the stream says no more what no page wants any more: the next page may want it again. */
+const LINGER = 2000;
 
 /**
  * Objects of one kind by name, loaded when a page first asks for them.
@@ -39,6 +41,8 @@ export class Collection {
     this.loading = null;
     /** @type {Set<string>} Uids that went while pages of the list were on their way. */
     this.gone = new Set();
+    /** Ends with the last load that was begun; one that another takes over from ends at once. */
+    this.loaded = Promise.resolve();
   }
 
   /** Load it unless that was done; changes tell when. */
@@ -46,7 +50,12 @@ export class Collection {
     if (this.state === "idle" || this.state === "failed") void this.load();
   }
 
-  async load() {
+  load() {
+    this.loaded = this.fetch();
+    return this.loaded;
+  }
+
+  async fetch() {
     this.loading?.abort();
     const loading = new AbortController();
     this.loading = loading;
@@ -82,6 +91,16 @@ export class Collection {
     this.loading = null;
     this.state = "ready";
     this.changed(null);
+  }
+
+  /** Until all of them are there; throws Problem. */
+  async whole() {
+    this.want();
+    for (let last; this.state === "loading" && last !== this.loaded; ) {
+      last = this.loaded;
+      await last;
+    }
+    if (this.problem) throw this.problem;
   }
 
   /** @type {Set<string>} Uids that the watch told of while the list was loading. */
@@ -133,7 +152,10 @@ export class Project {
     this.pending = { beads: new Set(), workers: new Set(), events: [], all: false };
     this.scheduled = false;
     this.flushed = -CALM;
-    this.stream = new Stream(`${at}/watch?kinds=beads&kinds=workers&kinds=events`, (name, data) => this.hear(name, data), (state, why) => this.become(state, why));
+    this.watched = `${at}/watch?kinds=beads&kinds=workers&kinds=events`;
+    /** @type {Set<(overview: any) => void>} Who follows how the namespace stands. */
+    this.followers = new Set();
+    this.stream = new Stream(this.watched, (name, data) => this.hear(name, data), (state, why) => this.become(state, why));
   }
 
   close() {
@@ -142,6 +164,7 @@ export class Project {
     this.workers.loading?.abort();
     this.listeners.clear();
     this.watchers.clear();
+    this.followers.clear();
   }
 
   /**
@@ -154,9 +177,28 @@ export class Project {
     signal.addEventListener("abort", () => this.listeners.delete(listener));
   }
 
-  /** @param {() => void} watcher Told when the stream comes or goes. */
-  onState(watcher) {
+  /**
+   * @param {() => void} watcher Told when the stream comes or goes.
+   * @param {AbortSignal} [signal]
+   */
+  onState(watcher, signal) {
     this.watchers.add(watcher);
+    signal?.addEventListener("abort", () => this.watchers.delete(watcher));
+  }
+
+  /**
+   * Be told how the namespace stands, whenever that changed: the stream says it as long as anybody wants it.
+   * @param {(overview: any) => void} follower
+   * @param {AbortSignal} signal
+   */
+  onOverview(follower, signal) {
+    const ask = () => this.stream.ask(this.followers.size ? `${this.watched}&kinds=overview` : this.watched);
+    this.followers.add(follower);
+    ask();
+    signal.addEventListener("abort", () => {
+      this.followers.delete(follower);
+      setTimeout(ask, LINGER);
+    });
   }
 
   /**
@@ -183,6 +225,8 @@ export class Project {
       this.tell({ worker: data.name });
     } else if (name === "event") {
       this.tell({ event: data.object });
+    } else if (name === "overview") {
+      for (const follower of this.followers) follower(data);
     } else if (name === "ready" || name === "reset") {
       for (const list of [this.beads, this.workers]) if (list.state !== "idle") void list.load();
       this.tell({ all: true });

@@ -9,6 +9,8 @@ import { address } from "./api.js";
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 15000;
 const HIDDEN_FOR = 20000;
+/** The operator says something every 15 seconds: who hears nothing for longer has lost it. */
+const SILENT_FOR = 45000;
 
 /** @typedef {"connecting" | "live" | "offline" | "paused" | "ended"} State */
 
@@ -32,7 +34,20 @@ export class Stream {
     this.looked = () => this.visible();
     document.addEventListener("visibilitychange", this.looked);
     addEventListener("online", this.looked);
-    this.open();
+    // The page that is about to be shown says first what it wants to be told.
+    queueMicrotask(() => this.stopped || this.connection !== null || this.open());
+  }
+
+  /**
+   * Be told something else, from where it is.
+   * @param {string} path
+   */
+  ask(path) {
+    if (path === this.path) return;
+    this.path = path;
+    if (this.connection === null || this.connection.signal.aborted || this.stopped) return;
+    this.connection.abort();
+    void this.open();
   }
 
   close() {
@@ -102,7 +117,8 @@ export class Stream {
     const decoder = new TextDecoder();
     let rest = "";
     for (;;) {
-      const { done, value } = await reader.read();
+      const silent = setTimeout(() => void reader.cancel().catch(() => undefined), SILENT_FOR);
+      const { done, value } = await reader.read().finally(() => clearTimeout(silent));
       if (done) return;
       const parts = (rest + decoder.decode(value, { stream: true })).split("\n\n");
       rest = parts.pop() ?? "";

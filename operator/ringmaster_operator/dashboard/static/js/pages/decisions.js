@@ -6,12 +6,14 @@ import { ago, sentence } from "../core/format.js";
 import { bind } from "../core/keys.js";
 import { refetch } from "../core/refetch.js";
 import { go, link } from "../core/router.js";
+import { standing } from "../core/standing.js";
+import { project } from "../core/store.js";
 import { beadLink, heading, priority } from "../parts/bits.js";
 import { empty, live } from "../parts/states.js";
 import { answers } from "./answering.js";
 import { blocked } from "./overview.js";
 
-/** @typedef {import("./overview.js").Need} Need */
+/** @typedef {import("../core/standing.js").Need} Need */
 /** @typedef {{need: Need, decision: any}} Asked */
 
 /** Beads of which the options are shown with what follows from them. */
@@ -21,8 +23,32 @@ const IN_FULL = 30;
 export function decisionsPage(context) {
   const { namespace, title, signal } = context;
   let at = -1;
+  const { load, follow } = standing(context);
+  /** @type {Need[]} */
+  let shown = [];
+  /** @type {Map<string, Promise<any>>} What each bead asks in full, until the bead changes. */
+  const known = new Map();
+  const inFull = (/** @type {string} */ name) => {
+    // One that was answered meanwhile is not worth failing for.
+    const bead = known.get(name) ?? call(path("namespaces", namespace, "beads", name), { signal }).catch(() => void known.delete(name));
+    known.set(name, bead);
+    return bead;
+  };
+  const asked = (/** @type {Need[]} */ needs) => Promise.all(needs.map(async (need, number) => ({ need, decision: number < IN_FULL ? (await inFull(need.name))?.spec.decision : undefined })));
+  // What is told while the beads are on their way is newer than what they were asked for.
+  const latest = async () => {
+    for (;;) {
+      const needs = shown;
+      const found = await asked(needs);
+      if (needs === shown) return found;
+    }
+  };
   const again = () => page.load();
-  const page = live(context, "the decisions", (aborted) => waiting(namespace, aborted), (asked) => {
+  const fetcher = async (/** @type {AbortSignal} */ aborted) => {
+    shown = waiting(await load(aborted));
+    return latest();
+  };
+  const page = live(context, "the decisions", fetcher, (/** @type {Asked[]} */ asked) => {
     title(`${asked.length ? `(${asked.length}) ` : ""}Decisions`);
     return [
       heading("Decisions"),
@@ -39,24 +65,18 @@ export function decisionsPage(context) {
   bind("j", "Next question", () => step(1), signal);
   bind("k", "Previous question", () => step(-1), signal);
   bind("Enter", "Open it", () => at >= 0 && go(context.root.querySelectorAll("[data-bead] h2 a")[at]?.getAttribute("href") ?? "/ui"), signal);
-  refetch(context, again, { every: 30000 });
+  project(namespace).onChange(({ all, beads }) => (all ? known.clear() : beads.forEach((name) => known.delete(name))), signal);
+  refetch(context, again, { gap: 1000, concerns: ({ beads }) => shown.some(({ name }) => beads.has(name)) });
+  follow((found) => {
+    const needs = waiting(found);
+    if (JSON.stringify(needs) === JSON.stringify(shown)) return;
+    shown = needs;
+    void latest().then((found) => page.show(() => found));
+  }, again);
 }
 
-/**
- * @param {string} namespace
- * @param {AbortSignal} signal
- * @returns {Promise<Asked[]>}
- */
-async function waiting(namespace, signal) {
-  const found = await call(`${path("namespaces", namespace)}/overview`, { signal });
-  /** @type {Need[]} */
-  const needs = found.needs.filter((/** @type {Need} */ { kind }) => kind === "decision" || kind === "escalation");
-  return Promise.all(needs.map(async (need, number) => {
-    // One that was answered meanwhile is not worth failing for.
-    const bead = number < IN_FULL ? await call(path("namespaces", namespace, "beads", need.name), { signal }).catch(() => null) : null;
-    return { need, decision: bead?.spec.decision };
-  }));
-}
+/** @param {import("../core/standing.js").Overview} overview */
+const waiting = ({ needs }) => needs.filter(({ kind }) => kind === "decision" || kind === "escalation");
 
 /**
  * @param {string} namespace

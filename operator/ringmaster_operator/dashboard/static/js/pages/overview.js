@@ -1,11 +1,10 @@
 /** What needs a person first, then what moves, then what is done. */
 
 import { act } from "../core/acts.js";
-import { call, path } from "../core/api.js";
 import { h, s } from "../core/dom.js";
 import { ago, between, compact, count, counted, usd } from "../core/format.js";
-import { refetch } from "../core/refetch.js";
 import { link } from "../core/router.js";
+import { standing } from "../core/standing.js";
 import { may } from "../core/who.js";
 import { beadLink, button, card, chip, heading, priority, table, workerLink } from "../parts/bits.js";
 import { bars } from "../parts/charts.js";
@@ -14,17 +13,10 @@ import { attempt } from "../parts/toast.js";
 import { answers } from "./answering.js";
 
 /**
- * @typedef {{kind: string, name: string, title: string, why: string, priority?: string, since?: string, blocks: number,
- *   parent?: string, options: string[], deadline?: string}} Need
- * @typedef {{name: string, title: string, priority: string, worker: string, session: string, activity: string,
- *   since: string, attempt: number, iteration: number, maxIterations: number, progressAt?: string, note: string,
- *   toolCalls: number, tokens: number, tokensPerMinute?: number, usd: number}} Run
- * @typedef {{usd: number, tokens: number}} Sums
- * @typedef {{name: string, per: string, usd?: number, tokens?: number, spent: Sums, reached: boolean}} Budget
- * @typedef {{at: string, phases: Record<string, number>, needs: Need[], needed: Record<string, number>, running: Run[],
- *   ready: number, sessions: {activity: string}[], done: {day: string, succeeded: number, failed: number}[],
- *   spend: {today: Sums, running: Sums, month: {spent: number, expected?: number}, budgets: Budget[]},
- *   backup: {schedules: number, last?: string, verified: boolean, failing: boolean, next?: string}}} Overview
+ * @typedef {import("../core/standing.js").Overview} Overview
+ * @typedef {import("../core/standing.js").Need} Need
+ * @typedef {import("../core/standing.js").Run} Run
+ * @typedef {import("../core/standing.js").Budget} Budget
  */
 
 const KINDS = new Map(Object.entries({
@@ -40,14 +32,14 @@ const PHASES = ["Pending", "Blocked", "Ready", "Running", "NeedsDecision", "Held
 /** @param {import("../core/router.js").Context} context */
 export function overviewPage(context) {
   const { namespace, title } = context;
-  const fetcher = (/** @type {AbortSignal} */ signal) => call(`${path("namespaces", namespace)}/overview`, { signal });
+  const { load, follow } = standing(context);
   const again = () => page.load();
-  const page = live(context, "the overview", fetcher, (/** @type {Overview} */ found) => {
+  const page = live(context, "the overview", load, (/** @type {Overview} */ found) => {
     const waiting = sum(found.needed);
     title(`${waiting ? `(${waiting}) ` : ""}Overview`);
     return [heading("Overview"), figures(namespace, found, waiting), content(namespace, found, waiting, again)];
   });
-  refetch(context, again, { gap: 200, every: 10000 });
+  follow((found) => page.show(() => found), again);
 }
 
 /** @param {Record<string, number>} counts */

@@ -3,8 +3,10 @@
 import { call, path } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { ago, compact, count, counted, day, percent, usd } from "../core/format.js";
-import { refetch } from "../core/refetch.js";
+import { paced, refetch } from "../core/refetch.js";
 import { link, remember } from "../core/router.js";
+import { standing } from "../core/standing.js";
+import { project } from "../core/store.js";
 import { may } from "../core/who.js";
 import { beadLink, button, card, chip, facts, heading, table, workerLink } from "../parts/bits.js";
 import { lines, saved } from "../parts/charts.js";
@@ -14,11 +16,10 @@ import { attempt } from "../parts/toast.js";
 
 /** @typedef {import("../core/types.js").Worker} Worker */
 /** @typedef {import("../core/types.js").Session} Session */
-/**
- * @typedef {{name: string, worker: string, activity: string, state: string, bead?: string, iteration?: number,
- *   startedAt?: string, progressAt?: string, tokensPerMinute?: number, restarts: number, message: string}} Active
- */
+/** @typedef {import("../core/standing.js").Active} Active */
 
+/** Milliseconds between two paintings, at least. */
+const PAINTED = 250;
 /** Changes of a confidence that its chart has. */
 const SHOWN = 60;
 
@@ -26,11 +27,16 @@ const SHOWN = 60;
 export function workersPage(context) {
   const { namespace, title } = context;
   title("Workers");
-  const at = path("namespaces", namespace);
+  const list = project(namespace).workers;
+  const { load, follow } = standing(context);
+  /** @type {Active[]} */
+  let active = [];
   const fetcher = async (/** @type {AbortSignal} */ signal) => {
-    const [workers, overview] = await Promise.all([call(`${at}/workers`, { signal, query: { limit: 500 } }), call(`${at}/overview`, { signal })]);
-    return { workers: workers.items, sessions: overview.sessions };
+    const stand = load(signal).then(({ sessions }) => (active = sessions));
+    await Promise.all([list.whole(), stand]);
+    return latest();
   };
+  const latest = () => ({ workers: [...list.items.values()].sort((one, other) => (one.metadata.name < other.metadata.name ? -1 : 1)), sessions: active });
   const again = () => page.load();
   const page = live(context, "the Workers", fetcher, (/** @type {{workers: Worker[], sessions: Active[]}} */ { workers, sessions }) => [
     heading("Workers"),
@@ -38,7 +44,12 @@ export function workersPage(context) {
       ? workers.map((worker) => overviewOf(namespace, worker, sessions.filter((one) => one.worker === worker.metadata.name), again))
       : empty("No Workers yet", "A Worker is a pool of agent sessions, described in a file.", h("pre", null, "kubectl apply --server-side -f worker.yaml")),
   ]);
-  refetch(context, again, { gap: 1000, every: 10000, concerns: ({ workers }) => workers.size > 0 });
+  const soon = paced(() => page.show(latest), PAINTED, context.signal);
+  project(namespace).onChange(({ all, workers }) => (all || workers.size > 0) && soon(), context.signal);
+  follow(({ sessions }) => {
+    active = sessions;
+    soon();
+  }, again);
 }
 
 /** @param {import("../core/router.js").Context} context */
@@ -47,14 +58,20 @@ export function workerPage(context) {
   const name = params["name"] ?? "";
   title(name);
   const at = path("namespaces", namespace);
+  const list = project(namespace).workers;
+  list.want();
+  const { load, follow } = standing(context);
+  /** @type {Active[]} */
+  let active = [];
   let chosen = query.get("capability") ?? "";
   const fetcher = async (/** @type {AbortSignal} */ signal) => {
-    const [worker, overview, capabilities] = await Promise.all([
-      call(path("namespaces", namespace, "workers", name), { signal }), call(`${at}/overview`, { signal }), call(`${at}/capabilities`, { signal })]);
+    const stand = load(signal).then(({ sessions }) => (active = sessions));
+    const [worker, capabilities] = await Promise.all([
+      call(path("namespaces", namespace, "workers", name), { signal }), call(`${at}/capabilities`, { signal }), stand]);
     const own = capabilities.items.filter((/** @type {any} */ { workers }) => workers.some((/** @type {any} */ one) => one.worker === name)).map((/** @type {any} */ one) => one.name);
     if (!own.includes(chosen)) chosen = own[0] ?? "";
     const history = chosen ? (await call(`${at}/${path("capabilities", chosen, "history")}`, { signal, query: { worker: name, limit: SHOWN } })).items : [];
-    return { worker, sessions: overview.sessions, capabilities: capabilities.items, history };
+    return { worker, sessions: active, capabilities: capabilities.items, history };
   };
   const again = () => page.load();
   const choose = (/** @type {string} */ capability) => {
@@ -70,7 +87,14 @@ export function workerPage(context) {
     found.history.length > 0 && card(`How the confidence in ${chosen} came about`, confidences(namespace, chosen, found.history)),
     conditions(found.worker),
   ]);
-  refetch(context, again, { gap: 1000, every: 10000, concerns: ({ workers }) => workers.has(name) });
+  // What it can do changes with an outcome: a while later is soon enough. The rest is told.
+  refetch(context, again, { gap: 5000, every: 30000, concerns: ({ workers }) => workers.has(name) });
+  const soon = paced(() => page.show((found) => ({ ...found, worker: list.items.get(name) ?? found.worker, sessions: active })), PAINTED, context.signal);
+  project(namespace).onChange(({ workers }) => workers.has(name) && soon(), context.signal);
+  follow(({ sessions }) => {
+    active = sessions;
+    soon();
+  }, again);
 }
 
 /**

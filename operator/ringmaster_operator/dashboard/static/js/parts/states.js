@@ -44,7 +44,8 @@ export function failed(error, again) {
  * @param {string} what In words, for who waits.
  * @param {(signal: AbortSignal) => Promise<T>} fetcher
  * @param {(found: T) => Child} render
- * @returns {{load: () => Promise<void>, repaint: () => void}}
+ * @returns {{load: () => Promise<void>, repaint: () => void, show: (next: (found: T) => T) => void}}
+ *   show: make what is shown newer; it does nothing while nothing was loaded.
  */
 export function live(context, what, fetcher, render) {
   const { root, signal } = context;
@@ -54,6 +55,11 @@ export function live(context, what, fetcher, render) {
   let stale = false;
   const repaint = () => {
     if (found !== undefined && !signal.aborted) paint(root, render(found));
+  };
+  const show = (/** @type {(found: T) => T} */ next) => {
+    if (found === undefined) return;
+    found = next(found);
+    repaint();
   };
   const load = async () => {
     if (signal.aborted) return;
@@ -85,5 +91,5 @@ export function live(context, what, fetcher, render) {
   };
   paint(root, loading(what));
   void load();
-  return { load, repaint };
+  return { load, repaint, show };
 }
