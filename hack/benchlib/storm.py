@@ -59,10 +59,10 @@ class Batch:
         due = time.perf_counter()
         while not self.done.is_set():
             names = sorted(self.there)
-            if names:
+            if place < len(names):
                 change = {"metadata": {"labels": {"storm": str(self.foreign)}}}
                 with suppress(KubeError):
-                    await kube.patch(BEADS, namespace, names[place % len(names)], change)
+                    await kube.patch(BEADS, namespace, names[place], change)
                     self.foreign += 1
             due += EACH_SECONDS
             await asyncio.sleep(max(0.0, due - time.perf_counter()))

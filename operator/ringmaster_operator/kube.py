@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Self
 
 import aiohttp
@@ -43,6 +43,7 @@ WATCH_SECONDS = 300
 """How long the API server keeps one watch; then the next begins where it ended."""
 
 MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml; charset=utf-8"
 NO_YAML = re.compile("[\x7f-\x9f\ufeff\ufffe\uffff]")
 """Characters that JSON may hold and YAML may not; pairs of escapes for one character are none in YAML."""
@@ -189,6 +190,13 @@ class Kube:
     ) -> Body:
         """Merge patch of the status subresource; with version, only on that resourceVersion."""
         return await self._merge(kind.path(namespace, name, "status"), {"status": status}, version)
+
+    async def patch_status_where(
+        self, kind: Kind, namespace: str, name: str, operations: Sequence[Body]
+    ) -> Body:
+        """JSON patch of the status subresource; KubeError of status 422 where one of its tests fails."""
+        path, body = kind.path(namespace, name, "status"), [*operations]
+        return await self.request("PATCH", path, body=body, query=_managed(), content_type=JSON_PATCH)
 
     async def _merge(self, path: str, patch: Body, version: str | None) -> Body:
         if version is not None:

@@ -80,6 +80,7 @@ class Operator:
             store=self.store,
             events=self.events,
             released=lambda key: self.beads.released(key),
+            weighed=self.board.weighed,
         )
         self.beads = BeadReconciler(
             store=self.store,

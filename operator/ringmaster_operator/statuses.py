@@ -2,21 +2,25 @@
 
 Reconciles, claims and reports all go through here, so a status is never written when nothing changed, a stale
 writer always gets Conflict, and every transition is noted once.
+
+Others may write on a bead all the time: labels, annotations, who manages which field. Where everything that a
+status is judged from is as it was, a patch that says so does as well as one that names the version.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from ringmaster_operator import metrics
+from ringmaster_operator import json_patches, metrics
 from ringmaster_operator.events import Events, Note
-from ringmaster_operator.kube import BEADS, Body, Kube
+from ringmaster_operator.kube import BEADS, Body, Conflict, Kube, KubeError
 from ringmaster_operator.resources.base import ConditionStatus
 from ringmaster_operator.resources.bead import Bead, BeadStatus, Phase
 from ringmaster_operator.store import Key, Store
 
 SHOWN = 20
+UNPROCESSABLE = 422
 TROUBLE = frozenset({"DependencyMissing", "DependencyFailed", "DependencyCycle", "ParentBlocked"})
 
 
@@ -44,24 +48,27 @@ class Statuses:
         store: Store,
         events: Events,
         released: Callable[[Key], list[str]],
+        weighed: Callable[[str], frozenset[str]],
     ) -> None:
-        """`released` names what a bead that has just succeeded leaves to be worked."""
+        """`released` names what a bead that has just succeeded leaves to be worked.
+
+        `weighed` gives the keys of labels and annotations that matter in a namespace.
+        """
         self._kube = kube
         self._store = store
         self._events = events
         self._released = released
+        self._weighed = weighed
 
     async def write(self, bead: Bead, status: BeadStatus) -> Bead:
-        """Patch what differs; the bead as it is then. Raises Conflict when it changed meanwhile."""
+        """Patch what differs; the bead as it is then.
+
+        Raises Conflict when what it was judged from changed meanwhile, NotFound when it is gone.
+        """
         patch = difference(bead.status.lean(), status.lean())
         if not patch:
             return bead
-        meta = bead.metadata
-        metrics.api_writes.labels("Bead").inc()
-        body = await self._kube.patch_status(
-            BEADS, meta.namespace, meta.name, patch, version=meta.resource_version
-        )
-        written = self._store.taken(body)
+        written = await self._patched(bead, patch)
         for note in notes(bead.status, written.status):
             self._events.tell("Bead", written.metadata, note)
         done = written.status.phase is Phase.SUCCEEDED and bead.status.phase is not Phase.SUCCEEDED
@@ -69,6 +76,42 @@ class Statuses:
             note = Note("Released", f"released: {', '.join(names[:SHOWN])}{' ...' if names[SHOWN:] else ''}")
             self._events.tell("Bead", written.metadata, note)
         return written
+
+    async def _patched(self, bead: Bead, patch: Body) -> Bead:
+        metrics.api_writes.labels("Bead").inc()
+        try:
+            body = await self._kube.patch_status(
+                BEADS, *bead.key, patch, version=bead.metadata.resource_version
+            )
+        except Conflict:
+            keys = self._weighed(bead.metadata.namespace)
+            if not _alike(bead, self._store.bead(bead.key), keys):
+                raise
+            fresh = await self._kube.get(BEADS, *bead.key)
+            operations = json_patches.of_status(fresh, patch, keys)
+            if operations is None or not _alike(bead, self._store.taken(fresh), keys):
+                raise
+            metrics.api_writes.labels("Bead").inc()
+            try:
+                body = await self._kube.patch_status_where(BEADS, *bead.key, operations)
+            except KubeError as error:
+                if error.status == UNPROCESSABLE:
+                    raise Conflict(error.status, str(error)) from error
+                raise
+        return self._store.taken(body)
+
+
+def _alike(judged: Bead, fresh: Bead | None, keys: Iterable[str]) -> bool:
+    """Whether it is the bead that was judged, but for what nobody judges by."""
+    if fresh is None:
+        return False
+    old, new = judged.metadata, fresh.metadata
+    return (
+        (old.uid, old.generation, old.deletion_timestamp) == (new.uid, new.generation, new.deletion_timestamp)
+        and judged.status == fresh.status
+        and all(old.labels.get(key) == new.labels.get(key) for key in keys)
+        and all(old.annotations.get(key) == new.annotations.get(key) for key in keys)
+    )
 
 
 def notes(old: BeadStatus, new: BeadStatus) -> list[Note]:

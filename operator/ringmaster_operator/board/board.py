@@ -20,6 +20,7 @@ from ringmaster_operator.board.scoring import Merit, Snapshot, measured
 from ringmaster_operator.recall import Outcomes, Past
 from ringmaster_operator.resources.base import Priority
 from ringmaster_operator.resources.bead import Bead, Desired
+from ringmaster_operator.resources.budget import REQUESTED_BY
 from ringmaster_operator.resources.project import ConfidenceRules, Project, RoutingRules
 from ringmaster_operator.resources.worker import Worker
 
@@ -211,6 +212,16 @@ class Board:
         """The project's rules of confidence, or the defaults."""
         project = self.project(namespace)
         return project.confidence if project is not None else ConfidenceRules()
+
+    def weighed(self, namespace: str) -> frozenset[str]:
+        """Keys of beads' labels and annotations that decide who may work, who pays, whose turn it is."""
+        keys, project = {REQUESTED_BY}, self.project(namespace)
+        for worker in self._workers.get(namespace, {}).values():
+            keys.update(worker.spec.bead_selector)
+        if project is not None:
+            keys.update(key for budget in project.budgets for key in budget.labels)
+            keys.update([project.fairness.label] if project.fairness is not None else [])
+        return frozenset(keys)
 
     def waiting(self, namespace: str) -> Iterator[tuple[Bead, Needs, Priority]]:
         """What may be claimed as of the last refresh, best first, with its effective priority."""

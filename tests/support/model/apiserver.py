@@ -79,6 +79,8 @@ class ApiServer:
             return self._delete(where, known, body or {})
         if method == "PATCH" and content_type.startswith("application/merge-patch"):
             return self._patch(where, known, copy.deepcopy(body), status=sub == "status")
+        if method == "PATCH" and content_type == "application/json-patch+json":
+            return self._operate(where, known, copy.deepcopy(body))
         return _failure(405, "MethodNotAllowed", f"{method} is not simulated")
 
     def _create(self, plural: str, namespace: str, body: Body) -> Answer:
@@ -114,6 +116,14 @@ class ApiServer:
         if fresh == known:
             return 200, copy.deepcopy(known)
         return 200, self._keep(where, known, fresh)
+
+    def _operate(self, where: Where, known: Body, operations: list[Body]) -> Answer:
+        """A JSON patch of a status: tests, then a status that takes the place of what is there."""
+        if not all(_holds(known, step) for step in operations if step["op"] == "test"):
+            return _failure(422, "Invalid", "the server rejected our request due to an error in our request")
+        fresh = {**known, "status": operations[-1]["value"]}
+        assert (operations[-1]["op"], operations[-1]["path"]) == ("add", "/status")
+        return 200, copy.deepcopy(known) if fresh == known else self._keep(where, known, fresh)
 
     def _keep(self, where: Where, old: Body | None, fresh: Body) -> Body:
         self.version += 1
@@ -160,6 +170,16 @@ def _parsed(path: str) -> tuple[str, str, str, str]:
         namespace, rest = rest[1], rest[2:]
     plural, name, sub, *_ = [*rest, "", "", ""]
     return plural, namespace, name, sub
+
+
+def _holds(body: Body, test: Body) -> bool:
+    """Whether a JSON patch's test does; what is not there is null, in what is not there is nothing."""
+    *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in test["path"][1:].split("/")]
+    for parent in parents:
+        if parent not in body:
+            return False
+        body = body[parent]
+    return bool(body.get(last) == test["value"])
 
 
 def _selected(body: Body, query: dict[str, str]) -> bool:
