@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 KINDS = (BEADS, WORKERS, BACKUP_SCHEDULES)
 RETRY_SECONDS = 2.0
+FEW = 100
+"""Objects that a sweep fetches one by one; where more are newer it lists all."""
 
 
 class ClusterState:
@@ -52,6 +54,7 @@ class ClusterState:
         self._board = board
         self._namespace = namespace or None
         self._projects: dict[str, str] = {}
+        self._began = asyncio.Event()
         self.listed = False
         self.trouble = "the cluster's objects are not listed yet"
 
@@ -104,16 +107,36 @@ class ClusterState:
             found[namespace] = project.notifications if project else None if text else []
         return found
 
+    def began(self, plural: str) -> None:
+        """A watch begins anew: what changed before, since the kind was listed, nobody tells."""
+        log.debug("the watch of %s begins", plural)
+        self._began.set()
+
     async def sweep(self, seconds: float) -> None:
         """Every so often, list names and versions alone; drop ghosts, fetch what is newer."""
         while True:
             await asyncio.sleep(seconds)
-            try:
-                for kind in KINDS:
-                    await self._sweep(kind)
-                await self.read_projects()
-            except KubeError as error:
-                log.warning("sweep: %s", error)
+            await self._sweep_all()
+
+    async def catch_up(self) -> None:
+        """Sweep whenever a watch begins, until cancelled."""
+        while True:
+            await self._began.wait()
+            self._began.clear()
+            if not await self._sweep_all():
+                self._began.set()
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _sweep_all(self) -> bool:
+        """False when the API server could not be asked."""
+        try:
+            for kind in KINDS:
+                await self._sweep(kind)
+            await self.read_projects()
+        except KubeError as error:
+            log.warning("sweep: %s", error)
+            return False
+        return True
 
     async def _sweep(self, kind: Kind) -> None:
         before = self._store.uids(kind.name)
@@ -125,13 +148,20 @@ class ClusterState:
             if self._store.is_stale(kind.name, meta):
                 stale.append((meta["namespace"], meta["name"]))
         gone = self._store.sweep(kind.name, uids, before)
+        await self._renew(kind, stale)
+        if gone or stale:
+            log.info("sweep: %d %s gone, %d newer", len(gone), kind.plural, len(stale))
+
+    async def _renew(self, kind: Kind, stale: list[tuple[str, str]]) -> None:
+        if len(stale) > FEW:
+            async for body in self._kube.list(kind, self._namespace):
+                self._store.observe(body)
+            return
         for namespace, name in stale:
             try:
                 self._store.observe(await self._kube.get(kind, namespace, name))
             except NotFound:
                 continue
-        if gone or stale:
-            log.info("sweep: %d %s gone, %d newer", len(gone), kind.plural, len(stale))
 
     async def read_projects(self) -> None:
         """The `ringmaster-project` ConfigMaps, wherever there is one."""

@@ -263,8 +263,8 @@ class Operator:
         )
 
     def _background(self, url: str) -> list[asyncio.Task[None]]:
-        loop = asyncio.get_running_loop()
-        self.watch = Watch(sink=self.state.take, loop=loop, namespace=self.settings.namespace)
+        state, namespace = self.state, self.settings.namespace
+        self.watch = Watch(sink=state.take, began=state.began, namespace=namespace)
         self.watch.start()
         return [
             *(self._task(work, name) for work, name in self.hosts.start(url)),
@@ -278,7 +278,8 @@ class Operator:
             self._task(self.records.run(), "records"),
             self._task(self.notifier.run(), "notifications"),
             self._task(self.service.expire(), "leases"),
-            self._task(self.state.sweep(self.settings.sweep_seconds), "sweep"),
+            self._task(state.catch_up(), "sweep of a watch"),
+            self._task(state.sweep(self.settings.sweep_seconds), "sweep"),
         ]
 
     def _task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:

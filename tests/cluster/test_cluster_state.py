@@ -78,6 +78,26 @@ async def test_a_sweep_drops_ghosts_and_fetches_what_is_newer(
     sweeping.cancel()
 
 
+@pytest.mark.parametrize("few", [0, 100])
+async def test_a_watch_that_begins_is_told_what_changed_before(
+    cluster: Any,
+    namespace: str,
+    state: tuple[ClusterState, Store],
+    monkeypatch: pytest.MonkeyPatch,
+    few: int,
+) -> None:
+    monkeypatch.setattr("ringmaster_operator.cluster_state.FEW", few)  # listed again, or fetched one by one
+    filler, store = state
+    await filler.fill()
+    cluster.kubectl("create", "-n", namespace, "-f-", stdin=listed([bead("a"), bead("b")]))
+    sweeping = asyncio.create_task(filler.catch_up())
+    await asyncio.sleep(0)
+    assert not list(store.beads())
+    filler.began("beads")
+    await becomes(lambda: {item.metadata.name for item in store.beads()} == {"a", "b"}, sweeping)
+    sweeping.cancel()
+
+
 async def becomes(condition: Callable[[], bool], sweeping: asyncio.Task[None]) -> None:
     async with asyncio.timeout(20):
         while not condition():

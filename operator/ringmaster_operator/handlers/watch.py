@@ -11,12 +11,14 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import kopf
 import uvloop
 
 from ringmaster_operator import metrics
+from ringmaster_operator.handlers.beginning import login
 from ringmaster_operator.resources.base import GROUP, VERSION
 from ringmaster_operator.resources.project import CONFIG_MAP
 
@@ -29,14 +31,20 @@ STEADY_SECONDS = 60.0
 
 Sink = Callable[[str, dict[str, Any]], None]
 """Called in the operator's loop with the event's type (ADDED, MODIFIED, DELETED, or empty) and the object."""
+Began = Callable[[str], None]
+"""Called in the operator's loop with the plural of a kind: what changes from now on is told, no more."""
 
 
 class Watch:
-    """Runs kopf and restarts it. `failed` holds the last reason while it is down."""
+    """Runs kopf and restarts it; `failed` holds the last reason while it is down.
 
-    def __init__(self, *, sink: Sink, loop: asyncio.AbstractEventLoop, namespace: str) -> None:
+    Made in the operator's loop.
+    """
+
+    def __init__(self, *, sink: Sink, began: Began, namespace: str) -> None:
         self._sink = sink
-        self._loop = loop
+        self._began = began
+        self._loop = asyncio.get_running_loop()
         self._namespace = namespace
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
@@ -80,11 +88,14 @@ class Watch:
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
-        kopf.on.login(registry=registry)(kopf.login_via_client)
+        kopf.on.login(registry=registry)(partial(login, f"/apis/{GROUP}/{VERSION}/", PLURALS, self._begins))
         for plural in PLURALS:
             kopf.on.event(GROUP, VERSION, plural, registry=registry)(self._event)
         kopf.on.event("", "v1", "configmaps", registry=registry)(self._event)
         return registry
+
+    def _begins(self, plural: str) -> None:
+        self._loop.call_soon_threadsafe(self._began, plural)
 
     async def _event(self, type: str | None, body: kopf.Body, **_: Any) -> None:
         # The raw dict is kopf's own and never changed after: handing it over by reference is safe.

@@ -134,7 +134,7 @@ class World:
         await operator.learning.load()
         await operator.funds.load()
         await operator.service.recover()
-        for where, body in self.api.objects.items():  # a watch begins with a list of its own
+        for where, body in self.api.objects.items():  # what is found as a watch begins
             self.seen.setdefault(where, deque()).append(("", body))
         self.watching = True
         self._duty(operator.beads.queue.run())
