@@ -33,6 +33,8 @@ class UtcTime(TypeDecorator[datetime]):
 
 def clean(text: str) -> str:
     """The text as both databases can keep it."""
+    if text.isascii() and "\x00" not in text:
+        return text
     return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
 
 
