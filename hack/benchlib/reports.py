@@ -70,8 +70,8 @@ async def _database(
             again,
             "/s",
         ),
-        Figure("reports", f"share of the bare inserts, {name}", shares, at_least=0.5),
-        Figure("reports", f"share of the same rows by the driver alone, {name}", alike),
+        Figure("reports", f"share of the bare inserts, {name}", shares),
+        Figure("reports", f"share of the same rows by the driver alone, {name}", alike, at_least=0.5),
     ]
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Update, bindparam, case, func, update
+from sqlalchemy import BindParameter, Update, bindparam, case, func, update
 from sqlmodel import Session
 
-from ringmaster_operator.history.prepared import Insert, Prepared, columns, table
+from ringmaster_operator.history.prepared import Insert, Prepared, Values, columns, table
 from ringmaster_operator.history.tables import AttemptRow
 
 _ATTEMPT = table(AttemptRow)
@@ -29,9 +30,6 @@ class Attempt(NamedTuple):
     model: str | None
 
 
-_KNOWN = tuple(_C[name] for name in Attempt._fields)
-
-
 def _start(insert: Insert) -> Any:
     """Again for the same fence: what is known of it is filled in, never undone."""
     made = insert(_ATTEMPT)
@@ -44,26 +42,40 @@ def _start(insert: Insert) -> Any:
 
 
 _START = Prepared(_start, gives=columns(_ATTEMPT))
-_UNSEEN = Prepared(lambda insert: insert(_ATTEMPT), gives=columns(_ATTEMPT))
+_UNSEEN = Prepared(lambda insert: insert(_ATTEMPT).returning(_C.id), gives=columns(_ATTEMPT))
 _BLANK: dict[str, Any] = dict.fromkeys(columns(_ATTEMPT)) | {"summary": "", "counted": True}
 
 
-def _reported(**more: Any) -> Update:
+@dataclass(slots=True)
+class Told:
+    """What a report says of its attempt."""
+
+    id: int
+    ended: bool
+    """Whether it has ended already: then it stays as it ended."""
+    branch: str | None
+    commit: str | None
+    goes_on: Mapping[str, Any] | None = None
+    """What the next iteration begins with."""
+    ends: Mapping[str, Any] | None = None
+    """How the attempt ended."""
+
+
+def _reported(*names: str) -> Update:
     """A report of the attempt names its branch and commit anew, or leaves them."""
-    here = {"branch": func.coalesce(bindparam("to_branch", type_=_C.branch.type), _C.branch)}
-    here["commit"] = func.coalesce(bindparam("to_commit", type_=_C.commit.type), _C.commit)
-    chosen = update(_ATTEMPT).where(_C.bead_uid == bindparam("uid"), _C.fence == bindparam("of_fence"))
-    return chosen.values(**here, **more).returning(*_KNOWN)
+    here: dict[str, Any] = {name: func.coalesce(_to(name), _C[name]) for name in ("branch", "commit")}
+    here |= {name: _to(name) for name in names}
+    return update(_ATTEMPT).where(_C.id == bindparam("its_id")).values(here)
 
 
-def _to(*names: str) -> dict[str, Any]:
-    return {name: bindparam(f"to_{name}", type_=_C[name].type) for name in names}
+def _to(name: str) -> BindParameter[Any]:
+    return bindparam(f"to_{name}", type_=_C[name].type)
 
 
 _ENDS = ("ended_at", "kind", "confidence", "reason", "summary", "counted")
 _STAY = Prepared(lambda _: _reported())
-_GO_ON = Prepared(lambda _: _reported(**_to("iteration", "granted_usd", "granted_tokens")))
-_END = Prepared(lambda _: _reported(**_to(*_ENDS)).where(_C.ended_at.is_(None)))
+_GO_ON = Prepared(lambda _: _reported("iteration", "granted_usd", "granted_tokens"))
+_END = Prepared(lambda _: _reported(*_ENDS).where(_C.ended_at.is_(None)))
 
 
 def start_attempt(
@@ -104,35 +116,27 @@ def start_attempt(
     _START.run(db, _BLANK | given)
 
 
-def unseen_attempt(db: Session, *, known: Mapping[str, Any]) -> None:
+def unseen_attempt(db: Session, *, known: Mapping[str, Any]) -> Attempt:
     """An attempt that only its report tells of: the operator died between granting and recording it."""
-    nobody = {"worker": "", "session": "", "profile": "", "attempt": 0}
-    _UNSEEN.run(db, _BLANK | nobody | dict(known))
+    values = _BLANK | {"worker": "", "session": "", "profile": "", "attempt": 0} | dict(known)
+    made = {"id": _UNSEEN.run(db, values).scalar_one()} | values
+    return Attempt(**{name: made[name] for name in Attempt._fields})
 
 
-def reported(
-    db: Session,
-    *,
-    bead_uid: str,
-    fence: int,
-    branch: str | None,
-    commit: str | None,
-    goes_on: Mapping[str, Any] | None = None,
-    ends: Mapping[str, Any] | None = None,
-) -> Attempt | None:
-    """Keep what a report says of its attempt; None when there is no such attempt.
-
-    goes_on is what the next iteration begins with, ends how the attempt ended. One that has ended already
-    stays as it ended.
-    """
-    values = {"uid": bead_uid, "of_fence": fence, "to_branch": branch or None, "to_commit": commit or None}
-    row = None
-    if goes_on is not None:
-        row = _GO_ON.run(db, values | _named(goes_on)).first()
-    elif ends is not None:
-        row = _END.run(db, values | _named(ends)).first()
-    row = row or _STAY.run(db, values).first()
-    return None if row is None else Attempt._make(row)
+def reported(db: Session, told: Iterable[Told]) -> None:
+    """Keep what reports say of as many attempts."""
+    stay, go_on, end = list[Values](), list[Values](), list[Values]()
+    for each in told:
+        here = {"its_id": each.id, "to_branch": each.branch or None, "to_commit": each.commit or None}
+        if each.goes_on is not None:
+            go_on.append(here | _named(each.goes_on))
+        elif each.ends is not None and not each.ended:
+            end.append(here | _named(each.ends))
+        elif each.branch or each.commit:
+            stay.append(here)
+    for statement, rows in ((_GO_ON, go_on), (_END, end), (_STAY, stay)):
+        if rows:
+            statement.many(db, rows)
 
 
 def _named(values: Mapping[str, Any]) -> dict[str, Any]:

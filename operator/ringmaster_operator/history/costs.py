@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
@@ -123,48 +123,69 @@ def _added(insert: Insert) -> Any:
 
 
 _DESCRIBE = Prepared(_described, gives=columns(_WORK, without=("id", "profile")))
+_DESCRIBED = Prepared(lambda insert: insert(_WORK), gives=columns(_WORK, without=()))
 _TELL = Prepared(lambda insert: insert(_TAG), gives=columns(_TAG))
 _ADD = Prepared(_added, gives=columns(_USE))
 
 
-def post(
-    db: Session,
-    sums: Sums,
-    *,
-    claim_id: str,
-    bead_uid: str,
-    namespace: str,
-    bead: str,
-    worker: str,
-    account: Account,
-) -> None:
+@dataclass(slots=True)
+class Claim:
+    """What costs, and whom it counts for."""
+
+    claim_id: str
+    bead_uid: str
+    namespace: str
+    bead: str
+    worker: str
+    account: Account
+    profile: str = ""
+
+
+def post(db: Session, sums: Sums, claim: Claim) -> None:
     """Add to the rows of a claim; the claim is described by the first that is added."""
-    values = {
-        "claim_id": claim_id,
-        "of_claim": claim_id,
-        "bead_uid": bead_uid,
-        "namespace": namespace,
-        "bead": bead,
-        "worker": worker,
-        "requested_by": account.requested_by,
-        "repository": account.repository,
-        "epic": account.epic,
-    }
-    fresh = _DESCRIBE.run(db, values).first()
+    fresh = _DESCRIBE.run(db, _description(claim) | {"of_claim": claim.claim_id}).first()
     if fresh is not None:
         work_id: int = fresh[0]
-        if tags := list(_tags(work_id, account)):
+        if tags := list(_tags(work_id, claim.account)):
             _TELL.many(db, tags)
     else:
-        work_id = db.exec(select(CostWorkRow.id).where(CostWorkRow.claim_id == claim_id)).one()
-    add(db, work_id, namespace, sums)
+        work_id = db.exec(select(CostWorkRow.id).where(CostWorkRow.claim_id == claim.claim_id)).one()
+    add(db, work_id, claim.namespace, sums)
+
+
+def describe_claims(db: Session, claims: Sequence[tuple[int, Claim]]) -> None:
+    """Describe claims that are not yet, by the keys that they are to have."""
+    if claims:
+        rows = [_description(claim) | {"id": key, "profile": claim.profile} for key, claim in claims]
+        _DESCRIBED.many(db, rows)
+    if tags := [tag for key, claim in claims for tag in _tags(key, claim.account)]:
+        _TELL.many(db, tags)
+
+
+def _description(claim: Claim) -> dict[str, Any]:
+    return {
+        "claim_id": claim.claim_id,
+        "bead_uid": claim.bead_uid,
+        "namespace": claim.namespace,
+        "bead": claim.bead,
+        "worker": claim.worker,
+        "requested_by": claim.account.requested_by,
+        "repository": claim.account.repository,
+        "epic": claim.account.epic,
+    }
 
 
 def add(db: Session, work_id: int, namespace: str, sums: Sums) -> None:
     """Add to the rows of a claim that is described already."""
+    add_all(db, [(work_id, namespace, sums)])
+
+
+def add_all(db: Session, what: Iterable[tuple[int, str, Sums]]) -> None:
+    """The same for claims by their keys and namespaces."""
     rows = [
         {"work_id": work_id, "day": day, "provider": provider, "model": model, "namespace": namespace}
         | figures.all()
+        for work_id, namespace, sums in what
         for (day, provider, model), figures in sums.places.items()
     ]
     if rows:

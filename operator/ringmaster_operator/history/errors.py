@@ -41,6 +41,10 @@ class ReportConflict(HistoryError):
     """A report id that another claim has used already."""
 
 
+class Apart(Exception):
+    """Several writes cannot be made together, each by itself can; the writer sees to it."""
+
+
 class NameTaken(HistoryError):
     """There is one of this name already."""
 

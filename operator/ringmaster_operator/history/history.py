@@ -49,11 +49,13 @@ from ringmaster_operator.history.errors import HistoryError, damaged, explained,
 from ringmaster_operator.history.freshness import Freshness
 from ringmaster_operator.history.lesson_queries import StoredLesson
 from ringmaster_operator.history.postgres import READERS, PostgresBackend
+from ringmaster_operator.history.report_rows import Report
 from ringmaster_operator.history.sqlite import SqliteBackend
 from ringmaster_operator.history.taught import TAUGHT, Taught
-from ringmaster_operator.history.writer import Writer
+from ringmaster_operator.history.writer import Joint, Writer
 from ringmaster_operator.recall import Match, Situation
 
+A = TypeVar("A")
 T = TypeVar("T")
 P = ParamSpec("P")
 _HINT = "give RINGMASTER_DATABASE_URL as sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
@@ -78,6 +80,17 @@ def _writes(
     @wraps(function)
     async def call(self: History, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._writer.write(lambda db: function(db, *args, **kwargs))
+
+    return call
+
+
+def _joins(
+    make: Callable[P, A], joint: Joint[A, T]
+) -> Callable[Concatenate[History, P], Coroutine[Any, Any, T]]:
+    """One of what may be written together: `make` takes the call's arguments."""
+
+    async def call(self: History, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._writer.join(joint, make(*args, **kwargs))
 
     return call
 
@@ -172,7 +185,7 @@ class History:
     record_events = _writes(event_records.record_events)
     start_attempt = _writes(attempts.start_attempt)
     end_attempt = _writes(recorder.end_attempt)
-    commit_report = _writes(reports.commit_report)
+    commit_report = _joins(Report, reports.commit_reports)
     refuse_report = _writes(reports.refuse_report)
     book = _writes(booking.book)
     grant = _writes(spending.grant)

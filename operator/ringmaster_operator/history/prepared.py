@@ -6,17 +6,48 @@ not made hundreds of times a second. What rows consist of, and how values are st
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, CursorResult, Dialect, Table, UpdateBase, inspect
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Dialect,
+    Executable,
+    FromClause,
+    Table,
+    bindparam,
+    func,
+    inspect,
+    literal_column,
+    select,
+)
+from sqlalchemy import cast as as_type
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
+
+from ringmaster_operator.history.columns import UtcTime
 
 Insert = Callable[[Table], sqlite.Insert]
 """Makes an insert with ON CONFLICT. PostgreSQL's is a class of its own, with the same methods."""
 Values = Mapping[str, Any]
+
+
+TIMES = 256
+"""Times that are remembered as they are stored: what is written together has few."""
+
+
+class Written(NamedTuple):
+    """JSON that is text already; a JSON column keeps it as it is."""
+
+    text: str
 
 
 def table(row: type[SQLModel]) -> Table:
@@ -39,17 +70,15 @@ class _Compiled:
     fixed: Values
     """Parameters that have the same value each time."""
     positional: bool
-    stored: tuple[tuple[str, Callable[[Any], Any]], ...]
-    """The parameters that are stored in another form, and how."""
+    stored: tuple[tuple[int, Callable[[Any], Any]], ...]
+    """Places of the parameters that are stored in another form, and how."""
 
     def parameters(self, values: Values) -> Any:
         given = {**self.fixed, **values} if self.fixed else values
-        found = {name: given[name] for name in self.names}
-        for name, store in self.stored:
-            found[name] = store(found[name])
-        if not self.positional:
-            return found
-        return tuple(map(found.__getitem__, self.names))
+        found = [given[name] for name in self.names]
+        for place, store in self.stored:
+            found[place] = store(found[place])
+        return tuple(found) if self.positional else dict(zip(self.names, found, strict=True))
 
 
 class Prepared:
@@ -60,7 +89,7 @@ class Prepared:
     driver has them: return keys, numbers and plain text only.
     """
 
-    def __init__(self, make: Callable[[Insert], UpdateBase], *, gives: Sequence[str] | None = None) -> None:
+    def __init__(self, make: Callable[[Insert], Executable], *, gives: Sequence[str] | None = None) -> None:
         self._make = make
         self._gives = gives
         self._compiled: dict[str, _Compiled] = {}
@@ -86,15 +115,70 @@ class Prepared:
         return found
 
     def _compile(self, dialect: Dialect) -> _Compiled:
-        insert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
-        made = self._make(cast(Insert, insert))
+        made = self._made(dialect)
         compiled: Any = made.compile(dialect=dialect, column_keys=self._gives and list(self._gives))
         binds = {name: bind for bind, name in compiled.bind_names.items()}
         names = tuple(compiled.positiontup if compiled.positional else binds)
-        stored = []
-        for name, bind in binds.items():
-            store = bind.type.dialect_impl(dialect).bind_processor(dialect)
-            if store is not None:
-                stored.append((name, store))
+        stores = [_store(binds[name], dialect) for name in names]
+        stored = tuple((place, store) for place, store in enumerate(stores) if store is not None)
         fixed = {name: bind.value for name, bind in binds.items() if not bind.required}
-        return _Compiled(str(compiled), names, fixed, bool(compiled.positional), tuple(stored))
+        return _Compiled(str(compiled), names, fixed, bool(compiled.positional), stored)
+
+    def _made(self, dialect: Dialect) -> Any:
+        return self._make(cast(Insert, postgresql.insert if _is_postgres(dialect) else sqlite.insert))
+
+
+def _is_postgres(dialect: Dialect) -> bool:
+    return dialect.name == "postgresql"
+
+
+def _store(bind: BindParameter[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    """How the value of a parameter is stored, where not as it is."""
+    store: Callable[[Any], Any] | None = bind.type.dialect_impl(dialect).bind_processor(dialect)
+    if store is not None and isinstance(bind.type, UtcTime):
+        return lru_cache(TIMES)(store)
+    if store is not None and isinstance(bind.type, JSON):
+        ready = store
+        return lambda value: value.text if type(value) is Written else ready(value)
+    return store
+
+
+class Keys:
+    """What a lookup is about: a table in the statement, with a row for each thing that is looked up."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._postgres = _is_postgres(dialect)
+        given: BindParameter[Any] = bindparam("keys")
+        if self._postgres:
+            function = func.json_array_elements(as_type(given, postgresql.JSON)).table_valued("value")
+        else:
+            function = func.json_each(given).table_valued("value", "key")
+        self.rows: FromClause = function.alias("keys")
+
+    def text(self, place: int) -> ColumnElement[str]:
+        """That part of a row."""
+        return literal_column(f"keys.value ->> {int(place)}")
+
+    def number(self, place: int) -> ColumnElement[int]:
+        return as_type(self.text(place), BigInteger)
+
+    def fresh(self, of: Table) -> ColumnElement[int]:
+        """A key for a new row of that table, another in each row; SQLite has but this writer."""
+        if self._postgres:
+            return literal_column(f"nextval(pg_get_serial_sequence('{of.name}', 'id'))", BigInteger)
+        last = select(func.coalesce(func.max(of.c.id), literal_column("0"))).scalar_subquery()
+        return last + literal_column("keys.key") + literal_column("1")
+
+
+class Lookup(Prepared):
+    """One select about many things at once, however many there are: they are one parameter."""
+
+    def __init__(self, make: Callable[[Keys], Executable]) -> None:
+        super().__init__(cast(Any, make))
+
+    def find(self, db: Session, rows: Sequence[Sequence[str | int]]) -> Sequence[tuple[Any, ...]]:
+        """In any order."""
+        return list(map(tuple, self.run(db, {"keys": json.dumps(rows)})))
+
+    def _made(self, dialect: Dialect) -> Any:
+        return cast(Any, self._make)(Keys(dialect))

@@ -6,6 +6,7 @@ within the attempt, and of two readings the larger is kept.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,7 @@ from ringmaster_operator.history.columns import clean
 from ringmaster_operator.history.costs import Sums, figures_of
 from ringmaster_operator.history.prepared import Prepared, columns, table
 from ringmaster_operator.history.tables import UsageRow
-from ringmaster_operator.resources.costs import readings
+from ringmaster_operator.resources.costs import readings, size
 from ringmaster_operator.resources.protocol import ModelUsage, Usage
 
 
@@ -46,46 +47,56 @@ def cleaned(usage: Usage) -> Usage:
     return usage.model_copy(update={"requests": rows})
 
 
-def keep_usage(
-    db: Session,
-    *,
-    attempt: Attempt,
-    iteration_id: int,
-    iteration_at: datetime,
-    usage: Usage,
-    lump_usd: float,
-) -> Added:
-    """Store the cleaned readings of an iteration that was just recorded.
+@dataclass(slots=True)
+class Used:
+    """The cleaned usage of an iteration that was just recorded."""
 
-    lump_usd is the part of its price that no single request carries.
-    """
-    told = readings(usage)
-    common = {
-        "attempt_id": attempt.id,
-        "iteration_id": iteration_id,
-        "namespace": attempt.namespace,
-        "worker": attempt.worker,
-        "at": iteration_at,
-    }
-    rows = [common | _figures(reading, usage, iteration_at) for reading in told.values()]
+    attempt: Attempt
+    iteration_id: int
+    at: datetime
+    usage: Usage
+    lump_usd: float
+    """The part of its price that no single request carries."""
+
+
+def keep_usage(db: Session, used: Sequence[Used]) -> list[Added]:
+    """Store the readings of iterations of as many attempts."""
+    told = [readings(each.usage) for each in used]
+    rows = [row for each, found in zip(used, told, strict=True) for row in _rows(each, found.values())]
+    all_new = not rows or _ADD.many(db, rows) == len(rows)
+    return [_added(db, each, found, all_new) for each, found in zip(used, told, strict=True)]
+
+
+def _rows(used: Used, found: Iterable[ModelUsage]) -> Iterable[dict[str, Any]]:
+    for reading in found:
+        yield _figures(reading, used.usage, used.at) | {
+            "attempt_id": used.attempt.id,
+            "iteration_id": used.iteration_id,
+            "namespace": used.attempt.namespace,
+            "worker": used.attempt.worker,
+            "at": used.at,
+        }
+
+
+def _added(db: Session, used: Used, told: Mapping[str, ModelUsage], all_new: bool) -> Added:
     known: dict[str, UsageRow] = {}
-    if rows and _ADD.many(db, rows) < len(rows):
-        known = _before(db, attempt.id, iteration_id, list(told))
+    if told and not all_new:
+        known = _before(db, used.attempt.id, used.iteration_id, list(told))
     usd, tokens, sums = 0.0, 0, Sums()
     for position, reading in told.items():
         row = known.get(position)
-        before = (0, 0.0) if row is None else _size(row)
+        before = (0, 0.0) if row is None else size(row)
         if row is None:
-            sums.add(iteration_at.date(), reading.provider, reading.model, figures_of(reading))
-        elif _size(reading) > before:
+            sums.add(used.at.date(), reading.provider, reading.model, figures_of(reading))
+        elif size(reading) > before:
             sums.add(row.at.date(), row.provider, row.model, figures_of(row), -1)
             sums.add(row.at.date(), reading.provider, reading.model, figures_of(reading))
-            row.sqlmodel_update(_figures(reading, usage, iteration_at))
+            row.sqlmodel_update(_figures(reading, used.usage, used.at))
         else:
             continue
-        tokens += _size(reading)[0] - before[0]
-        usd += _size(reading)[1] - before[1]
-    return Added(usd=max(0.0, usd) + lump_usd, tokens=max(0, tokens), sums=sums)
+        tokens += size(reading)[0] - before[0]
+        usd += size(reading)[1] - before[1]
+    return Added(usd=max(0.0, usd) + used.lump_usd, tokens=max(0, tokens), sums=sums)
 
 
 def _before(db: Session, attempt_id: int, iteration_id: int, positions: list[str]) -> dict[str, UsageRow]:
@@ -99,12 +110,7 @@ def _before(db: Session, attempt_id: int, iteration_id: int, positions: list[str
 
 
 def _figures(reading: ModelUsage, usage: Usage, at: datetime) -> dict[str, Any]:
-    return reading.model_dump() | {
+    return vars(reading) | {
         "price_version": reading.price_version or usage.price_version,
         "priced_at": None if reading.computed_usd is None else at,
     }
-
-
-def _size(reading: ModelUsage | UsageRow) -> tuple[int, float]:
-    price = reading.computed_usd if reading.computed_usd is not None else reading.reported_usd
-    return reading.input_tokens + reading.output_tokens, price or 0.0

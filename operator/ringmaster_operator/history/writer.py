@@ -1,7 +1,8 @@
 """The one writer: one thread, one connection, group commit.
 
 While a commit waits for the disk, further writes queue up; the next commit takes them all at once. When one
-of them fails, nothing stays: all are made again, each inside a savepoint, so that it spoils no other. Nobody
+of them fails, nothing stays: all are made again, each inside a savepoint, so that it spoils no other. Like
+writes that follow each other may be made by one call, a statement for each table in place of each row. Nobody
 is answered before the commit, and then all of it with one word to the event loop: a lock and a wake-up for
 each would cost more than the write.
 """
@@ -13,6 +14,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from queue import Empty, SimpleQueue
 from threading import Thread
 from types import MappingProxyType
@@ -25,7 +27,10 @@ from ringmaster_operator.history.errors import HistoryError, HistoryUnavailable,
 
 log = logging.getLogger(__name__)
 
+A = TypeVar("A")
 T = TypeVar("T")
+Joint = Callable[[Session, Sequence[A]], Sequence[T | HistoryError]]
+"""A write of several like things: what each comes to, or what is wrong with it alone."""
 CAPACITY = 1000
 """Writes under way; further callers wait. Bounds memory while the disk is slow."""
 BATCH = 200
@@ -47,6 +52,9 @@ class Backend(Protocol):
 class _Job:
     run: Callable[[Session], Any]
     future: asyncio.Future[Any]
+    joint: Joint[Any, Any] | None = None
+    """What makes it together with others like it."""
+    item: Any = None
 
 
 _Result = tuple[Any, BaseException | None]
@@ -76,13 +84,28 @@ class Writer:
         It may be run a second time, after what it did the first time was undone in the database.
         Raises HistoryUnavailable or HistoryCorrupt when nothing was written, or what `run` raised.
         """
+        result: T = await self._queue(_Job(run, asyncio.get_running_loop().create_future()))
+        return result
+
+    async def join(self, joint: Joint[A, T], item: A) -> T:
+        """As write, of one thing; those that come one after the other are written by one call."""
+
+        def alone(db: Session) -> T:
+            (result,) = joint(db, [item])
+            if isinstance(result, HistoryError):
+                raise result
+            return result
+
+        job = _Job(alone, asyncio.get_running_loop().create_future(), joint, item)
+        found: T = await self._queue(job)
+        return found
+
+    async def _queue(self, job: _Job) -> Any:
         async with self._room:
             if self._closed:
                 raise unavailable(self._backend.place, "it was closed")
-            job = _Job(run, asyncio.get_running_loop().create_future())
             self._jobs.put(job)
-            result: T = await job.future
-            return result
+            return await job.future
 
     async def close(self) -> None:
         """Commit what is queued, then let the backend settle."""
@@ -130,9 +153,9 @@ class Writer:
         """Without savepoints, as nearly all are; None when one of several failed, and nothing was written."""
         with self._session() as session:
             results: list[_Result] = []
-            for job in jobs:
+            for joint, group in groupby(jobs, key=lambda job: job.joint):
                 try:
-                    results.append((_made(session, job), None))
+                    results += _made_together(session, joint, list(group))
                 except Exception as error:
                     session.rollback()
                     result = self._failed(error)
@@ -174,10 +197,24 @@ class Writer:
 
 def _made(session: Session, job: _Job) -> Any:
     result = job.run(session)
+    _forget(session)
+    return result
+
+
+def _made_together(session: Session, joint: Joint[Any, Any] | None, jobs: list[_Job]) -> list[_Result]:
+    """Each by itself, or where something makes them together by that. Raises what any of them raised."""
+    if joint is None:
+        return [(_made(session, job), None) for job in jobs]
+    found = joint(session, [job.item for job in jobs])
+    _forget(session)
+    return [(None, each) if isinstance(each, HistoryError) else (each, None) for each in found]
+
+
+def _forget(session: Session) -> None:
+    """Statements that go round the session would leave its rows out of date."""
     session.flush()
     if session.identity_map:
-        session.expunge_all()  # statements that go round the session would leave its rows out of date
-    return result
+        session.expunge_all()
 
 
 def _deliver(jobs: list[_Job], results: Sequence[_Result]) -> None:

@@ -43,6 +43,15 @@ class Priced(Protocol):
     def reported_usd(self) -> float | None: ...
 
 
+class Counted(Priced, Protocol):
+    """With its tokens."""
+
+    @property
+    def input_tokens(self) -> int: ...
+    @property
+    def output_tokens(self) -> int: ...
+
+
 def price_of(row: Priced) -> float | None:
     """US dollars of one row; None when nobody knows."""
     return row.computed_usd if row.computed_usd is not None else row.reported_usd
@@ -88,7 +97,7 @@ def readings(usage: Usage) -> dict[str, ModelUsage]:
     return found
 
 
-def size(row: ModelUsage) -> tuple[int, float]:
+def size(row: Counted) -> tuple[int, float]:
     """What of two readings of a position tells which is the later one."""
     return row.input_tokens + row.output_tokens, price_of(row) or 0.0
 
