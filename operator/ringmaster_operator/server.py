@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -25,6 +24,9 @@ GUARDS = {
     "X-Frame-Options": "DENY",
 }
 """What an answer says that says nothing else: a browser takes it for what it is, and runs nothing of it."""
+_GUARDS = [(name.lower().encode(), value.encode()) for name, value in GUARDS.items()]
+_TAGGED = (b"cache-control", b"private, no-cache")
+_UNTAGGED = (b"cache-control", b"no-store")
 
 
 class ServerError(Exception):
@@ -139,10 +141,11 @@ def guarded(send: Send) -> Send:
 
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in GUARDS.items():
-                headers.setdefault(name, value)
-            headers.setdefault("Cache-Control", "private, no-cache" if "etag" in headers else "no-store")
+            headers = message["headers"] = list(message["headers"])
+            given = {name for name, _ in headers}
+            headers += [pair for pair in _GUARDS if pair[0] not in given]
+            if b"cache-control" not in given:
+                headers.append(_TAGGED if b"etag" in given else _UNTAGGED)
         await send(message)
 
     return sent

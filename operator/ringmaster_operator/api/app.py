@@ -2,17 +2,19 @@
 
 # No postponed annotations here: FastAPI reads them, and the callers of a route are known in a closure only.
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from ringmaster_operator import metrics
 from ringmaster_operator.api import problems
 from ringmaster_operator.api.caller import Callers, Networks
+from ringmaster_operator.api.direct import Direct, Way
 from ringmaster_operator.api.document import document
 from ringmaster_operator.api.tokens import Tokens
 from ringmaster_operator.claims.records import Records
@@ -63,6 +65,7 @@ def build(
         app.add_middleware(once)
     app.add_middleware(problems.BodyLimit)
     app.add_middleware(Callers, trusted=trusted, web_url=web_url)
+    app.add_middleware(Direct, tokens=tokens, ways=_ways(service))
     problems.install(app)
     app.include_router(_protocol(service, records, tokens))
     for router in people:
@@ -144,6 +147,30 @@ def _protocol(service: ClaimService, records: Records, tokens: Tokens) -> APIRou
         return await service.release(who, claim_id, request)
 
     return router
+
+
+def _ways(service: ClaimService) -> tuple[Way, ...]:
+    """The calls of the protocol that come all the time; each does what its route does."""
+
+    async def claim(who: Caller, _: str, request: ClaimRequest, scope: Scope) -> ClaimAnswer:
+        gone: Callable[[], bool] = scope["state"]["gone"]
+
+        async def alive() -> bool:
+            return not gone()
+
+        return await service.claim(who, request, alive)
+
+    async def heartbeat(who: Caller, claim_id: str, request: HeartbeatRequest, _: Scope) -> HeartbeatAnswer:
+        return await service.heartbeat(who, claim_id, request)
+
+    async def report(who: Caller, claim_id: str, request: ReportRequest, _: Scope) -> ReportAnswer:
+        return await service.report(who, claim_id, request)
+
+    return (
+        Way(re.compile("/api/v1/claims"), ClaimRequest, claim),
+        Way(re.compile("/api/v1/claims/([^/]+)/heartbeat"), HeartbeatRequest, heartbeat),
+        Way(re.compile("/api/v1/claims/([^/]+)/reports"), ReportRequest, report),
+    )
 
 
 def _probes(ready: Callable[[], str]) -> APIRouter:

@@ -65,16 +65,28 @@ def problem(code: ProblemCode, status: int, detail: str, *, retry_after: float |
     return JSONResponse(body.body(), status_code=status, media_type=MEDIA, headers=headers)
 
 
+def told(error: Exception) -> JSONResponse | None:
+    """What is answered to a call that ended so; None where nobody foresaw it."""
+    match error:
+        case Refused():
+            return problem(error.code, error.status, str(error))
+        case AuthError():
+            return problem(error.code, STATUS[error.code], str(error), retry_after=error.retry_after)
+        case KubeError():
+            return problem(ProblemCode.UNAVAILABLE, 503, f"the API server: {error}")
+        case HistoryUnavailable():
+            return problem(ProblemCode.UNAVAILABLE, 503, f"the history database: {error}")
+    return None
+
+
 def install(app: FastAPI) -> None:
     """Map every error that a route may raise."""
 
-    @app.exception_handler(Refused)
-    async def refused(_: Request, error: Refused) -> JSONResponse:
-        return problem(error.code, error.status, str(error))
+    async def foreseen(_: Request, error: Exception) -> JSONResponse:
+        return told(error) or problem(ProblemCode.UNAVAILABLE, 500, "an internal error")
 
-    @app.exception_handler(AuthError)
-    async def not_proved(_: Request, error: AuthError) -> JSONResponse:
-        return problem(error.code, STATUS[error.code], str(error), retry_after=error.retry_after)
+    for kind in (Refused, AuthError, KubeError, HistoryUnavailable):
+        app.add_exception_handler(kind, foreseen)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -89,14 +101,6 @@ def install(app: FastAPI) -> None:
         answer = problem(_HTTP.get(status, ProblemCode.INVALID), status, str(error.detail))
         answer.headers.update(error.headers or {})
         return answer
-
-    @app.exception_handler(KubeError)
-    async def kube(_: Request, error: KubeError) -> JSONResponse:
-        return problem(ProblemCode.UNAVAILABLE, 503, f"the API server: {error}")
-
-    @app.exception_handler(HistoryUnavailable)
-    async def history(_: Request, error: HistoryUnavailable) -> JSONResponse:
-        return problem(ProblemCode.UNAVAILABLE, 503, f"the history database: {error}")
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:
