@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Self
+from urllib.parse import urlencode
 
 import aiohttp
 from kubernetes.aio import client
@@ -39,6 +41,9 @@ from ringmaster_operator.kube_errors import explained
 FIELD_MANAGER = "ringmaster-operator"
 PAGE = 500
 REQUEST_SECONDS = 30.0
+REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
+READ_BYTES = 1 << 21
+"""Of an answer, before its sender has to wait: one object may be larger than what aiohttp takes by itself."""
 WATCH_SECONDS = 300
 """How long the API server keeps one watch; then the next begins where it ended."""
 
@@ -56,10 +61,23 @@ class Kube:
     """A connection pool to one cluster. Use `await Kube.connect()`, then close()."""
 
     def __init__(self, api: client.ApiClient) -> None:
+        settings = api.configuration
         self._api = api
         self.permit: Callable[[], None] = _permitted
         """Asked as anything but a GET is being sent; raises KubeUnavailable where nothing may be written."""
-        self.host = str(api.configuration.host)
+        self.host = str(settings.host)
+        self._tells: dict[str, str] = dict(api.default_headers)
+        sending = aiohttp.TraceConfig()
+        sending.on_request_headers_sent.append(self._sending)
+        self._http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=settings.connection_pool_maxsize, ssl=api.rest_client.ssl_context
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            proxy=settings.proxy,
+            read_bufsize=READ_BYTES,
+            trace_configs=[sending],
+        )
 
     @classmethod
     async def connect(cls, kubeconfig: str | None = None, context: str | None = None) -> Self:
@@ -67,20 +85,47 @@ class Kube:
 
         Raises KubeUnavailable with a plain message when none of them is there.
         """
-        settings = await configured(kubeconfig, context)
-        sending = aiohttp.TraceConfig()
-        settings.trace_configs = [sending]
-        kube = cls(client.ApiClient(configuration=settings))
-        sending.on_request_headers_sent.append(kube._sending)
-        return kube
+        return cls(client.ApiClient(configuration=await configured(kubeconfig, context)))
 
     async def close(self) -> None:
+        await self._http.close()
         await self._api.close()
 
     async def _sending(self, _: object, __: object, params: aiohttp.TraceRequestHeadersSentParams) -> None:
         """The last moment before the bytes go: connecting may have taken longer than the permission lasts."""
         if params.method != "GET":
             self.permit()
+
+    @asynccontextmanager
+    async def _called(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        headers: dict[str, str],
+        patience: aiohttp.ClientTimeout,
+        data: str | bytes | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer to a call; raises the KubeError that fits, also while the answer is read."""
+        headers |= self._tells
+        try:
+            await self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, data)
+            url = f"{self.host}{path}{'?' if query else ''}{urlencode(query or {})}"
+            async with self._http.request(
+                method,
+                url,
+                data=data,
+                headers=headers,
+                timeout=patience,
+                server_hostname=self._api.configuration.tls_server_name,
+            ) as answer:
+                if answer.status >= 400:
+                    raise explained(answer.status, (await answer.read()).decode("utf-8", "replace"))
+                yield answer
+        except ApiException as error:
+            raise explained(error.status or 0, error.body or error.reason or "") from error
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise KubeUnavailable(0, f"API server {self.host}: {error or type(error).__name__}") from error
 
     async def request(
         self,
@@ -93,41 +138,19 @@ class Kube:
         accept: str = "application/json",
     ) -> Body:
         """One call; raises the KubeError that fits. Never retries: callers know what may be repeated."""
-        method_, url, headers, data, _ = await self._api.param_serialize(
-            method,
-            path,
-            query_params=list((query or {}).items()),
-            header_params={"Accept": accept, "Content-Type": content_type},
-            body=body,
-            auth_settings=["BearerToken"],
-        )
-        try:
-            response = await self._api.call_api(method_, url, headers, data, _request_timeout=REQUEST_SECONDS)
-            raw = await response.read()
-        except ApiException as error:
-            raise explained(error.status or 0, error.body or error.reason or "") from error
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise KubeUnavailable(0, f"API server {self.host}: {error or type(error).__name__}") from error
-        if response.status >= 400:
-            raise explained(response.status, raw.decode("utf-8", "replace"))
+        headers = {"Accept": accept, "Content-Type": content_type}
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body)
+        async with self._called(method, path, query, headers, REQUEST_TIMEOUT, data) as answer:
+            raw = await answer.read()
         parsed: Body = json.loads(raw) if raw else {}
         return parsed
 
     async def stream(self, path: str, query: Mapping[str, str], *, silent: float) -> AsyncIterator[bytes]:
         """A GET whose answer comes in pieces, as they come; silent: seconds without any that end it."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=silent)
-        method, url, headers, data, _ = await self._api.param_serialize(
-            "GET", path, query_params=list(query.items()), auth_settings=["BearerToken"]
-        )
-        try:
-            answer = await self._api.call_api(method, url, headers, data, _request_timeout=timeout)
-            if answer.status >= 400:
-                raise explained(answer.status, (await answer.read()).decode("utf-8", "replace"))
-            async with answer.response:
-                async for piece in answer.response.content.iter_any():
-                    yield piece
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise KubeUnavailable(0, f"API server {self.host}: {error or type(error).__name__}") from error
+        async with self._called("GET", path, query, {}, timeout) as answer:
+            async for piece in answer.content.iter_any():
+                yield piece
 
     async def watch(
         self, kind: Kind, namespace: str | None, *, labels: str, version: str

@@ -29,9 +29,8 @@ async def configured(kubeconfig: str | None, context: str | None) -> client.Conf
             )
     except (config.ConfigException, OSError) as error:
         raise KubeUnavailable(0, f"no usable kubeconfig: {error}") from error
-    # The environment is asked here, once: aiohttp asks it for a proxy, and ~/.netrc for a password that the
-    # API server would not take, in two threads at every call.
-    settings.client_session_kwargs = {"trust_env": False}
+    # Asked once: aiohttp asks the environment for a proxy, and ~/.netrc for a password that the API server
+    # would not take, in two threads at every call.
     settings.proxy = settings.proxy or proxy_of(str(settings.host))
     return settings
 
