@@ -227,7 +227,8 @@ class Board:
         """What may be claimed as of the last refresh, best first, with its effective priority."""
         room = self._room(namespace)
         for name in room.candidates():
-            yield room.beads[name], room.needs[name], room.views[name].effective_priority
+            if name in room.beads:  # one that was removed since is a candidate until the next refresh
+                yield room.beads[name], room.needs[name], room.views[name].effective_priority
 
     def ranked(self, namespace: str) -> list[str]:
         """What may be claimed as of the last refresh, best first; without the project's limits."""

@@ -80,3 +80,9 @@ def test_the_condition_comes_and_goes_and_a_claim_takes_it_away() -> None:
     assert told(unhappy.model_copy(update={"status": derived}))
     assert told(taken(unhappy)) == []
     assert assigned(unhappy, None, now=NOON).conditions == []
+
+
+def test_a_bead_that_was_removed_waits_no_more_even_before_the_board_is_refreshed() -> None:
+    board = board_of(bead("a"), bead("b"))
+    board.remove((NS, "a"))
+    assert [item.metadata.name for item, _, _ in board.waiting(NS)] == ["b"]
