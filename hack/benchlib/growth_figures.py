@@ -21,6 +21,7 @@ from benchlib.bench import Bench, Running, milliseconds
 from benchlib.dashboard_scene import signed_in
 from benchlib.growth_world import STOCK, Etcd, Live, live, name
 from benchlib.ranking import clocked
+from ringmaster_operator import garbage
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.kube import BEADS, WORKERS, Kube, KubeError
 from ringmaster_operator.resources.bead import Bead
@@ -211,7 +212,8 @@ async def _looks(running: Running, namespace: str, turns: int) -> Figures:
 
 
 def _board(there: Live, chance: random.Random, turns: int) -> Figures:
-    """The board's own arithmetic, in this process: processor time."""
+    """The board's own arithmetic in this process, garbage handled as the operator does: processor time."""
+    garbage.starting()
     now = datetime.now(UTC)
     filled, edges = [], []
     for _ in range(turns):

@@ -15,11 +15,18 @@ from typing import Annotated, Any
 
 import typer
 
+from ringmaster_operator import garbage
 from ringmaster_operator.board.board import Board
-from ringmaster_operator.board.cycles import rings
 from ringmaster_operator.board.lifecycle import derive
-from ringmaster_operator.board.ranking import spread
-from ringmaster_operator.board.scoring import SAMPLE, measured
+from ringmaster_operator.board.scoring import (
+    SAMPLE,
+    betweenness,
+    load_libraries,
+    measured,
+    outline,
+    wired,
+)
+from ringmaster_operator.board.sweep import drawn, labelled, waiters_first
 from ringmaster_operator.resources.bead import Bead
 from support.boards import NOON, NS, bead, edited, taken, worker
 
@@ -34,6 +41,8 @@ def main(
     turns: Annotated[int, typer.Option(help="Claims and updates that are measured.", min=10)] = 300,
 ) -> None:
     """Measure full recalculations, updates of one edge and claims; prints a Markdown table."""
+    garbage.starting()  # as the operator does
+    load_libraries()
     print("| graph | what | ours | networkx | ratio |\n|---|---|---|---|---|")
     for shape in ("uniform", "local"):
         made = graph(beads, edges, seed, local=shape == "local")
@@ -79,19 +88,32 @@ def figures(made: list[Bead], turns: int, chance: random.Random) -> Figures:
     filled = clocked(fill)
     plain = networkx_graph(made)
     scored = clocked(lambda: board.set_merits(NS, measured(board.snapshot(NS))))
+    between = clocked_betweenness(board)
     inherited = clocked(networkx_priorities, plain)
     waits = board.room(NS).graph
-    region = waits.reach(item.metadata.name for item in made)
-    spread_all = clocked(spread, waits, region, {}) + clocked(rings, waits, region)
+
+    def rank() -> None:
+        whole = drawn(waits)
+        labelled(waits, whole, waiters_first(whole.below))
+
+    ranked = clocked(rank)
     updates = [clocked(one_edge, board, chance.choice(made), chance) for _ in range(turns // 5)]
     claims = [clocked(claim, board) for _ in range(turns)]
     return [
         ("a board filled: facts, priorities, cycles, readiness", [filled], []),
-        ("all priorities and cycles", [spread_all], [inherited]),
+        ("all priorities and cycles", [ranked], [inherited]),
         ("all scores", [scored], [clocked(networkx_scores, plain)]),
+        ("the same without betweenness", [scored - between], []),
         ("one edge added or taken", updates, [inherited]),
         ("one claim: pick, reserve, take in", claims, []),
     ]
+
+
+def clocked_betweenness(board: Board) -> float:
+    """What of all scores is betweenness."""
+    snapshot = board.snapshot(NS)
+    shape = outline(snapshot.graph, snapshot.rings)
+    return clocked(betweenness, wired(shape), shape)
 
 
 def one_edge(board: Board, item: Bead, chance: random.Random) -> None:

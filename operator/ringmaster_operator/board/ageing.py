@@ -15,7 +15,7 @@ HIGHEST = 1
 """Rank of P1: age alone lifts no bead above it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Age:
     """What waiting makes of a bead's urgency."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from ringmaster_operator.board.ageing import Age
 from ringmaster_operator.resources.base import Priority
@@ -39,7 +40,7 @@ class Readiness(StrEnum):
     AWAITING_EXCLUSIVE = "AwaitingExclusive"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class View:
     """What the board says of one bead."""
 
@@ -69,8 +70,7 @@ class View:
         return self.readiness is Readiness.READY
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """The part of a bead that the graph and the readiness of others can depend on."""
 
     name: str

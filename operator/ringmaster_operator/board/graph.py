@@ -77,13 +77,14 @@ class Graph:
 
     def subtree(self, names: Iterable[str]) -> set[str]:
         """The named beads with their children, their children's children and so on."""
-        found: set[str] = set()
-        stack = list(names)
+        found = set(names)
+        stack = [name for name in found if name in self._children]
         while stack:
-            name = stack.pop()
-            if name not in found:
-                found.add(name)
-                stack.extend(self._children.get(name, ()))
+            for child in self._children[stack.pop()]:
+                if child not in found:
+                    found.add(child)
+                    if child in self._children:
+                        stack.append(child)
         return found
 
     def upwards(self, name: str) -> Iterator[str]:
@@ -97,6 +98,9 @@ class Graph:
 
     def wish(self, name: str) -> tuple[Desired, str]:
         """What is wished of a bead, by itself or an ancestor, and the nearest that wishes it."""
+        facts = self.facts.get(name)
+        if facts is not None and facts.parent is None:
+            return facts.desired, name  # as quickly made as found
         known = self._wishes.get(name)
         if known is not None:
             return known
@@ -122,9 +126,11 @@ class Graph:
 
     def waits(self, name: str) -> bool:
         """Whether it waits for anything at all: not when it is finished or on the way to be cancelled."""
+        facts = self.facts.get(name)
+        if facts is not None and facts.parent is None:
+            return facts.standing is None and facts.desired is not Desired.CANCEL
         known = self._waits.get(name)
         if known is None:
-            facts = self.facts.get(name)
             known = facts is not None and facts.open and self.wish(name)[0] is not Desired.CANCEL
             self._waits[name] = known
         return known

@@ -18,6 +18,8 @@ from ringmaster_operator.board.matching import Asks
 from ringmaster_operator.board.turns import Turns
 
 RANKS = range(5)
+MANY = 100
+"""So many at once are sorted together."""
 Rank = tuple[int, datetime, str]
 """Order within a lane: score (negated), creation, name; of overdue beads 0, since when, name."""
 
@@ -30,6 +32,10 @@ class Lane(NamedTuple):
     overdue: bool = False
     group: str = ""
     """Whose it is; empty where nobody shares, and for overdue ones."""
+
+
+Placing = tuple[str, Lane, Rank, Asks]
+"""A bead and where it is to stand."""
 
 
 class Lanes:
@@ -55,6 +61,21 @@ class Lanes:
         self.drop(name)
         self._places[name] = (lane, asks, rank)
         insort(self._lanes.setdefault(lane, {}).setdefault(asks, []), rank)
+
+    def place_all(self, places: list[Placing]) -> None:
+        """Put each there. Many are sorted at the end: one by one, long lanes would move for each."""
+        if len(places) < MANY:
+            for place in places:
+                self.place(*place)
+            return
+        moved = [place for place in places if self._places.get(place[0]) != (place[1], place[3], place[2])]
+        for name, *_ in moved:
+            self.drop(name)
+        for name, lane, rank, asks in moved:
+            self._places[name] = (lane, asks, rank)
+            self._lanes.setdefault(lane, {}).setdefault(asks, []).append(rank)
+        for lane, asks in {(lane, asks) for _, lane, _, asks in moved}:
+            self._lanes[lane][asks].sort()
 
     def drop(self, name: str) -> None:
         """Take it out, if it is there."""

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from ringmaster_operator.board.capabilities import Standings
@@ -71,15 +72,27 @@ class Shortfall:
 
 
 def needs(bead: Bead) -> Needs:
-    spec = bead.spec
-    asks = Asks(
-        capabilities=frozenset(spec.capabilities),
-        selector=frozenset(spec.routing.worker_selector.items()),
-        confidence=spec.min_confidence,
-        model=model_of(bead),
-        profile=profile_of(bead),
+    spec, labels = bead.spec, bead.metadata.labels
+    asks = _asks(
+        tuple(spec.capabilities),
+        tuple(spec.routing.worker_selector.items()),
+        spec.min_confidence,
+        model_of(bead),
+        profile_of(bead),
     )
-    return Needs(asks, frozenset(bead.metadata.labels.items()))
+    return Needs(asks, frozenset(labels.items()))
+
+
+@lru_cache(maxsize=4096)
+def _asks(
+    capabilities: tuple[str, ...],
+    selector: tuple[tuple[str, str], ...],
+    confidence: float | None,
+    model: str | None,
+    profile: str | None,
+) -> Asks:
+    """Beads ask for few different things: those that ask alike share it."""
+    return Asks(frozenset(capabilities), frozenset(selector), confidence, model, profile)
 
 
 def shortfalls(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from ringmaster_operator.board import texts
 from ringmaster_operator.board.cycles import Ring, spell
@@ -24,8 +25,7 @@ LONGEST_BACKOFF = timedelta(days=1)
 The operator says what the longest is by its own settings."""
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The part of a View that says whether the bead may be worked."""
 
     readiness: Readiness

@@ -15,20 +15,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ringmaster_operator.board.ageing import Age, aged
-from ringmaster_operator.board.cycles import Ring, circular, rings
 from ringmaster_operator.board.facts import Facts, Readiness, View, facts_of, measures, shape
-from ringmaster_operator.board.graph import GATE, Graph, bead_of, is_gate
-from ringmaster_operator.board.lanes import Lane, Lanes
+from ringmaster_operator.board.graph import Graph
+from ringmaster_operator.board.lanes import Lane, Lanes, Placing
 from ringmaster_operator.board.matching import Fits, Needs, needs
-from ringmaster_operator.board.ranking import RANK, Label, effective, spread
+from ringmaster_operator.board.ranking import RANK, effective
+from ringmaster_operator.board.ranks import Ranks
 from ringmaster_operator.board.readiness import LONGEST_BACKOFF, Judge
 from ringmaster_operator.board.scoring import MOST, Merit, Snapshot
 from ringmaster_operator.board.turns import Turns
 from ringmaster_operator.resources.bead import Bead, BeadType
 from ringmaster_operator.resources.project import DEFAULT_MAX_WAIT_SECONDS, Project
 
-FEW = 8
-"""Edited nodes that are each asked whether they are in a ring; of more, all below is looked through."""
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -53,14 +51,10 @@ class Room:
         self.claimants: dict[str, str] = {}
         self._holders: dict[str, set[str]] = {}
         self._sharers: dict[str, set[str]] = {}
-        self._labels: dict[str, Label] = {}
+        self._ranks = Ranks(self.graph)
         self.merits: dict[str, Merit] = {}
-        self._rings: dict[str, Ring] = {}
         self._wakes: list[tuple[datetime, str]] = []
         self._ages: dict[str, datetime] = {}
-        self._edited: set[str] = set()
-        """Nodes whose edges or urgency have changed: a new ring leads through one of them."""
-        self._seeds: set[str] = set()  # what they waited for until then
         self._dirty: set[str] = set()
         self._advanced: datetime | None = None
         self.unscored = False  # whether the graph has changed since the last snapshot
@@ -115,16 +109,22 @@ class Room:
         self._advanced = now
         while self._wakes and self._wakes[0][0] <= now:
             self._dirty.add(heapq.heappop(self._wakes)[1])
-        if not self._dirty and not self._edited:
+        if not self._dirty and not self._ranks.outdated:
             return set()
-        self._rerank()
+        self._dirty |= self._ranks.renew()
         self._dirty |= {
             facts.parent
             for facts in map(self.graph.facts.get, list(self._dirty))
             if facts is not None and facts.parent is not None and facts.type is BeadType.DECISION
         }
-        judge = Judge(self.graph, self.beads, self._rings, self._holders, now, self._longest_backoff)
-        changed = {name for name in self._dirty if self._review(name, judge)}
+        judge = Judge(self.graph, self.beads, self._ranks.rings, self._holders, now, self._longest_backoff)
+        most = 2 * len(self._dirty) > len(self.beads)
+        # Most are looked at in the order in which they lie in memory: that is much of the time with many.
+        marked = [*filter(self._dirty.__contains__, self.beads)] if most else self._dirty & self.beads.keys()
+        coming: list[Placing] = []
+        changed = {name for name in marked if self._review(name, judge, coming)}
+        changed |= {name for name in self._dirty - self.beads.keys() if self._forget(name)}
+        self.lanes.place_all(coming)
         self._dirty.clear()
         return changed
 
@@ -141,7 +141,7 @@ class Room:
     def snapshot(self) -> Snapshot:
         """The graph to be scored, as it is now."""
         self.unscored = False
-        return Snapshot(self.graph.copy(), frozenset(self._rings))
+        return Snapshot(self.graph.copy(), frozenset(self._ranks.rings))
 
     def set_merits(self, merits: dict[str, Merit]) -> None:
         """Take in what was made of an outline."""
@@ -167,11 +167,7 @@ class Room:
         self.unscored = True
         graph = self.graph
         within = graph.subtree([name])
-        for item in within:
-            self._edited |= {item, GATE + item}
-            for node in (item, GATE + item):
-                if item in graph.facts:
-                    self._seeds.update(other for other, _ in graph.below(node))
+        self._ranks.mark(within)
         graph.place(name, new)
         waiting = graph.subtree(graph.dependents(name))
         self._dirty |= within | waiting
@@ -203,36 +199,20 @@ class Room:
         facts = self.graph.facts.get(name)
         return facts.exclusive if facts is not None else ()
 
-    def _rerank(self) -> None:
-        """Priorities and cycles, as far as the edits reach."""
-        seeds = self._seeds | self._edited
-        gone = {node for node in seeds if bead_of(node) not in self.graph.facts}
-        self._dirty.update(node for node in spread(self.graph, seeds, self._labels) if not is_gate(node))
-        many = len(self._edited) > FEW
-        if self._rings or many or any(circular(self.graph, node) for node in self._edited - gone):
-            self._find_rings(self.graph.reach(seeds), gone)
-        self._seeds.clear()
-        self._edited.clear()
+    def _forget(self, name: str) -> bool:
+        """A bead that is gone; whether it had a view."""
+        self.lanes.drop(name)
+        self._ages.pop(name, None)
+        return self.views.pop(name, None) is not None
 
-    def _find_rings(self, region: set[str], gone: set[str]) -> None:
-        before = {node: self._rings.pop(node, None) for node in region | gone}
-        self._rings.update(rings(self.graph, region))
-        changed = {node for node, ring in before.items() if ring != self._rings.get(node)}
-        self._dirty.update(changed, *map(self.graph.dependents, changed))  # who waits for them names them
-
-    def _review(self, name: str, judge: Judge) -> bool:
-        """Judge one bead anew; whether its view changed."""
-        facts = self.graph.facts.get(name)
-        if facts is None:
-            self.lanes.drop(name)
-            self._ages.pop(name, None)
-            return self.views.pop(name, None) is not None
+    def _review(self, name: str, judge: Judge, coming: list[Placing]) -> bool:
+        """Judge one bead anew; whether its view changed. One that may be claimed joins those that come."""
         verdict = judge.judge(name)
-        priority, lender, path = effective(self.graph, name, self._labels.get(name))
+        priority, lender, path = effective(self.graph, name, self._ranks.labels.get(name))
         age = Age(RANK[priority])
         if verdict.readiness is Readiness.READY:
             age = self._age(name, age.rank, judge.now)
-            self._place(name, age)
+            coming.append(self._placing(name, age))
         else:
             self.lanes.drop(name)
         view = View(
@@ -268,13 +248,12 @@ class Room:
         found = self.project.limits.max_wait_seconds if self.project is not None else None
         return DEFAULT_MAX_WAIT_SECONDS if found is None else found
 
-    def _place(self, name: str, age: Age) -> None:
+    def _placing(self, name: str, age: Age) -> Placing:
         created, asks = self.beads[name].metadata.creation_timestamp or _START, self.needs[name].asks
         if age.overdue is not None:
-            self.lanes.place(name, Lane(age.rank, overdue=True), (0, age.overdue, name), asks)
-        else:
-            lane = Lane(age.rank, group=self.group(name))
-            self.lanes.place(name, lane, (-self._score(name), created, name), asks)
+            return name, Lane(age.rank, overdue=True), (0, age.overdue, name), asks
+        lane = Lane(age.rank, group=self.group(name))
+        return name, lane, (-self._score(name), created, name), asks
 
     def _score(self, name: str) -> int:
         merit = self.merits.get(name)

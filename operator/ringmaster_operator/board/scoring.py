@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
-from itertools import compress
+from functools import partial
+from itertools import compress, repeat
 from typing import TYPE_CHECKING
 
-from ringmaster_operator.board.graph import Graph, bead_of, is_gate
+from ringmaster_operator.board.graph import Graph
 from ringmaster_operator.board.ranking import RANK
+from ringmaster_operator.board.sweep import Drawn, drawn
 from ringmaster_operator.resources.project import DEFAULT_ESTIMATE_MINUTES
 
 if TYPE_CHECKING:
@@ -83,32 +85,23 @@ def measured(taken: Snapshot) -> dict[str, Merit]:
 
 def outline(graph: Graph, rings: Container[str]) -> Outline:
     """The open beads of a graph; rings holds those that wait for themselves, which are left out."""
-    names = sorted(name for name, facts in graph.facts.items() if facts.open and name not in rings)
-    ways = {name: [edge for edge in graph.below(name) if edge[0] not in rings] for name in names}
-    stack = [other for edges in ways.values() for other, _ in edges if is_gate(other)]
-    while stack:
-        gate = stack.pop()
-        if gate not in ways:
-            ways[gate] = [edge for edge in graph.below(gate) if edge[0] not in rings]
-            if _endless(graph, bead_of(gate)):
-                ways[gate] = [(other, step) for other, step in ways[gate] if not is_gate(other)]
-            stack.extend(other for other, _ in ways[gate] if is_gate(other))
-    idle = _idle_gates(ways)
-    nodes = [node for node in ways if node not in idle]
-    at = {node: position for position, node in enumerate(nodes)}
-    edges = [
-        (position, at[other])
-        for position, node in enumerate(nodes)
-        for other in sorted({other for other, _ in ways[node]})
-        if other in at
-    ]
-    beads = [None if is_gate(node) else graph.facts[node] for node in nodes]
+    whole = drawn(graph, rings, partial(_endless, graph))
+    idle = _idle_gates(whole)
+    kept = [position for position in range(len(whole.nodes)) if position not in idle]
+    at = {old: new for new, old in enumerate(kept)}
+    beads = [graph.facts[name] for name in whole.nodes[: whole.beads]]
+    gates = len(kept) - len(beads)
     return Outline(
-        nodes=nodes,
-        edges=edges,
-        minutes=[bead.estimate or DEFAULT_ESTIMATE_MINUTES if bead is not None else 0 for bead in beads],
-        ranks=[RANK[bead.priority] if bead is not None else -1 for bead in beads],
-        links=sum(step for edges in ways.values() for _, step in edges),
+        nodes=[whole.nodes[position] for position in kept],
+        edges=[
+            (at[position], at[other])
+            for position in kept
+            for other in sorted(set(whole.below[position]))
+            if other not in idle
+        ],
+        minutes=[*(bead.estimate or DEFAULT_ESTIMATE_MINUTES for bead in beads), *repeat(0, gates)],
+        ranks=[*(RANK[bead.priority] for bead in beads), *repeat(-1, gates)],
+        links=sum(other < whole.beads for row in whole.below for other in row),
     )
 
 
@@ -118,24 +111,24 @@ def _endless(graph: Graph, name: str) -> bool:
     return graph.facts[way[-1]].parent in way
 
 
-def _idle_gates(ways: dict[str, list[tuple[str, int]]]) -> set[str]:
+def _idle_gates(whole: Drawn) -> set[int]:
     """Gates behind which nothing is waited for: they would only take rank from beads."""
-    used: set[str] = set()
-    above: dict[str, list[str]] = {}
+    gates = range(whole.beads, len(whole.nodes))
+    above: dict[int, list[int]] = {}
     stack = []
-    for node, edges in ways.items():
-        if is_gate(node):
-            for other, step in edges:
-                if is_gate(other):
-                    above.setdefault(other, []).append(node)
-                elif step:
-                    stack.append(node)
+    for gate in gates:
+        for other in whole.below[gate]:
+            if other < whole.beads:
+                stack.append(gate)
+            else:
+                above.setdefault(other, []).append(gate)
+    used: set[int] = set()
     while stack:
         gate = stack.pop()
         if gate not in used:
             used.add(gate)
             stack.extend(above.get(gate, ()))
-    return {node for node in ways if is_gate(node)} - used
+    return set(gates) - used
 
 
 def load_libraries() -> None:
@@ -154,20 +147,28 @@ def merits(drawn: Outline) -> dict[str, Merit]:
         return {}
     import rustworkx
 
-    graph: rustworkx.PyDiGraph[int, None] = rustworkx.PyDiGraph(
-        check_cycle=False, multigraph=False, node_count_hint=len(beads)
-    )
-    graph.add_nodes_from(range(len(beads)))
-    graph.add_edges_from_no_data(drawn.edges)
+    graph = wired(drawn)
     wanted = {position: float(_LOWEST + 1 - rank) for position, rank in enumerate(drawn.ranks) if rank >= 0}
     ranked = rustworkx.pagerank(graph, personalization=wanted, tol=1e-8, max_iter=500)
     pagerank = _points([ranked[position] for position in range(len(beads))], PAGERANK, beads)
-    between = _points(_betweenness(graph, drawn), BETWEENNESS, beads)
+    between = _points(betweenness(graph, drawn), BETWEENNESS, beads)
     minutes = _chains(rustworkx.topological_sort(graph), drawn)
     critical = _points([float(number) for number in minutes], CRITICAL, beads)
     stated = [STATED * (_LOWEST - rank) // _LOWEST for rank in drawn.ranks]
     made = map(Merit, pagerank, between, critical, stated, minutes)
     return dict(zip(compress(drawn.nodes, beads), compress(made, beads), strict=True))
+
+
+def wired(drawn: Outline) -> rustworkx.PyDiGraph[int, None]:
+    """The outline as the library has graphs."""
+    import rustworkx
+
+    graph: rustworkx.PyDiGraph[int, None] = rustworkx.PyDiGraph(
+        check_cycle=False, multigraph=False, node_count_hint=len(drawn.nodes)
+    )
+    graph.add_nodes_from(range(len(drawn.nodes)))
+    graph.add_edges_from_no_data(drawn.edges)
+    return graph
 
 
 def _points(values: list[float], most: int, beads: list[bool]) -> list[int]:
@@ -187,7 +188,7 @@ def _chains(order: rustworkx.NodeIndices, drawn: Outline) -> list[int]:
     return longest
 
 
-def _betweenness(graph: rustworkx.PyDiGraph[int, None], drawn: Outline) -> list[float]:
+def betweenness(graph: rustworkx.PyDiGraph[int, None], drawn: Outline) -> list[float]:
     """How many shortest ways lead through each node."""
     import rustworkx
 
@@ -197,8 +198,8 @@ def _betweenness(graph: rustworkx.PyDiGraph[int, None], drawn: Outline) -> list[
             graph, normalized=False, parallel_threshold=count + 1
         )
         return [exact[node] for node in range(count)]
-    from ringmaster_operator.board.sampling import betweenness
+    from ringmaster_operator.board import sampling
 
     sources = sorted({int(count * (turn * _FRACTION % 1.0)) for turn in range(SAMPLE)})
     layers = [list(layer) for layer in rustworkx.topological_generations(graph)]
-    return betweenness(count, drawn.edges, layers, sources)
+    return sampling.betweenness(count, drawn.edges, layers, sources)

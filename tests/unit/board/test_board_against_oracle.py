@@ -11,6 +11,10 @@ from hypothesis import strategies as st
 
 from ringmaster_operator.board.ageing import Age
 from ringmaster_operator.board.board import Board, Readiness
+from ringmaster_operator.board.cycles import rings
+from ringmaster_operator.board.graph import GATE
+from ringmaster_operator.board.ranking import Label, spread
+from ringmaster_operator.board.sweep import drawn, labelled, waiters_first
 from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.resources.project import Project
 from support import oracle
@@ -165,6 +169,24 @@ def test_an_edited_board_equals_one_built_anew_and_tells_each_change(steps: list
         twin.board.refresh(twin.now)
         assert {name: twin.board.view((NS, name)) for name in twin.beads} == views
         before = dict(views)
+
+
+@examples(80)
+@given(batches)
+def test_priorities_in_one_go_are_those_found_piece_by_piece(steps: list[list[Edit]]) -> None:
+    twin = Twin()
+    for step in steps:
+        for kind, value in step:
+            twin.edit(kind, value)
+        graph = twin.board.room(NS).graph
+        whole = drawn(graph)
+        order = waiters_first(whole.below)
+        piecemeal: dict[str, Label] = {}
+        spread(graph, {node for name in twin.beads for node in (name, GATE + name)}, piecemeal)
+        left = {node for at, node in enumerate(whole.nodes) if at not in set(order)}
+        assert rings(graph, graph.reach(twin.beads)).keys() <= left
+        if not left:
+            assert labelled(graph, whole, order) == piecemeal
 
 
 @examples(80)

@@ -1,0 +1,75 @@
+"""Priorities and cycles of one namespace's beads, brought up to date as far as changes reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ringmaster_operator.board.cycles import Ring, circular, rings
+from ringmaster_operator.board.graph import GATE, Graph, bead_of, is_gate
+from ringmaster_operator.board.ranking import Label, spread
+from ringmaster_operator.board.sweep import drawn, labelled, waiters_first
+
+FEW = 8
+"""Edited nodes that are each asked whether they are in a ring; of more, all below is looked through."""
+
+
+class Ranks:
+    """Of a graph that somebody else edits, and marks before. Not thread-safe."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self.labels: dict[str, Label] = {}
+        self.rings: dict[str, Ring] = {}
+        """By bead that waits for itself."""
+        self._edited: set[str] = set()
+        """Nodes whose edges or urgency have changed: a new ring leads through one of them."""
+        self._seeds: set[str] = set()  # what they waited for until then
+
+    @property
+    def outdated(self) -> bool:
+        """Whether anything was marked since it was last brought up to date."""
+        return bool(self._edited)
+
+    def mark(self, names: Iterable[str]) -> None:
+        """The edges or the urgency of these beads are about to change."""
+        for name in names:
+            nodes = (name, GATE + name) if self._graph.children(name) else (name,)
+            self._edited.update(nodes)
+            if name in self._graph.facts:
+                for node in nodes:
+                    self._seeds.update(other for other, _ in self._graph.below(node))
+
+    def renew(self) -> set[str]:
+        """Bring all up to date; the beads that now have to be judged anew."""
+        most = 2 * len(self._edited) > len(self._graph.facts)
+        found = self._anew() if most and not self.rings else None
+        if found is None:
+            found = self._piecemeal()
+        self._seeds.clear()
+        self._edited.clear()
+        return found
+
+    def _anew(self) -> set[str] | None:
+        """All at once; None, and nothing done, where beads wait for themselves."""
+        whole = drawn(self._graph)
+        order = waiters_first(whole.below)
+        if len(order) < len(whole.nodes):
+            return None
+        before, self.labels = self.labels, labelled(self._graph, whole, order)
+        changed = {node for node, label in self.labels.items() if before.get(node) != label}
+        return {node for node in changed | (before.keys() - self.labels) if not is_gate(node)}
+
+    def _piecemeal(self) -> set[str]:
+        seeds = self._seeds | self._edited
+        gone = {node for node in seeds if bead_of(node) not in self._graph.facts}
+        found = {node for node in spread(self._graph, seeds, self.labels) if not is_gate(node)}
+        many = len(self._edited) > FEW
+        if self.rings or many or any(circular(self._graph, node) for node in self._edited - gone):
+            found |= self._find_rings(self._graph.reach(seeds), gone)
+        return found
+
+    def _find_rings(self, region: set[str], gone: set[str]) -> set[str]:
+        before = {node: self.rings.pop(node, None) for node in region | gone}
+        self.rings.update(rings(self._graph, region))
+        changed = {node for node, ring in before.items() if ring != self.rings.get(node)}
+        return changed.union(*map(self._graph.dependents, changed))  # who waits for them names them
