@@ -54,6 +54,8 @@ __all__ = [
 GROUP = "ringmaster.dev"
 VERSION = "v1alpha1"
 API_VERSION: Literal["ringmaster.dev/v1alpha1"] = "ringmaster.dev/v1alpha1"
+MOST_FIELDS = 1000
+"""In one object, more than any has: what says that a field is unknown costs more than the field."""
 
 
 class Model(BaseModel):
@@ -72,8 +74,12 @@ class Model(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_nulls(cls, data: Any) -> Any:
-        """A null is an unset field, as it is to the API server."""
-        if not isinstance(data, dict) or None not in data.values():
+        """A null is an unset field, as it is to the API server. Very many are refused as one fault."""
+        if not isinstance(data, dict):
+            return data
+        if len(data) > MOST_FIELDS:
+            raise PydanticCustomError("fields", "at most {most} fields", {"most": MOST_FIELDS})
+        if None not in data.values():
             return data
         known = {*cls.model_fields, *(field.alias for field in cls.model_fields.values())}
         return {key: value for key, value in data.items() if value is not None or key not in known}

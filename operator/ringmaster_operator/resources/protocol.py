@@ -132,7 +132,9 @@ class ModelUsage(Model):
 class Usage(Model):
     """Everything one iteration used."""
 
-    requests: Annotated[list[ModelUsage], Field(max_length=5000)] = Field(default_factory=list)
+    requests: Annotated[list[ModelUsage], Field(max_length=5000, fail_fast=True)] = Field(
+        default_factory=list
+    )
     reported_usd: Dollars | None = None
     """The agent's own total of the iteration."""
     price_version: ShortText = ""

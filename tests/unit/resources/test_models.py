@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from ringmaster_operator.resources.base import Model
 from ringmaster_operator.resources.bead import Bead, BeadSpec, BeadStatus, Outcome, OutcomeKind
-from ringmaster_operator.resources.protocol import Question
+from ringmaster_operator.resources.protocol import ClaimRequest, Question, Usage
 from ringmaster_operator.resources.rules import broken_transitions
 from ringmaster_operator.resources.scalars import clean
 from ringmaster_operator.resources.worker import Worker
@@ -94,3 +95,18 @@ def test_transitions_are_found_at_any_depth() -> None:
 
     assert broken_transitions(worker("Pod"), worker("Tmux")) == ["runtime is immutable"]
     assert broken_transitions(worker("Pod"), worker("Pod")) == []
+
+
+def _errors(model: type[Model], body: object) -> int:
+    with pytest.raises(ValidationError) as refused:
+        model.check(body)
+    return refused.value.error_count()
+
+
+def test_fields_that_nobody_knows_are_not_told_one_by_one() -> None:
+    """What is said of each costs more than it did to send it: 70,000 fit into one call."""
+    ask = {"claimId": "c" * 36, "worker": "w", "session": "w-0"}
+    assert _errors(ClaimRequest, ask | {f"f{number}": 1 for number in range(70_000)}) == 1
+    assert _errors(ClaimRequest, ask | {"f0": 1, "f1": 1}) == 2
+    rows = [{f"f{field}": 1 for field in range(14)} for _ in range(5000)]
+    assert _errors(Usage, {"requests": rows}) < 30
