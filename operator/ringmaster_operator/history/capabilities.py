@@ -5,62 +5,102 @@ An outcome is added in the transaction of its report: a repeated report adds not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import and_
 from sqlmodel import Session, col, select
 
 from ringmaster_operator.evidence import Evidence, Subject, Verdict, posterior
 from ringmaster_operator.history.attempts import Attempt
 from ringmaster_operator.history.capability_tables import CapabilityChangeRow, CapabilityRow
+from ringmaster_operator.history.prepared import Insert, Keys, Lookup, Prepared, columns, table
 from ringmaster_operator.history.records import CapabilityChange
 from ringmaster_operator.resources.project import ConfidenceRules
 
 _PARTS = ("namespace", "worker", "profile", "model", "capability")
 _EVIDENCE = tuple(Evidence.__dataclass_fields__)
+_STATE, _CHANGE = table(CapabilityRow), table(CapabilityChangeRow)
 
 
-def learn(
-    db: Session,
-    *,
-    attempt: Attempt,
-    report_id: str,
-    verdicts: Sequence[Verdict],
-    rules: ConfidenceRules,
-    now: datetime,
-) -> None:
-    """Add what the end of an attempt says of capabilities."""
-    for verdict in verdicts if attempt.worker else ():  # who worked it was never recorded: nobody's merit
-        subject = (
-            attempt.namespace,
-            attempt.worker,
-            attempt.profile,
-            attempt.model or "",
-            verdict.capability,
-        )
-        row = _row(db, subject)
-        evidence = _evidence(row).added(
+@dataclass(slots=True)
+class Judged:
+    """The end of an attempt, and what it says of capabilities."""
+
+    attempt: Attempt
+    report_id: str
+    verdicts: Sequence[Verdict]
+    rules: ConfidenceRules
+    now: datetime
+
+    def subject(self, verdict: Verdict) -> Subject:
+        of = self.attempt
+        return (of.namespace, of.worker, of.profile, of.model or "", verdict.capability)
+
+
+def _of_subjects(keys: Keys) -> Any:
+    same = (_STATE.c[name] == keys.text(place) for place, name in enumerate(_PARTS))
+    names = (*_PARTS, *_EVIDENCE)
+    return select(*(_STATE.c[name] for name in names)).select_from(keys.rows.join(_STATE, and_(*same)))
+
+
+def _kept(insert: Insert) -> Any:
+    made = insert(_STATE)
+    changed = {name: made.excluded[name] for name in _EVIDENCE}
+    return made.on_conflict_do_update(index_elements=list(_PARTS), set_=changed)
+
+
+_FIND = Lookup(_of_subjects)
+_KEEP = Prepared(_kept, gives=columns(_STATE))
+_TELL = Prepared(lambda insert: insert(_CHANGE), gives=columns(_CHANGE))
+
+
+def learn(db: Session, judged: Iterable[Judged]) -> None:
+    """Add what the ends of attempts say of capabilities, one after the other."""
+    told = [
+        (each, verdict, each.subject(verdict))
+        for each in judged
+        if each.attempt.worker  # who worked it was never recorded: nobody's merit
+        for verdict in each.verdicts
+    ]
+    if not told:
+        return
+    subjects = dict.fromkeys(subject for _, _, subject in told)
+    known = {row[:5]: row[5:] for row in _FIND.find(db, list(subjects))}
+    state = {subject: Evidence(**_named(_EVIDENCE, known.get(subject, ()))) for subject in subjects}
+    changes = []
+    for each, verdict, subject in told:
+        state[subject] = evidence = state[subject].added(
             success=verdict.success,
             weight=verdict.weight,
-            now=now,
-            half_life_days=rules.half_life_days,
+            now=each.now,
+            half_life_days=each.rules.half_life_days,
         )
-        row.sqlmodel_update(asdict(evidence))
-        confidence = posterior(evidence, prior=verdict.prior, strength=rules.prior_strength)
-        change = CapabilityChangeRow(
-            **_parts(subject),
-            at=now,
-            cause="outcome",
-            success=verdict.success,
-            weight=verdict.weight,
-            confidence=confidence,
-            bead_uid=attempt.bead_uid,
-            bead=attempt.bead,
-            report_id=report_id,
-        )
-        db.add(change)
+        changes.append(_change(each, verdict, subject, evidence))
+    _KEEP.many(db, [_parts(subject) | asdict(evidence) for subject, evidence in state.items()])
+    _TELL.many(db, changes)
+
+
+def _named(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    """Nothing where there are no values."""
+    return dict(zip(names, values, strict=True)) if values else {}
+
+
+def _change(judged: Judged, verdict: Verdict, subject: Subject, evidence: Evidence) -> dict[str, Any]:
+    return _parts(subject) | {
+        "at": judged.now,
+        "cause": "outcome",
+        "success": verdict.success,
+        "weight": verdict.weight,
+        "confidence": posterior(evidence, prior=verdict.prior, strength=judged.rules.prior_strength),
+        "override": None,
+        "bead_uid": judged.attempt.bead_uid,
+        "bead": judged.attempt.bead,
+        "report_id": judged.report_id,
+        "person": "",
+    }
 
 
 def reset_capability(

@@ -13,6 +13,7 @@ from ringmaster_operator.history.lesson_queries import base_rate
 from ringmaster_operator.history.lesson_tables import LessonRow, LessonUseRow
 from ringmaster_operator.history.lessons import ACTIVE, Teaching, contradict, retire, teach, trusted
 from ringmaster_operator.history.prepared import Prepared, table
+from ringmaster_operator.history.taught import untaught
 from ringmaster_operator.recall import Match, hopeless
 
 _USE = table(LessonUseRow)
@@ -52,7 +53,7 @@ def learn_lessons(db: Session, *, learned: Learned, fence: int, ended: bool, now
         teach(db, teaching=teaching, now=now)
     if learned.contradicts:
         contradict(db, lessons=learned.contradicts, teaching=teaching, fence=fence, now=now)
-    if ended and teaching.bead_uid:
+    if ended and teaching.bead_uid and not untaught(db, teaching.namespace):
         close_uses(db, bead_uid=teaching.bead_uid, fence=fence, success=learned.success, now=now)
 
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Dialect,
     Executable,
     FromClause,
+    Select,
     Table,
     bindparam,
     func,
@@ -173,12 +174,31 @@ class Keys:
 class Lookup(Prepared):
     """One select about many things at once, however many there are: they are one parameter."""
 
-    def __init__(self, make: Callable[[Keys], Executable]) -> None:
+    def __init__(self, make: Callable[[Keys], Select[Any]]) -> None:
         super().__init__(cast(Any, make))
+        self._times: dict[str, list[tuple[int, Callable[[Any], Any]]]] = {}
 
     def find(self, db: Session, rows: Sequence[Sequence[str | int]]) -> Sequence[tuple[Any, ...]]:
-        """In any order."""
-        return list(map(tuple, self.run(db, {"keys": json.dumps(rows)})))
+        """In any order; times as they were given."""
+        found = list(map(tuple, self.run(db, {"keys": json.dumps(rows)})))
+        if times := self._times[db.connection().dialect.name]:
+            return [_with_times(row, times) for row in found]
+        return found
 
     def _made(self, dialect: Dialect) -> Any:
-        return cast(Any, self._make)(Keys(dialect))
+        made: Select[Any] = cast(Any, self._make)(Keys(dialect))
+        types = [column.type for column in made.selected_columns]
+        self._times[dialect.name] = [
+            (place, read)
+            for place, kind in enumerate(types)
+            if isinstance(kind, UtcTime)
+            and (read := kind.dialect_impl(dialect).result_processor(dialect, None)) is not None
+        ]
+        return made
+
+
+def _with_times(row: tuple[Any, ...], times: Sequence[tuple[int, Callable[[Any], Any]]]) -> tuple[Any, ...]:
+    found = list(row)
+    for place, read in times:
+        found[place] = read(found[place])
+    return tuple(found)

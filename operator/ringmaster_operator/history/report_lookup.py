@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Executable, and_, select
+from sqlalchemy import and_, select
 from sqlmodel import Session
 
 from ringmaster_operator.history.attempts import Attempt
@@ -36,7 +37,7 @@ class Seen:
     work_id: int = 0
 
 
-def _about(keys: Keys) -> Executable:
+def _about(keys: Keys) -> Any:
     report_id, claim_id, bead_uid, fence = keys.text(0), keys.text(1), keys.text(2), keys.number(3)
     found = (
         keys.rows.outerjoin(_ATTEMPT, and_(_ATTEMPT.c.bead_uid == bead_uid, _ATTEMPT.c.fence == fence))

@@ -12,6 +12,7 @@ from pydantic_core import PydanticSerializationError
 from ringmaster_operator.evidence import Verdict
 from ringmaster_operator.history.attempts import Attempt, Told
 from ringmaster_operator.history.booking import Entry
+from ringmaster_operator.history.capabilities import Judged
 from ringmaster_operator.history.costs import Claim, describe
 from ringmaster_operator.history.lesson_uses import Learned
 from ringmaster_operator.history.prepared import Written
@@ -134,13 +135,18 @@ def iteration_row(report: Report, seen: Seen, attempt: Attempt) -> tuple[dict[st
     return iteration, Used(attempt, seen.iteration_id, report.now, usage, iteration["lump_usd"])
 
 
-def entry_of(kept: tuple[Report, Seen], attempt: Attempt, added: Added) -> Entry:
-    report, seen = kept
+def entry_of(report: Report, seen: Seen, attempt: Attempt, added: Added) -> Entry:
     account = report.account or Account()
     place = (report.claim_id, report.bead_uid, report.namespace, report.bead)
     claim = Claim(*place, attempt.worker, account, attempt.profile)
     source = report.request.report_id
     return Entry(source, claim, added.usd, added.tokens, added.sums, report.now, seen.work, seen.work_id)
+
+
+def judged_of(report: Report, attempt: Attempt) -> Judged:
+    """What it says of capabilities."""
+    rules = report.rules or ConfidenceRules()
+    return Judged(attempt, report.request.report_id, report.verdicts, rules, report.now)
 
 
 def _written(model: Model, *, without: Collection[str] = ()) -> Written | dict[str, Any]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, update
 from sqlmodel import Session, select
 
-from ringmaster_operator.history.attempts import Attempt, reported, unseen_attempt
+from ringmaster_operator.history.attempts import reported, unseen_attempt
 from ringmaster_operator.history.booking import book, book_reports
 from ringmaster_operator.history.capabilities import learn
 from ringmaster_operator.history.costs import of_iteration
@@ -25,6 +25,7 @@ from ringmaster_operator.history.report_rows import (
     Report,
     entry_of,
     iteration_row,
+    judged_of,
     report_row,
     told_of,
     unseen_row,
@@ -34,7 +35,6 @@ from ringmaster_operator.history.spending import Account, booked_of
 from ringmaster_operator.history.tables import IterationRow, ReportRow
 from ringmaster_operator.history.usage import Added, keep_usage
 from ringmaster_operator.resources.costs import bill
-from ringmaster_operator.resources.project import ConfidenceRules
 from ringmaster_operator.resources.protocol import Next, ReportAnswer, ReportRequest
 
 _REPORT, _ITERATION = table(ReportRow), table(IterationRow)
@@ -53,7 +53,12 @@ def commit_reports(db: Session, reports: Sequence[Report]) -> list[Committed | H
 
     Gives the first answer to each, or ReportConflict when another claim has used its report id.
     """
-    return [each for some in _apart(reports) for each in _commit(db, some)]
+    results: list[Committed | HistoryError] = []
+    for some in _apart(reports):
+        results += _commit(db, some)
+        db.flush()
+        db.expunge_all()  # the next ones' statements go round the session
+    return results
 
 
 def _apart(reports: Sequence[Report]) -> Iterable[Sequence[Report]]:
@@ -97,20 +102,23 @@ def _keep(db: Session, fresh: Sequence[tuple[Report, Seen]]) -> list[Added]:
         return []
     if _KEEP.many(db, [report_row(report, seen) for report, seen in fresh]) < len(fresh):
         raise HistoryUnavailable("another operator keeps this report just now; send it again")
-    attempts = [seen.attempt or unseen_attempt(db, known=unseen_row(report)) for report, seen in fresh]
-    reported(db, (told_of(report, seen, of) for (report, seen), of in zip(fresh, attempts, strict=True)))
-    ran = [iteration_row(report, seen, of) for (report, seen), of in zip(fresh, attempts, strict=True)]
+    kept = [
+        (report, seen, seen.attempt or unseen_attempt(db, known=unseen_row(report))) for report, seen in fresh
+    ]
+    reported(db, (told_of(*each) for each in kept))
+    ran = [iteration_row(*each) for each in kept]
     _RAN.many(db, [iteration for iteration, _ in ran])
     added = keep_usage(db, [used for _, used in ran])
-    for (iteration, used), sums in zip(ran, added, strict=True):
-        sums.sums.add(used.at.date(), iteration["provider"], iteration["model"], of_iteration(iteration))
-    book_reports(db, [entry_of(*each) for each in zip(fresh, attempts, added, strict=True)])
-    for (report, seen), attempt in zip(fresh, attempts, strict=True):
-        _follow(db, report, seen, attempt)
+    for (iteration, used), new in zip(ran, added, strict=True):
+        new.sums.add(used.at.date(), iteration["provider"], iteration["model"], of_iteration(iteration))
+    book_reports(db, [entry_of(*each, new) for each, new in zip(kept, added, strict=True)])
+    learn(db, (judged_of(report, attempt) for report, _, attempt in kept if report.verdicts))
+    for report, seen, _ in kept:
+        _follow(db, report, seen)
     return added
 
 
-def _follow(db: Session, report: Report, seen: Seen, attempt: Attempt) -> None:
+def _follow(db: Session, report: Report, seen: Seen) -> None:
     """What few reports have."""
     request, now = report.request, report.now
     if request.pushed or report.answer.next is Next.DONE:
@@ -118,18 +126,10 @@ def _follow(db: Session, report: Report, seen: Seen, attempt: Attempt) -> None:
             drop_work(db, bead_uid=report.bead_uid)
     elif request.saved is not None:
         save_work(db, bead_uid=report.bead_uid, fence=request.fence, saved=request.saved, now=now)
-    if report.verdicts:
-        learn(
-            db,
-            attempt=attempt,
-            report_id=request.report_id,
-            verdicts=report.verdicts,
-            rules=report.rules or ConfidenceRules(),
-            now=now,
-        )
     if report.learned is not None:
         ended = not report.goes_on
         learn_lessons(db, learned=report.learned, fence=request.fence, ended=ended, now=now)
+        db.flush()  # the next one's statements go round the session
 
 
 def refuse_report(

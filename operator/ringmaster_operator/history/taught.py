@@ -34,12 +34,22 @@ class Taught:
             self._complete = True
         return namespace in self._namespaces
 
+    def lacks(self, namespace: str) -> bool:
+        """Whether it is certain that nothing was ever taught there."""
+        return self._complete and namespace not in self._namespaces
+
 
 def note(db: Session, namespace: str) -> None:
     """To be called by whatever writes a lesson that can be found."""
     taught = db.info.get(TAUGHT)
     if isinstance(taught, Taught):
         taught.add(namespace)
+
+
+def untaught(db: Session, namespace: str) -> bool:
+    """Whether no lesson can be there, nor any use of one."""
+    taught = db.info.get(TAUGHT)
+    return isinstance(taught, Taught) and taught.lacks(namespace)
 
 
 def taught_namespaces(db: Session) -> list[str]:

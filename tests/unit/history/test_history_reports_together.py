@@ -19,10 +19,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select, text
 
 from ringmaster_operator.evidence import Verdict
-from ringmaster_operator.history import History, ReportConflict
+from ringmaster_operator.history import History, Learned, ReportConflict, Teaching
 from ringmaster_operator.history.records import Committed
 from ringmaster_operator.history.spending import Account
 from ringmaster_operator.history.tables import ReportRow
+from ringmaster_operator.recall import Situation
+from ringmaster_operator.resources.lesson import LessonOrigin
 from ringmaster_operator.resources.protocol import ModelUsage, Next, ReportAnswer, ReportRequest, Usage
 from ringmaster_operator.resources.saved import SavedWork
 from support.postgres import Postgres
@@ -41,11 +43,19 @@ TABLES = {
     "cost_tag": "SELECT w.claim_id AS of_claim, t.* FROM cost_tag t JOIN cost_work w ON w.id = t.work_id",
     "cost_use": "SELECT w.claim_id AS of_claim, t.* FROM cost_use t JOIN cost_work w ON w.id = t.work_id",
     "saved_work": "SELECT * FROM saved_work",
+    "lesson": "SELECT * FROM lesson",
+    "lesson_use": "SELECT l.text AS of_text, t.* FROM lesson_use t JOIN lesson l ON l.id = t.lesson_id",
     "capability": "SELECT * FROM capability",
     "capability_change": "SELECT * FROM capability_change",
 }
 """Rows with what tells them apart in place of their keys."""
-KEYS = {"id", "attempt_id", "iteration_id", "work_id"}
+KEYS = {"id", "attempt_id", "iteration_id", "work_id", "lesson_id"}
+HERE = Situation(repository="git.example/shop")
+LESSONS = [
+    "Pin the scheduler's clock to noon before the alembic tests",
+    "Run the generator after each change of a model",
+    "The browser tests need a free port of their own",
+]
 
 
 async def content(history: History) -> dict[str, list[str]]:
@@ -80,6 +90,7 @@ def calls(chance: random.Random, count: int) -> list[dict[str, Any]]:
             ),
             "infrastructure_usd": chance.choice([0.0, 0.25]),
             "verdicts": [Verdict(capability="python", success=chance.random() < 0.5, weight=1.0, prior=0.5)],
+            "learned": _learned(chance, bead, fence),
             "now": NOON + timedelta(minutes=number),
         }
         if made and chance.random() < 0.3:
@@ -88,6 +99,18 @@ def calls(chance: random.Random, count: int) -> list[dict[str, Any]]:
             call = earlier if chance.random() < 0.5 else call | changed
         made.append(call)
     return made
+
+
+def _teaching(text_: str, **more: Any) -> Teaching:
+    return Teaching(namespace="team", text=text_, where=HERE, origin=LessonOrigin.AGENT, **more)
+
+
+def _learned(chance: random.Random, bead: int, fence: int) -> Learned | None:
+    if chance.random() < 0.3:
+        return None
+    teaching = _teaching(chance.choice(["", *LESSONS]), bead_uid=f"uid-{bead}", attempt=fence)
+    wrong = (chance.randrange(1, 4),) if chance.random() < 0.3 else ()
+    return Learned(teaching=teaching, contradicts=wrong, success=chance.choice([True, None]))
 
 
 def _request(chance: random.Random, number: int, fence: int) -> ReportRequest:
@@ -148,7 +171,11 @@ def plain(result: Any) -> Any:
 
 
 async def begin(history: History) -> None:
-    """Claims, of which one in four was never recorded."""
+    """Lessons, and claims that were given them; one claim in four was never recorded."""
+    for text_ in LESSONS:
+        await history.teach(teaching=_teaching(text_), now=NOON)
+    matches = await history.matching_lessons(namespace="team", text=" ".join(LESSONS), here=HERE, now=NOON)
+    assert len(matches) == len(LESSONS)
     for bead in range(6):
         for fence in (1, 2) if bead % 2 else (1,):
             one = Work(history=history, uid=f"uid-{bead}", bead=f"bead-{bead}", fence=fence)
@@ -164,6 +191,16 @@ async def begin(history: History) -> None:
                 model="opus",
                 attempt=fence,
                 iteration=1,
+                now=NOON,
+            )
+            await history.note_uses(
+                namespace="team",
+                bead_uid=one.uid,
+                bead=one.bead,
+                fence=fence,
+                attempt=fence,
+                given=bead != 3,
+                matches=[match for _, match in matches],
                 now=NOON,
             )
 
