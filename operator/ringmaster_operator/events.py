@@ -11,6 +11,7 @@ import hashlib
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -29,6 +30,9 @@ REMEMBERED = 10_000
 BACKLOG = 2_000
 TOGETHER = 64
 """Events in one write at most, so that others get their turn."""
+GATHER_SECONDS = 0.05
+"""What is told meanwhile is written together, and behind the answers that wait for the history."""
+SETTLE_SECONDS = 1.0
 RETRY_SECONDS = 2.0
 """Between tries while the history cannot be written."""
 
@@ -69,9 +73,12 @@ class Events:
         self._clock = clock
         self._recorded = recorded
         self._told: OrderedDict[str, _Told] = OrderedDict()
-        self._queue: asyncio.Queue[tuple[str, Metadata, Note]] = asyncio.Queue(BACKLOG)
+        self._due, self._kept = asyncio.Event(), asyncio.Event()
+        self._kept.set()
+        self._posts: deque[tuple[str, Metadata, Note]] = deque()
+        """Told and not yet Kubernetes Events, which they are to be."""
         self._retry_seconds = retry_seconds
-        self._late: deque[NewEvent] = deque(maxlen=BACKLOG)
+        self._late: deque[NewEvent] = deque()
         """Told and not yet in the history, which could not be written."""
         self._listeners: list[Callable[[str, Metadata, Note], None]] = []
 
@@ -83,33 +90,32 @@ class Events:
         """Note it; never waits and never raises."""
         for listener in self._listeners:
             listener(kind, meta, note)
-        try:
-            self._queue.put_nowait((kind, meta, note))
-        except asyncio.QueueFull:
+        if len(self._late) >= BACKLOG or len(self._posts) >= BACKLOG:
             log.warning("event backlog is full; dropped %s of %s/%s", note.reason, kind, meta.name)
+            return
+        self._late.append(_event(kind, meta, note, self._clock.now()))
+        if note.warning or note.public:
+            self._posts.append((kind, meta, note))
+        self._kept.clear()
+        self._due.set()
 
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
-            fresh = await self._fresh()
-            for kind, meta, note in fresh:
-                if len(self._late) == BACKLOG:
-                    log.warning("event backlog of the history is full; dropped the oldest")
-                self._late.append(_event(kind, meta, note, self._clock.now()))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._retry_seconds if self._late else None):
+                    await self._due.wait()
+            await asyncio.sleep(GATHER_SECONDS)
+            self._due.clear()
             await self._catch_up()
-            for kind, meta, note in fresh:
-                if note.warning or note.public:
-                    await self._post(kind, meta, note)
+            while self._posts:
+                await self._post(*self._posts.popleft())
 
-    async def _fresh(self) -> list[tuple[str, Metadata, Note]]:
-        """What was told since; nothing when it is time to try again what waits."""
-        try:
-            found = [await asyncio.wait_for(self._queue.get(), self._retry_seconds if self._late else None)]
-        except TimeoutError:
-            return []
-        while len(found) < TOGETHER and not self._queue.empty():
-            found.append(self._queue.get_nowait())
-        return found
+    async def settled(self) -> None:
+        """While it runs: until the history has all that was told, for a second at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await self._kept.wait()
 
     async def _catch_up(self) -> None:
         """Record what waits, in order, as far as the history can be written."""
@@ -123,6 +129,7 @@ class Events:
             for event in kept:
                 self._late.popleft()
                 self._recorded(event)
+        self._kept.set()
 
     async def _post(self, kind: str, meta: Metadata, note: Note) -> None:
         digest = hashlib.sha256(f"{meta.uid}\0{note.reason}\0{note.message}".encode()).hexdigest()[:16]

@@ -291,7 +291,7 @@ class Operator:
         self.desk.close()
         self.changes.close()
         await front.close()
-        await self.auth.close()
+        await asyncio.gather(self.auth.close(), self.events.settled())
         if self.watch is not None:
             await self.watch.stop()
         for task in tasks:

@@ -7,13 +7,14 @@ import contextlib
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from pysqlite3 import dbapi2 as sqlite3  # type: ignore[import-untyped]
 
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.events import Events, Note
-from ringmaster_operator.history import History, StoredEvent
+from ringmaster_operator.history import History, NewEvent, StoredEvent
 from ringmaster_operator.history import sqlite as backend
 from ringmaster_operator.kube import Kube
 from ringmaster_operator.resources.base import Metadata
@@ -71,3 +72,30 @@ async def test_what_cannot_be_recorded_waits_until_it_can(
         await kube.close()
     assert [event.reason for event in recorded] == reasons
     assert [event.at for event in recorded] == [NOON + timedelta(seconds=number) for number in range(3)]
+
+
+async def test_what_is_told_together_is_one_write_and_is_there_when_it_settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = await History.open(f"sqlite:///{tmp_path}/h.db")
+    writes: list[int] = []
+    record = history.record_events
+
+    async def counted(*, events: list[NewEvent]) -> list[StoredEvent]:
+        writes.append(len(events))
+        return await record(events=events)
+
+    monkeypatch.setattr(history, "record_events", counted)
+    recorded: list[StoredEvent] = []
+    events = Events(cast(Kube, None), history, Clock(), recorded.append)
+    running = asyncio.create_task(events.run())
+    try:
+        for number in range(5):
+            events.tell("Bead", Metadata(name=f"b{number}", namespace="n", uid=f"u{number}"), Note("X", "so"))
+            await asyncio.sleep(0)
+        await events.settled()
+        assert [event.name for event in recorded] == [f"b{number}" for number in range(5)]
+        assert writes == [5]
+    finally:
+        running.cancel()
+        await history.close()
