@@ -65,6 +65,8 @@ class Statuses:
 
         Raises Conflict when what it was judged from changed meanwhile, NotFound when it is gone.
         """
+        if status == bead.status:
+            return bead
         patch = difference(bead.status.lean(), status.lean())
         if not patch:
             return bead

@@ -88,6 +88,8 @@ def _condition(
     now: datetime,
 ) -> Condition:
     status = ConditionStatus.TRUE if holds else ConditionStatus.FALSE
+    if before is not None and (status, reason, message, generation) == _said(before):
+        return before
     moved = before.last_transition_time if before is not None and before.status is status else now
     return Condition(
         type=kind,
@@ -97,6 +99,10 @@ def _condition(
         last_transition_time=moved,
         observed_generation=generation,
     )
+
+
+def _said(told: Condition) -> tuple[ConditionStatus, str, str, int | None]:
+    return told.status, told.reason, told.message, told.observed_generation
 
 
 def _claimed(status: BeadStatus) -> tuple[str, str]:
