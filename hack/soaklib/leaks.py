@@ -31,6 +31,9 @@ class Sample:
     pid: int
     rss: int
     fds: int
+    """Descriptors, without those of connections."""
+    connections: int
+    """To the API server and from clients. A pool uses its connections in turn: those of a burst stay."""
     threads: int
     tasks: int
     sessions: int
@@ -93,6 +96,7 @@ class Leaks:
         world, operator = self.world, self.world.fleet.operator
         assert operator.process is not None
         process = psutil.Process(operator.process.pid)
+        connections = [each for each in process.net_connections("tcp") if each.status != psutil.CONN_LISTEN]
         tasks = await asyncio.to_thread(operator.metric, "ringmaster_tasks")
         trees = await asyncio.to_thread(world.fleet.processes)
         sessions = await asyncio.to_thread(world.fleet.tmux)
@@ -101,7 +105,8 @@ class Leaks:
             at=time.monotonic(),
             pid=process.pid,
             rss=process.memory_info().rss,
-            fds=process.num_fds(),
+            fds=process.num_fds() - len(connections),
+            connections=len(connections),
             threads=process.num_threads(),
             tasks=int(tasks),
             sessions=len(sessions),
@@ -143,7 +148,7 @@ class Leaks:
         steady = [each for each in longest if each.at >= longest[0].at + max(WARM_SECONDS, half)]
         if len(steady) < 3:
             return {}
-        names = ("rss", "fds", "threads", "tasks", "wal")
+        names = ("rss", "fds", "connections", "threads", "tasks", "wal")
         times = [sample.at for sample in steady]
         found = {
             name: slope(times, [float(asdict(sample)[name]) for sample in steady]) * 3600 for name in names

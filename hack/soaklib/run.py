@@ -167,6 +167,7 @@ def _figures(made: World, leaks: Leaks, result: Result, seconds: float) -> None:
         "gaps": made.observer.gaps,
         "most_rss": leaks.most("rss"),
         "most_fds": leaks.most("fds"),
+        "most_connections": leaks.most("connections"),
         "most_tasks": leaks.most("tasks"),
         "most_wal": leaks.most("wal"),
         "database": leaks.most("database"),

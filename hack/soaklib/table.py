@@ -55,15 +55,16 @@ def as_markdown(result: Result) -> str:
         f"| calls of sessions that had lost their claim | {figures['refused']:g} |",
         f"| requests answered 429 | {figures['throttled']:g} |",
         f"| all finished after the last fault | {figures['settle_seconds']:.1f} s |",
-        f"| most memory, descriptors, tasks | {figures['most_rss'] / 1e6:.0f} MB, {figures['most_fds']:g},"
-        f" {figures['most_tasks']:g} |",
+        f"| most memory, descriptors, connections, tasks | {figures['most_rss'] / 1e6:.0f} MB,"
+        f" {figures['most_fds']:g}, {figures['most_connections']:g}, {figures['most_tasks']:g} |",
         f"| largest WAL, database | {figures['most_wal'] / 1e6:.1f} MB, {figures['database'] / 1e6:.1f} MB |",
     ]
     if slopes := result.slopes:
         lines.append(
             f"| growth an hour over the last {slopes['seconds']:.0f} s of a life of {slopes['life']:.0f} s:"
-            " memory, descriptors, tasks |"
-            f" {slopes['rss'] / 1e6:+.1f} MB, {slopes['fds']:+.1f}, {slopes['tasks']:+.1f} |"
+            " memory, descriptors, connections, tasks |"
+            f" {slopes['rss'] / 1e6:+.1f} MB, {slopes['fds']:+.1f}, {slopes['connections']:+.1f},"
+            f" {slopes['tasks']:+.1f} |"
         )
     lines.append(f"| starts of the operator that ended again | {len(result.revived)} |")
     lines.append(f"| **invariants broken** | **{len(result.broken)}** |")

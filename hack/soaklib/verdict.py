@@ -16,6 +16,8 @@ from soaklib.world import REPLICAS, World
 SETTLE_SECONDS = 180.0
 IDLE_SECONDS = 45.0
 SPARE_FDS = 12
+MOST_CONNECTIONS = 120
+"""A hundred are the most that the pool to the API server has; the others are of clients."""
 SPARE_TASKS = 8
 WAL_BYTES = 32 << 20
 KEPT = ("sessions/*/*", "tokens/*/*", "home/worktrees/*")
@@ -105,6 +107,8 @@ async def leaks(world: World, looks: Leaks, first: Sample) -> None:
         last = await looks.look()
     if last.fds > first.fds + SPARE_FDS:
         world.broken.append(f"leak: {last.fds} descriptors at the end, {first.fds} at the begin")
+    if last.connections > MOST_CONNECTIONS:
+        world.broken.append(f"leak: {last.connections} connections at the end")
     if last.tasks > first.tasks + SPARE_TASKS:
         world.broken.append(f"leak: {last.tasks} tasks at the end, {first.tasks} at the begin")
     if last.sessions != REPLICAS:
