@@ -23,6 +23,8 @@ from ringmaster_operator.resources.project import ConfidenceRules
 from ringmaster_operator.resources.worker import Worker
 
 NEVER_WORKED = frozenset({BeadType.EPIC, BeadType.DECISION})
+ALIKE = 2048
+"""Different needs that are remembered, so that beads share them."""
 
 
 class Asks(NamedTuple):
@@ -72,27 +74,29 @@ class Shortfall:
 
 
 def needs(bead: Bead) -> Needs:
-    spec, labels = bead.spec, bead.metadata.labels
-    asks = _asks(
+    """What the bead asks for; beads that ask for the same share one object."""
+    spec = bead.spec
+    return _needs(
         tuple(spec.capabilities),
         tuple(spec.routing.worker_selector.items()),
         spec.min_confidence,
         model_of(bead),
         profile_of(bead),
+        tuple(bead.metadata.labels.items()),
     )
-    return Needs(asks, frozenset(labels.items()))
 
 
-@lru_cache(maxsize=4096)
-def _asks(
+@lru_cache(maxsize=ALIKE)
+def _needs(
     capabilities: tuple[str, ...],
     selector: tuple[tuple[str, str], ...],
     confidence: float | None,
     model: str | None,
     profile: str | None,
-) -> Asks:
-    """Beads ask for few different things: those that ask alike share it."""
-    return Asks(frozenset(capabilities), frozenset(selector), confidence, model, profile)
+    labels: tuple[tuple[str, str], ...],
+) -> Needs:
+    asks = Asks(frozenset(capabilities), frozenset(selector), confidence, model, profile)
+    return Needs(asks, frozenset(labels))
 
 
 def shortfalls(
