@@ -50,9 +50,10 @@ async def test_it_shows_what_needs_a_person_runs_and_is_done(
         progress = {"turns": 3, "tokens": 500, "usd": 0.25, "note": "reads", "openToolCalls": 1}
         beat = {**progress, "lastProgressAt": seen.isoformat()}
         async with asyncio.timeout(120):
+            await session.heartbeat(runs, progress=beat)
             while not (found := look(reader)).done[-1].succeeded:  # it is counted every 15 seconds
-                await session.heartbeat(runs, progress=beat)
                 await asyncio.sleep(0.5)
+                await session.heartbeat(runs, progress=beat)
 
     assert [(str(need.kind), need.name) for need in found.needs] == [
         ("decision", "colour"),
