@@ -29,7 +29,7 @@ QUIET_SECONDS = 60.0
 REMEMBERED = 10_000
 BACKLOG = 2_000
 TOGETHER = 64
-"""Events in one write at most, so that others get their turn."""
+"""Events in one write at most, and posted before the next one, so that others get their turn."""
 GATHER_SECONDS = 0.05
 """What is told meanwhile is written together, and behind the answers that wait for the history."""
 SETTLE_SECONDS = 1.0
@@ -108,8 +108,10 @@ class Events:
             await asyncio.sleep(GATHER_SECONDS)
             self._due.clear()
             await self._catch_up()
-            while self._posts:
+            for _ in range(min(len(self._posts), TOGETHER)):
                 await self._post(*self._posts.popleft())
+            if self._posts:
+                self._due.set()
 
     async def settled(self) -> None:
         """While it runs: until the history has all that was told, for a second at most."""

@@ -13,10 +13,10 @@ import pytest
 from pysqlite3 import dbapi2 as sqlite3  # type: ignore[import-untyped]
 
 from ringmaster_operator.clock import Clock
-from ringmaster_operator.events import Events, Note
+from ringmaster_operator.events import TOGETHER, Events, Note
 from ringmaster_operator.history import History, NewEvent, StoredEvent
 from ringmaster_operator.history import sqlite as backend
-from ringmaster_operator.kube import Kube
+from ringmaster_operator.kube import Body, Kind, Kube
 from ringmaster_operator.resources.base import Metadata
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -96,6 +96,47 @@ async def test_what_is_told_together_is_one_write_and_is_there_when_it_settled(
         await events.settled()
         assert [event.name for event in recorded] == [f"b{number}" for number in range(5)]
         assert writes == [5]
+    finally:
+        running.cancel()
+        await history.close()
+
+
+class Slow:
+    """An API server that takes what it is sent one by one."""
+
+    def __init__(self) -> None:
+        self.posted: list[str] = []
+        self.takes = asyncio.Semaphore(0)
+
+    async def create(self, _: Kind, __: str, body: Body) -> Body:
+        await self.takes.acquire()
+        self.posted.append(body["involvedObject"]["name"])
+        return body
+
+
+async def test_a_slow_api_server_holds_the_history_up_for_some_events_only(tmp_path: Path) -> None:
+    history = await History.open(f"sqlite:///{tmp_path}/h.db")
+    slow, recorded = Slow(), list[StoredEvent]()
+    events = Events(cast(Kube, slow), history, Clock(), recorded.append)
+    running = asyncio.create_task(events.run())
+    meta = [Metadata(name=f"b{number}", namespace="n", uid=f"u{number}") for number in range(TOGETHER + 2)]
+    try:
+        for item in meta[:-1]:
+            events.tell("Bead", item, Note("X", "so", warning=True))
+        await events.settled()
+        events.tell("Bead", meta[-1], Note("X", "so", warning=True))
+        for _ in range(TOGETHER):
+            slow.takes.release()
+        async with asyncio.timeout(10):
+            while len(recorded) < len(meta):
+                await asyncio.sleep(0.01)
+        assert len(slow.posted) == TOGETHER
+        slow.takes.release()
+        slow.takes.release()
+        async with asyncio.timeout(10):
+            while len(slow.posted) < len(meta):
+                await asyncio.sleep(0.01)
+        assert slow.posted == [item.name for item in meta]
     finally:
         running.cancel()
         await history.close()
