@@ -203,13 +203,13 @@ def object_event(found: StoredEvent) -> ObjectEvent:
 
 def _data(name: str, old: Resource | None, new: Resource | None) -> str:
     known = new or old
-    body: dict[str, object] = {
+    body = {
         "type": "DELETED" if new is None else "ADDED" if old is None else "MODIFIED",
         "name": name,
         "uid": known.metadata.uid if known is not None else "",
     }
-    if isinstance(new, Bead):
-        body["object"] = BeadInfo.of(new).body()
-    elif isinstance(new, Worker):
-        body["object"] = new.body()
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    said = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    shown = BeadInfo.of(new) if isinstance(new, Bead) else new if isinstance(new, Worker) else None
+    if shown is None:
+        return said
+    return f'{said[:-1]},"object":{shown.model_dump_json(by_alias=True, exclude_none=True)}}}'

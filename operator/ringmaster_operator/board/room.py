@@ -56,6 +56,8 @@ class Room:
         self._wakes: list[tuple[datetime, str]] = []
         self._ages: dict[str, datetime] = {}
         self._dirty: set[str] = set()
+        self.touched: set[str] | None = None
+        """Beads looked at anew since whoever follows emptied it; None: nobody does, or not for long."""
         self._advanced: datetime | None = None
         self.unscored = False  # whether the graph has changed since the last snapshot
 
@@ -125,6 +127,9 @@ class Room:
         changed = {name for name in marked if self._review(name, judge, coming)}
         changed |= {name for name in self._dirty - self.beads.keys() if self._forget(name)}
         self.lanes.place_all(coming)
+        if self.touched is not None:
+            self.touched |= self._dirty
+            self.touched = self.touched if len(self.touched) <= len(self.beads) else None
         self._dirty.clear()
         return changed
 

@@ -19,23 +19,26 @@ class Census:
         """Beads that may be claimed."""
         self.loud: set[str] = set()
         """Beads that may need a person: what they say depends on others, too, or on the time."""
+        self._room: Room | None = None
         self._seen: dict[str, tuple[Bead, View | None]] = {}
 
     def take(self, room: Room) -> None:
-        """Bring it up to date."""
-        seen, views = self._seen, room.views
-        for name, bead in room.beads.items():
-            view, known = views.get(name), seen.get(name)
+        """Bring it up to date. No other census may follow that room."""
+        touched, room.touched = room.touched, set()
+        if touched is None or room is not self._room:
+            self._room, touched = room, room.beads.keys() | self._seen.keys()
+        for name in touched:
+            bead, view, known = room.beads.get(name), room.views.get(name), self._seen.get(name)
             if known is not None and known[0] is bead and known[1] is view:
                 continue
             if known is not None:
-                self._count(name, *known, -1)
-            seen[name] = bead, view
+                self._count(name, *self._seen.pop(name), -1)
+            if bead is None:
+                continue
+            self._seen[name] = bead, view
             self._count(name, bead, view, 1)
             if needs.may_need(bead, view):
                 self.loud.add(name)
-        for name in [] if len(seen) == len(room.beads) else seen.keys() - room.beads.keys():
-            self._count(name, *seen.pop(name), -1)
 
     def _count(self, name: str, bead: Bead, view: View | None, by: int) -> None:
         phase = bead.status.phase or Phase.PENDING

@@ -64,6 +64,36 @@ def test_it_follows_every_change(changes: list[Bead | str]) -> None:
         agrees(census, board)
 
 
+@examples(40)
+@given(st.lists(st.tuples(st.one_of(beads(), st.sampled_from(NAMES)), st.booleans()), max_size=25))
+def test_it_need_not_look_each_time(changes: list[tuple[Bead | str, bool]]) -> None:
+    """Also where so much happens meanwhile that the room keeps no list of it any more."""
+    board, census = board_of(), Census()
+    for change, look in changes:
+        if isinstance(change, str):
+            board.remove((NS, change))
+        else:
+            board.put(change)
+        board.refresh(NOON)
+        if look:
+            agrees(census, board)
+    agrees(census, board)
+    agrees(census, board_of(bead("other")))  # as another room would be counted
+
+
+def test_a_room_that_nobody_looks_at_any_more_keeps_no_names() -> None:
+    board, census = board_of(bead("a")), Census()
+    census.take(board.room(NS))
+    for number in range(5):
+        board.put(bead(f"b{number}"))
+        board.refresh(NOON)
+        board.remove((NS, f"b{number}"))
+        board.refresh(NOON)
+    assert board.room(NS).touched is None
+    agrees(census, board)
+    assert board.room(NS).touched == set()
+
+
 def test_what_is_as_it_was_is_not_looked_at_again() -> None:
     board, census = board_of(bead("a"), bead("b", depends_on=["a"])), Census()
     census.take(board.room(NS))
