@@ -13,6 +13,7 @@ from support.fleet import Fleet
 from support.front import PASSWORD
 from support.manifests import bead
 from support.payloads import BLOCK, LINES, NAME, PLACES
+from support.strange import FAILED, SAVED, TRIED
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 MISSING = ("404 (Not Found)", "422 (Unprocessable")
@@ -38,11 +39,12 @@ EVERYWHERE = (
 
 
 SHOWN = {
-    "overview": LINES[1],
-    "workers/strange": LINES[5],
-    "events": LINES[0],
-    "audit": LINES[1],
-    "../_/users": LINES[0],
+    "overview": [LINES[1]],
+    "workers/strange": [LINES[5]],
+    "backups": [SAVED, FAILED, TRIED, LINES[9]],
+    "events": [LINES[0]],
+    "audit": [LINES[1]],
+    "../_/users": [LINES[0]],
 }
 """What is to be read there: that nothing comes of it must not be because it is not shown."""
 
@@ -54,8 +56,7 @@ def faults(person: Person, places: list[str]) -> tuple[dict[str, list[str]], str
         page = person.settled(place)
         found[place] = person.strange()
         text = page.evaluate("document.body.textContent") + page.title()
-        if SHOWN.get(place, "") not in text:
-            found[place].append(f"it does not show {SHOWN[place]}")
+        found[place] += [f"it does not show {words}" for words in SHOWN.get(place, []) if words not in text]
         seen += text
     return {place: traces for place, traces in found.items() if traces}, seen
 

@@ -65,6 +65,8 @@ WORKER: dict[str, Any] = {
     "status": {"conditions": _conditions("Strange"), "sessions": [_SESSION]},
 }
 """On another machine: nobody starts its sessions, and its status stays as it is written."""
+SAVED, FAILED, TRIED = f"saved {LINES[4][:200]}", f"failed: {LINES[0]}", f"tried: {LINES[1]}"
+"""What its status says of a backup's name, of a failure and of a trial restore."""
 SCHEDULE: dict[str, Any] = {
     "apiVersion": "ringmaster.dev/v1alpha1",
     "kind": "BackupSchedule",
@@ -77,7 +79,17 @@ SCHEDULE: dict[str, Any] = {
     },
     "status": {
         "conditions": _conditions("Strange"),
-        "lastFailure": {"time": AT, "mode": "hourly", "message": LINES[0]},
-        "lastRehearsal": {"time": AT, "succeeded": False, "message": LINES[1]},
+        "lastSuccess": {
+            **{
+                "name": SAVED,
+                "mode": "daily",
+                "time": "2026-11-24T11:00:00Z",
+                "bytes": 1,
+                "sha256": "0" * 64,
+            },
+            "verified": True,
+        },
+        "lastFailure": {"time": AT, "mode": "hourly", "message": FAILED},
+        "lastRehearsal": {"time": AT, "succeeded": False, "message": TRIED},
     },
 }
