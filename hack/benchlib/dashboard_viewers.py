@@ -19,7 +19,7 @@ from datetime import datetime
 
 import httpx2
 
-COSTS_GAP, COSTS_EVERY = 5.0, 60.0
+COSTS_GAP, COSTS_EVERY = 10.0, 60.0
 COSTS = ("costs?by=day&limit=500", "costs?by=model&limit=50", "costs?by=outcome&limit=500")
 HELD = "a-held"
 """A bead on which nobody works, the first of its priority: what is changed is looked for on its card."""

@@ -41,7 +41,7 @@ EVERYWHERE = (
 SHOWN = {
     "overview": [LINES[1]],
     "workers/strange": [LINES[5]],
-    "backups": [SAVED, FAILED, TRIED, LINES[9]],
+    "backups": [SAVED, FAILED, TRIED],
     "events": [LINES[0]],
     "audit": [LINES[1]],
     "../_/users": [LINES[0]],

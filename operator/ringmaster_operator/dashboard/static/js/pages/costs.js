@@ -57,7 +57,7 @@ export function costsPage(context) {
       ? content(namespace, found, by, address(at, { by: [by], since: found.since, format: "csv" }))
       : empty("Nothing was spent", `In the last ${days} days no agent worked here.`),
   ]);
-  refetch(context, again, { gap: 5000, every: 60000 });
+  refetch(context, again, { gap: 10000, every: 60000 });
 }
 
 /** @param {number} back Days; the date (UTC) then. */
