@@ -1,20 +1,20 @@
 """What outcomes teach, between the history that keeps it and the board that judges by it.
 
-The history is the truth: after each report it is read again, so that what the board holds is always something
-that was committed.
+The history is the truth: what it says of a report's commit, or when it is read again, is all that the board
+is told, so that what the board holds is always something that was committed.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.capabilities import ABOUT_THE_AGENT, subject_of, verdicts
 from ringmaster_operator.board.ladder import model_of
 from ringmaster_operator.board.preference import arm_of, traits_of
 from ringmaster_operator.clock import Clock
-from ringmaster_operator.evidence import Verdict
+from ringmaster_operator.evidence import Evidence, Subject, Verdict
 from ringmaster_operator.history import History, HistoryUnavailable
 from ringmaster_operator.recall import MOST_PAST, Past
 from ringmaster_operator.resources.bead import Bead, Outcome, Repository
@@ -80,6 +80,10 @@ class Learning:
         except HistoryUnavailable as error:
             log.warning("what is known of Worker %s/%s cannot be read: %s", *key, error)
             return
+        self.heard(key, found)
+
+    def heard(self, key: Key, found: Iterable[tuple[Subject, Evidence]]) -> None:
+        """What was committed about a Worker."""
         news = [self._board.registry.put(subject, evidence) for subject, evidence in found]
         if any(news):
             for listener in self._listeners:

@@ -198,8 +198,11 @@ class Reports:
         amount = Amount(committed.usd, committed.tokens)
         self._funds.settle(lease, amount, goes_on=committed.answer.next is Next.ITERATE)
         self._ended(lease, bead, answer=committed.answer, success=learned.success)
-        if verdicts:
-            await self._learning.learned((lease.key[0], lease.worker))
+        worker = (lease.key[0], lease.worker)
+        if verdicts and committed.repeated:
+            await self._learning.learned(worker)
+        elif committed.learnt:
+            self._learning.heard(worker, committed.learnt)
         return committed.answer
 
     def _verdicts(

@@ -17,7 +17,7 @@ from ringmaster_operator.evidence import Evidence, Subject, Verdict, posterior
 from ringmaster_operator.history.attempts import Attempt
 from ringmaster_operator.history.capability_tables import CapabilityChangeRow, CapabilityRow
 from ringmaster_operator.history.prepared import Insert, Keys, Lookup, Prepared, columns, table
-from ringmaster_operator.history.records import CapabilityChange
+from ringmaster_operator.history.records import CapabilityChange, Learnt
 from ringmaster_operator.resources.project import ConfidenceRules
 
 _PARTS = ("namespace", "worker", "profile", "model", "capability")
@@ -57,8 +57,8 @@ _KEEP = Prepared(_kept, gives=columns(_STATE))
 _TELL = Prepared(lambda insert: insert(_CHANGE), gives=columns(_CHANGE))
 
 
-def learn(db: Session, judged: Iterable[Judged]) -> None:
-    """Add what the ends of attempts say of capabilities, one after the other."""
+def learn(db: Session, judged: Iterable[Judged]) -> dict[str, list[Learnt]]:
+    """Add what the ends of attempts say of capabilities, in their order; what is known after each report."""
     told = [
         (each, verdict, each.subject(verdict))
         for each in judged
@@ -66,11 +66,11 @@ def learn(db: Session, judged: Iterable[Judged]) -> None:
         for verdict in each.verdicts
     ]
     if not told:
-        return
+        return {}
     subjects = dict.fromkeys(subject for _, _, subject in told)
     known = {row[:5]: row[5:] for row in _FIND.find(db, list(subjects))}
     state = {subject: Evidence(**_named(_EVIDENCE, known.get(subject, ()))) for subject in subjects}
-    changes = []
+    changes, by_report = list[dict[str, Any]](), dict[str, list[Learnt]]()
     for each, verdict, subject in told:
         state[subject] = evidence = state[subject].added(
             success=verdict.success,
@@ -79,8 +79,10 @@ def learn(db: Session, judged: Iterable[Judged]) -> None:
             half_life_days=each.rules.half_life_days,
         )
         changes.append(_change(each, verdict, subject, evidence))
+        by_report.setdefault(each.report_id, []).append((subject, evidence))
     _KEEP.many(db, [_parts(subject) | asdict(evidence) for subject, evidence in state.items()])
     _TELL.many(db, changes)
+    return by_report
 
 
 def _named(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:

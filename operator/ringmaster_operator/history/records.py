@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ringmaster_operator.evidence import Evidence, Subject
 from ringmaster_operator.resources.protocol import ReportAnswer, ReportRequest
 
 
@@ -24,6 +26,10 @@ class StoredReport:
     applied: bool
 
 
+Learnt = tuple[Subject, Evidence]
+"""Of what something is known, and all that is."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
     """A report that is kept: its answer, and what it adds to the sums (nothing when it was kept before)."""
@@ -33,6 +39,8 @@ class Committed:
     tokens: int = 0
     repeated: bool = False
     """Whether it was kept before."""
+    learnt: Sequence[Learnt] = ()
+    """What is known of the capabilities that it says something of, after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ from ringmaster_operator.history.report_rows import (
 from ringmaster_operator.history.saved import drop_work, save_work
 from ringmaster_operator.history.spending import Account, booked_of
 from ringmaster_operator.history.tables import IterationRow, ReportRow
-from ringmaster_operator.history.usage import Added, keep_usage
+from ringmaster_operator.history.usage import keep_usage
 from ringmaster_operator.resources.costs import bill
 from ringmaster_operator.resources.protocol import Next, ReportAnswer, ReportRequest
 
@@ -78,13 +78,10 @@ def _commit(db: Session, reports: Sequence[Report]) -> Iterable[Committed | Hist
     about = ((each.request.report_id, each.claim_id, each.bead_uid, each.request.fence) for each in reports)
     seen = look(db, about)
     fresh = [(each, known) for each in reports if not (known := seen[each.request.report_id]).known]
-    added = dict(zip((each.request.report_id for each, _ in fresh), _keep(db, fresh), strict=True))
+    kept = dict(zip((each.request.report_id for each, _ in fresh), _keep(db, fresh), strict=True))
     for each in reports:
-        new = added.get(each.request.report_id)
-        if new is None:
-            yield _known(db, each.request.report_id, each.claim_id)
-        else:
-            yield Committed(answer=each.answer, usd=new.usd, tokens=new.tokens)
+        new = kept.get(each.request.report_id)
+        yield new or _known(db, each.request.report_id, each.claim_id)
 
 
 def _known(db: Session, report_id: str, claim_id: str) -> Committed | HistoryError:
@@ -96,7 +93,7 @@ def _known(db: Session, report_id: str, claim_id: str) -> Committed | HistoryErr
     return Committed(answer=ReportAnswer.read(known.answer), repeated=True)
 
 
-def _keep(db: Session, fresh: Sequence[tuple[Report, Seen]]) -> list[Added]:
+def _keep(db: Session, fresh: Sequence[tuple[Report, Seen]]) -> list[Committed]:
     """All rows of reports that are not known, table by table."""
     if not fresh:
         return []
@@ -112,10 +109,18 @@ def _keep(db: Session, fresh: Sequence[tuple[Report, Seen]]) -> list[Added]:
     for (iteration, used), new in zip(ran, added, strict=True):
         new.sums.add(used.at.date(), iteration["provider"], iteration["model"], of_iteration(iteration))
     book_reports(db, [entry_of(*each, new) for each, new in zip(kept, added, strict=True)])
-    learn(db, (judged_of(report, attempt) for report, _, attempt in kept if report.verdicts))
+    learnt = learn(db, (judged_of(report, attempt) for report, _, attempt in kept if report.verdicts))
     for report, seen, _ in kept:
         _follow(db, report, seen)
-    return added
+    return [
+        Committed(
+            answer=report.answer,
+            usd=new.usd,
+            tokens=new.tokens,
+            learnt=learnt.get(report.request.report_id, ()),
+        )
+        for (report, _), new in zip(fresh, added, strict=True)
+    ]
 
 
 def _follow(db: Session, report: Report, seen: Seen) -> None:

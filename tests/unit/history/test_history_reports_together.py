@@ -18,7 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select, text
 
-from ringmaster_operator.evidence import Verdict
+from ringmaster_operator.evidence import Evidence, Subject, Verdict
 from ringmaster_operator.history import History, Learned, ReportConflict, Teaching
 from ringmaster_operator.history.records import Committed
 from ringmaster_operator.history.spending import Account
@@ -223,7 +223,7 @@ async def test_together_is_as_one_by_one(two: tuple[History, History]) -> None:
     chance = seeded(int(os.environ.get("RINGMASTER_SEED", random.SystemRandom().randrange(2**32))))
     for each in two:
         await begin(each)
-    made = calls(chance, 60)
+    made, learnt = calls(chance, 60), dict[Subject, Evidence]()
     for start in range(0, len(made), 20):
         some = made[start : start + 20]
         with savepoints(history) as used:
@@ -232,6 +232,9 @@ async def test_together_is_as_one_by_one(two: tuple[History, History]) -> None:
         expected = [await told(alone.commit_report(**call)) for call in some]
         assert list(map(plain, found)) == list(map(plain, expected))
         assert {type(result) for result in found} <= {Committed, ReportConflict}
+        for result in found:
+            learnt |= result.learnt if isinstance(result, Committed) else ()
+    assert learnt == dict(await history.evidence_of())
     assert await content(history) == await content(alone)
     assert await order(history) == await order(alone)
 
