@@ -53,6 +53,8 @@ export function live(context, what, fetcher, render) {
   let found;
   let busy = false;
   let stale = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} Who asks for other reasons meanwhile begins no second row of attempts. */
+  let retry;
   const repaint = () => {
     if (found !== undefined && !signal.aborted) paint(root, render(found));
   };
@@ -86,7 +88,8 @@ export function live(context, what, fetcher, render) {
       found = undefined;
       paint(root, failed(error, () => void load()));
     }
-    if (error instanceof Problem && error.passing) setTimeout(() => void load(), 3000);
+    clearTimeout(retry);
+    if (error instanceof Problem && error.passing) retry = setTimeout(() => void load(), 3000);
     else if (!(error instanceof Problem)) console.error(error);
   };
   paint(root, loading(what));
