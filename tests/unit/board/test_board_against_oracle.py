@@ -244,3 +244,13 @@ def test_picks_come_in_order_and_never_share_an_exclusive_key(steps: list[list[E
         reserved.add(name)
     if twin.concurrency is None or len(busy) < twin.concurrency:
         assert not oracle.ready(twin.beads, twin.now, reserved=reserved)
+
+
+def test_of_ways_as_long_the_first_by_name_lends() -> None:
+    board = board_of(
+        bead("urgent", priority="P0", depends_on=["second", "first"]),
+        bead("second", depends_on=["last"]),
+        bead("first", depends_on=["last"]),
+        bead("last"),
+    )
+    assert board.view((NS, "last")).inherited_path == ("first", "urgent")
