@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -11,12 +12,24 @@ import pytest
 
 from support.operators import OperatorProcess
 from support.postgres import postgres_server
+from support.programs import OPEN as programs_open
+from support.sessions import OPEN as sessions_open
 from support.sessions import Session, make_worker, seeded
 
 __all__ = ["postgres_server"]
 
 #: Quick where the defaults are meant for people's days, so that a test sees a whole life in seconds.
 QUICK = {"RINGMASTER_BACKOFF_SECONDS": "0.2", "RINGMASTER_LEASE_SECONDS": "8"}
+
+
+@pytest.fixture(autouse=True)
+async def nothing_is_left_open() -> AsyncIterator[None]:
+    """What a failed test left open would make the next one fail too."""
+    yield
+    for session in list(sessions_open):
+        await session.close()
+    for program in list(programs_open):
+        await asyncio.to_thread(program.end)
 
 
 @pytest.fixture(scope="module")

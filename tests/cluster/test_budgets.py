@@ -33,7 +33,7 @@ def settings(cluster: Any, namespace: str, text: str) -> None:
 
 
 async def eventually(check: Callable[[], bool], what: str) -> None:
-    for _ in range(100):
+    for _ in range(300):
         if await asyncio.to_thread(check):
             return
         await asyncio.sleep(0.1)

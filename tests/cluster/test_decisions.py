@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from ringmaster_operator.resources.protocol import Claimed
 from support.manifests import bead, listed
 from support.operators import OperatorProcess
-from support.sessions import Session
+from support.sessions import Session, at_work
 
 pytestmark = pytest.mark.cluster
 
@@ -36,29 +34,12 @@ def get(cluster: Any, namespace: str, name: str) -> dict[str, Any]:
 
 
 async def until(cluster: Any, namespace: str, name: str, phase: str) -> dict[str, Any]:
-    for _ in range(150):
+    for _ in range(300):
         found = await asyncio.to_thread(get, cluster, namespace, name)
         if found.get("status", {}).get("phase") == phase:
             return found
         await asyncio.sleep(0.1)
     raise AssertionError(f"{name} is not {phase}: {found.get('status')}")
-
-
-@contextlib.asynccontextmanager
-async def at_work(session: Session, claimed: Claimed) -> AsyncIterator[None]:
-    """Keep the claim meanwhile: commands take their time on a busy machine."""
-
-    async def beat() -> None:
-        while True:
-            await session.heartbeat(claimed)
-            await asyncio.sleep(1)
-
-    task = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.fixture
@@ -148,7 +129,7 @@ async def test_an_agent_asks_while_it_works_and_hears_the_answer(
     assert "answered" not in body
     async with at_work(session, claimed):
         await asyncio.to_thread(ringmaster, "decide", "mail-q1-1", "redis")
-    for _ in range(50):
+    for _ in range(200):
         _, body = await session.heartbeat(claimed)
         if "answered" in body:
             break
@@ -167,7 +148,7 @@ async def test_steering_is_told_and_acknowledged(
     async with at_work(session, claimed):
         said = await asyncio.to_thread(ringmaster, "steer", "a", "Use tabs.")
     assert "fleet-0 works on it" in said
-    for _ in range(50):
+    for _ in range(200):
         _, body = await session.heartbeat(claimed)
         if body.get("steering"):
             break

@@ -51,7 +51,7 @@ class Place:
         self.cluster.kubectl("patch", "bead", name, "-n", self.namespace, "--type=merge", "-p", patch)
 
     async def phase(self, name: str, phase: str) -> dict[str, Any]:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while (status := self.status(name)).get("phase") != phase:
                 await asyncio.sleep(0.1)
         return status
@@ -96,7 +96,7 @@ async def test_a_refused_bead_goes_to_a_worker_of_another_profile(
     place.create(bead("refused"))
     await session.report(await pulled(session), "failed", reason="Refused")
     assert await session.pull(wait=0.5) is None, "this Worker has another profile"
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not any(item["type"] == "Assignable" for item in place.status("refused")["conditions"]):
             await asyncio.sleep(0.1)
     assert "escalated to profile codex" in place.condition("refused", "Assignable")["message"]

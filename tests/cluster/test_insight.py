@@ -136,12 +136,14 @@ async def test_the_order_explained_is_the_order_worked(
     async with asyncio.timeout(60):
         while rounds(operator) == before:
             await asyncio.sleep(0.2)
-    worked = []
-    while (claimed := await session.pull()) is not None:
+    worked: list[str] = []
+    for name in ("deep", "mid", "top", "other", "last"):
+        await ready(cluster, namespace, name)
+        claimed = await session.pull(wait=30)
+        assert claimed is not None, worked
         worked.append(claimed.bead.name)
         status, answer = await session.report(claimed)
         assert status == 200, answer
-        await asyncio.sleep(0.3)
     assert worked == ["deep", "mid", "top", "other", "last"]
     done = (await asyncio.to_thread(cluster.get, "bead", "mid", "-n", namespace))["status"]
     assert done["score"] > 0
@@ -156,9 +158,12 @@ async def test_scores_follow_the_graph_and_are_never_written_alone(
     await ready(cluster, namespace, "b0")
     words = ("wait", "bd/b0", "-n", namespace, "--for=condition=Assignable=False", "--timeout=60s")
     await asyncio.to_thread(cluster.kubectl, *words)  # said some seconds later, in a write of its own
+    told = ("wait", "-n", namespace, "beads", "--all", "--for=jsonpath={.status.phase}", "--timeout=60s")
+    await asyncio.to_thread(cluster.kubectl, *told)
     await asyncio.sleep(2)
     before = cluster.audit_size()
     await asyncio.to_thread(apply, cluster, namespace, bead("b20", dependsOn=["b19"]))
+    await asyncio.to_thread(cluster.kubectl, *told)
     await asyncio.sleep(3)
     written = [
         entry["objectRef"]["name"]

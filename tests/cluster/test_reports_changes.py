@@ -24,7 +24,7 @@ async def test_a_bead_that_is_deleted_while_it_runs_keeps_its_history(
     assert claimed is not None
     cluster.kubectl("delete", "-n", namespace, "bead/a")
     create(cluster, namespace, bead("a"))
-    for _ in range(50):
+    for _ in range(300):
         _, body = await session.heartbeat(claimed)
         if body.get("order") == "cancel":
             break
@@ -35,7 +35,7 @@ async def test_a_bead_that_is_deleted_while_it_runs_keeps_its_history(
     fresh = await session.pull(wait=30)
     assert fresh is not None
     assert (fresh.fence, fresh.bead.uid != claimed.bead.uid) == (1, True)
-    for _ in range(50):  # a claim is answered while its row is being written
+    for _ in range(300):  # a claim is answered while its row is being written
         found = rows(operator, "select count(*) from attempt where namespace = ?", namespace)
         if found == [(2,)]:
             break
@@ -71,7 +71,7 @@ async def order_becomes(
     cluster: Any, namespace: str, session: Session, claimed: Any, desired: str, order: str
 ) -> None:
     patch(cluster, namespace, desired)
-    for _ in range(50):
+    for _ in range(300):
         _, body = await session.heartbeat(claimed)
         if body["order"] == order:
             return
@@ -114,7 +114,7 @@ async def test_reports_are_taken_while_the_api_server_is_away_and_applied_later(
         own_cluster.restore()
         operator.start()
         own_cluster.kubectl("wait", "-n", "away", "bead/a", "--for=condition=Succeeded", "--timeout=60s")
-        for _ in range(50):
+        for _ in range(300):
             if rows(operator, "select count(*) from report where not applied") == [(0,)]:
                 break
             await asyncio.sleep(0.1)

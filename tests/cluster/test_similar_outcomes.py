@@ -44,7 +44,7 @@ def add(cluster: Any, namespace: str, *names: str) -> None:
 
 async def work(session: Session, name: str, kind: str) -> None:
     """Work one bead, whoever would be better at it."""
-    claimed = await session.pull(wait=10, bead=name)
+    claimed = await session.pull(wait=30, bead=name)
     assert claimed is not None, name
     more = {"reason": "VerificationFailed"} if kind == "failed" else {}
     status, body = await session.report(claimed, kind, **more)
@@ -79,6 +79,7 @@ async def test_a_bead_waits_a_moment_for_who_does_better_and_says_why(
     )
     person = Tenants(cluster, operator, (namespace, namespace)).identity(namespace)
     place = f"/api/v1/namespaces/{namespace}/beads"
+    tasks: list[asyncio.Task[Any]] = []
     try:
         for number in range(6):
             add(cluster, namespace, f"a{number}", f"p{number}")
@@ -86,12 +87,13 @@ async def test_a_bead_waits_a_moment_for_who_does_better_and_says_why(
             await work(poor, f"p{number}", "failed")
         waits = asyncio.create_task(able.pull(wait=60))
         asks = asyncio.create_task(poor.ask(wait=60))
-        await asyncio.sleep(1)
+        tasks += [waits, asks]
+        await until_both_wait(operator)
         add(cluster, namespace, "next")
         claimed = await waits
         assert claimed is not None
         assert claimed.bead.name == "next"
-        beats = asyncio.create_task(beating(able, claimed))
+        tasks.append(asyncio.create_task(beating(able, claimed)))
         claim = cluster.get("bead", "next", "-n", namespace)["status"]["claim"]
         assert claim["worker"] == "able"
         assert "claude-code succeeded in 6 of 6 attempts, codex succeeded in 0 of 6" in claim["reason"]
@@ -110,11 +112,9 @@ async def test_a_bead_waits_a_moment_for_who_does_better_and_says_why(
         assert by["poor"]["leavesTo"] == "able"
         assert (by["able"]["similar"]["tried"], by["able"]["similar"]["succeeded"]) == (6, 6)
         settings(cluster, namespace, similar=False)
-        await asyncio.sleep(1)
-        told = person.call("GET", f"{place}/looked-at/explanation").json()
-        assert not any("similar" in item for item in told["workers"])
-        beats.cancel()
+        await until_nothing_is_similar(person, f"{place}/looked-at/explanation")
     finally:
+        await cancelled(tasks)
         await able.close()
         await poor.close()
 
@@ -126,8 +126,29 @@ async def beating(session: Session, claimed: Claimed) -> None:
         await asyncio.sleep(1)
 
 
+async def cancelled(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until_both_wait(operator: OperatorProcess) -> None:
+    async with asyncio.timeout(60):
+        while await asyncio.to_thread(operator.metric, "ringmaster_waiting_sessions") < 2:
+            await asyncio.sleep(0.1)
+
+
+async def until_nothing_is_similar(person: Any, path: str) -> None:
+    for _ in range(100):
+        told = person.call("GET", path).json()
+        if not any("similar" in item for item in told["workers"]):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(told)
+
+
 async def until_explained(person: Any, path: str) -> dict[str, Any]:
-    for _ in range(50):
+    for _ in range(200):
         answer = person.call("GET", path)
         if answer.status_code == 200 and all(item["may"] for item in answer.json()["workers"]):
             found: dict[str, Any] = answer.json()

@@ -19,7 +19,7 @@ from support.manifests import bead, listed
 from support.operators import OperatorProcess
 from support.people import accounts
 from support.programs import Program
-from support.sessions import Session, make_worker
+from support.sessions import Session, at_work, make_worker
 
 pytestmark = pytest.mark.cluster
 
@@ -57,21 +57,29 @@ async def test_watch_misses_nothing_and_says_nothing_twice_over_a_restart(
     one = Program(env, "watch", "first", "-n", namespace, "--done")
     data = Program(env, "watch", "-n", namespace, "--json", "--phase", "running")
     one.until("first")
-    await asyncio.sleep(2)  # all three have begun: there is no other sign of it
+    for number in range(60):  # until all three have begun, which they show by a change alone
+        create(bead(f"sign-{number}"))
+        sign = await session.pull(wait=30, bead=f"sign-{number}")
+        assert sign is not None
+        await session.report(sign)
+        if all(any("sign-" in line for line in list(shown.lines)) for shown in (people, data)):
+            break
+        await asyncio.sleep(0.5)
     claimed = await session.pull(wait=20, bead="first")
     assert claimed is not None
-    people.until("Ready -> Running on fleet-0")
+    one.until("Ready -> Running on fleet-0")
 
     operator.kill()
     people.until("offline: ")
     create(bead("meanwhile"))
     operator.start()
-    people.until("online again")
-    people.until("meanwhile")
-    await session.report(claimed)
+    async with at_work(session, claimed):
+        await asyncio.to_thread(people.until, "online again")
+        await asyncio.to_thread(people.until, "meanwhile")
+    assert (await session.report(claimed))[0] == 200
     one.until("Running -> Succeeded")
-    people.until("Running -> Succeeded")
-    data.until("Succeeded")
+    until(lambda: any("Running -> Succeeded" in line for line in firsts(people)))
+    until(lambda: any("Succeeded" in line for line in firsts(data)))
     assert one.process.wait(20) == 0  # it ends by itself, and all is well
     one.end()
     await session.close()
@@ -80,12 +88,17 @@ async def test_watch_misses_nothing_and_says_nothing_twice_over_a_restart(
 
     told = [line[16:] for line in people.lines if re.match(r"[0-9:]{8} bead", line)]
     assert len(told) == len(set(told)), people.lines
-    assert sum("-> Running" in line for line in told) == 1
-    steps = [json.loads(line) for line in data.lines if line.startswith("{")]
+    assert sum("-> Running" in line for line in firsts(people)) == 1
+    steps = [json.loads(line) for line in firsts(data) if line.startswith("{")]
     assert [(step["name"], step["object"]["phase"]) for step in steps] == [
         ("first", "Running"),
         ("first", "Succeeded"),
     ]
+
+
+def firsts(program: Program) -> list[str]:
+    """What it says of the bead that matters; others came before it, as signs."""
+    return [line for line in list(program.lines) if re.search(r"\bfirst\b", line)]
 
 
 def test_status_says_what_needs_a_person_and_its_exit_code_says_so_too(

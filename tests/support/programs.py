@@ -7,6 +7,9 @@ import sys
 import threading
 import time
 
+OPEN: list[Program] = []
+"""Programs that nobody has ended: a test that fails leaves some."""
+
 
 class Program:
     """A `ringmaster` command that goes on; its lines as they come."""
@@ -19,6 +22,7 @@ class Program:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        OPEN.append(self)
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -36,6 +40,8 @@ class Program:
             time.sleep(0.05)
 
     def end(self) -> int:
+        if self in OPEN:
+            OPEN.remove(self)
         if self.process.poll() is None:
             self.process.terminate()
         self.process.wait(20)

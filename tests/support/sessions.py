@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import random
 import uuid
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +17,9 @@ import httpx2
 from ringmaster_operator.resources.protocol import Claimed
 from ringmaster_operator.resources.records import packed
 from support.manifests import account, worker
+
+OPEN: list[Session] = []
+"""Sessions that nobody has closed: a test that fails leaves some, which must not trouble the next one."""
 
 
 def fresh_id() -> str:
@@ -34,7 +40,7 @@ def token_of(cluster: Any, namespace: str, name: str, *, audience: str = "ringma
     return found.strip()
 
 
-@dataclass
+@dataclass(eq=False)
 class Session:
     """One session of a Worker. Calls return (status, body)."""
 
@@ -43,6 +49,9 @@ class Session:
     worker: str = "fleet"
     name: str = "fleet-0"
     client: httpx2.AsyncClient = field(default_factory=lambda: httpx2.AsyncClient(timeout=60))
+
+    def __post_init__(self) -> None:
+        OPEN.append(self)
 
     async def call(self, method: str, path: str, body: object = None, **query: Any) -> tuple[int, Any]:
         answer = await self.client.request(
@@ -90,7 +99,27 @@ class Session:
         return await self.call("POST", f"/claims/{claimed.claim_id}/release", body)
 
     async def close(self) -> None:
+        if self in OPEN:
+            OPEN.remove(self)
         await self.client.aclose()
+
+
+@contextlib.asynccontextmanager
+async def at_work(session: Session, claimed: Claimed) -> AsyncIterator[None]:
+    """Keep the claim meanwhile: commands take their time on a busy machine."""
+
+    async def beat() -> None:
+        while True:
+            with contextlib.suppress(httpx2.TransportError):  # the operator may be away
+                await session.heartbeat(claimed)
+            await asyncio.sleep(1)
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def report(claimed: Claimed, kind: str = "success", **more: Any) -> dict[str, Any]:
