@@ -51,6 +51,19 @@ class Yard(Pods):
     def exec(self, command: str) -> None:
         self.cluster.kubectl("exec", "w-0", "-n", self.namespace, "--", "sh", "-c", command)
 
+    def given_up(self, node: str) -> None:
+        """Wait until a node is not heard of any more, and have its pods leave.
+
+        Kubernetes says so itself, unless all nodes are lost: it takes that for a fault of its own network.
+        """
+        condition = '{.status.conditions[?(@.type=="Ready")].status}'
+        self.until(
+            lambda: self.cluster.kubectl("get", "node", node, "-o", f"jsonpath={condition}") == "Unknown",
+            f"{node} is not heard of",
+            seconds=120,
+        )
+        self.cluster.kubectl("taint", "node", node, "node.kubernetes.io/unreachable:NoExecute", "--overwrite")
+
     def given_back(self, name: str, reason: str, *, since: float, seconds: float = 90) -> None:
         """Tells the seconds since a moment: until the bead is free."""
         self.until(lambda: f"{reason}: w-0: " in self.events(), f"an Event says {reason}", seconds=seconds)
@@ -140,6 +153,7 @@ def test_a_node_that_is_lost_keeps_no_bead(yard: Yard, own_node_cluster: OwnClus
     first = yard.begins("b")
     own_node_cluster.kill("kubelet")
     began = time.monotonic()
+    yard.given_up(yard.pods()["w-0"]["spec"]["nodeName"])
     yard.taken_from("b", "NodeLost", since=began, seconds=180)
     time.sleep(max(0, began + AWAY_SECONDS - time.monotonic()))
     own_node_cluster.restore()
