@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ringmaster_operator import garbage
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.events import Events, Note
 from ringmaster_operator.kube import (
@@ -136,6 +137,7 @@ class ClusterState:
         except KubeError as error:
             log.warning("sweep: %s", error)
             return False
+        garbage.give_back()  # of the lists
         return True
 
     async def _sweep(self, kind: Kind) -> None:

@@ -12,12 +12,9 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
-
-from joserfc import jws, jwt
-from joserfc.errors import ClaimError, JoseError
-from joserfc.jws import JWSRegistry
 
 from ringmaster_operator.auth.oidc_provider import (
     Claims,
@@ -28,6 +25,11 @@ from ringmaster_operator.auth.oidc_provider import (
 )
 from ringmaster_operator.clock import Clock
 
+if TYPE_CHECKING:
+    from joserfc import jwt
+
+JOSE = "joserfc.jwt"
+"""Loaded only where there is a provider, as it starts: with its cryptography it takes 10 MB."""
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519")
 """Signatures by a key pair. `none` and the HMACs, whose key both sides hold, are never accepted."""
 SKEW_SECONDS = 60
@@ -109,6 +111,7 @@ class Oidc:
         self._scopes = tuple(dict.fromkeys(("openid", *scopes)))
         self._group_claim = group_claim
         self._name_claim = name_claim
+        import_module(JOSE)
 
     async def begin(self, *, redirect_uri: str, back: str) -> tuple[str, Pending]:
         """The provider's page to send the browser to, and what its cookie must hold meanwhile."""
@@ -159,6 +162,10 @@ class Oidc:
 
     async def checked(self, token: object, *, nonce: str) -> Claims:
         """The claims of an id_token that is the provider's, for us, for this sign-in, and in time."""
+        from joserfc import jwt
+        from joserfc.errors import ClaimError, JoseError
+        from joserfc.jws import JWSRegistry
+
         if not isinstance(token, str) or not token:
             raise OidcRefused("the provider gave no id_token")
         try:
@@ -180,6 +187,8 @@ class Oidc:
         return claims
 
     def _rules(self, nonce: str) -> jwt.JWTClaimsRegistry:
+        from joserfc import jwt
+
         return jwt.JWTClaimsRegistry(
             now=lambda: int(self._clock.now().timestamp()),
             leeway=SKEW_SECONDS,
@@ -229,6 +238,8 @@ def _groups(found: Any) -> tuple[str, ...]:
 
 def _header(token: str) -> dict[str, Any]:
     """The unverified header, to find the key by."""
+    from joserfc import jws
+
     return dict(jws.extract_compact(token.encode()).headers())
 
 

@@ -11,14 +11,15 @@ import ipaddress
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 import httpx2
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 
 from ringmaster_operator.clock import Clock
+
+if TYPE_CHECKING:
+    from joserfc.jwk import KeySet
 
 Claims = dict[str, Any]
 CALL_SECONDS = 10.0
@@ -83,6 +84,9 @@ class Provider:
 
     async def keys(self, kid: str | None) -> KeySet:
         """The provider's keys; asked for again where they are old, or do not have `kid` (a rotation)."""
+        from joserfc.errors import JoseError
+        from joserfc.jwk import KeySet
+
         now = self._clock.monotonic()
         if self._keys is not None:
             kept, at = self._keys
