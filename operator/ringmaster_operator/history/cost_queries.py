@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, case, func
+from sqlalchemy import ColumnElement, FromClause, Select, String, and_, case, func, type_coerce
 from sqlalchemy import select as columns
 from sqlmodel import Session, col
 
@@ -49,7 +49,7 @@ _OUTCOMES = {
     "incomplete": "failure",
 }
 _TIME_WORDS = {
-    "sqlite": {"day": "%Y-%m-%d", "month": "%Y-%m"},
+    "sqlite": {"month": "%Y-%m"},
     "postgresql": {"day": "YYYY-MM-DD", "week": "YYYY-MM-DD", "month": "YYYY-MM"},
 }
 """How each database writes a day; the week is that of its Monday."""
@@ -129,6 +129,8 @@ class _Query:
     def _time(self, name: str) -> ColumnElement[Any]:
         day, words = _USES.c.day, _TIME_WORDS[self._dialect]
         if self._dialect == "sqlite":
+            if name == "day":
+                return type_coerce(day, String)  # so it is written, and the index has it in this order
             if name == "week":
                 return func.date(day, "weekday 0", "-6 days")
             return func.strftime(words[name], day)
