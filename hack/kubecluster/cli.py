@@ -6,14 +6,12 @@ import argparse
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-from kubecluster import golang, lifecycle
+from kubecluster import golang, interrupts, lifecycle
 from kubecluster.files import ClusterError, Refusal, clusters_dir, say
 
 DEFAULT_NAME = "ringmaster"
@@ -78,9 +76,9 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str]) -> int:
     """Run one command; returns the exit code: 1 for a failure, 2 for what is refused."""
     options = _parser().parse_args(arguments)
-    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return _run(options)
+        with interrupts.raised():
+            return _run(options)
     except ClusterError as error:
         say(f"hack/cluster: {error}")
         return 2 if isinstance(error, Refusal) else 1
@@ -90,12 +88,6 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         say("hack/cluster: interrupted; nothing half-made is left")
         return 130
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _run(options: argparse.Namespace) -> int:

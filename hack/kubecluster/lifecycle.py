@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from kubecluster import golang, kind, namespaces, programs
+from kubecluster import golang, interrupts, kind, namespaces, programs
 from kubecluster.built import ControlPlane
 from kubecluster.files import (
     ClusterError,
@@ -147,6 +147,7 @@ def _make(name: str, provider: str, level: str, patience: float) -> dict[str, An
         record |= (kind.KindCluster if provider == "kind" else LEVELS[level]).create(name, folder)
         write_private(folder / "cluster.json", json.dumps(record))
         _open(name, record).start(patience=patience)
+        interrupts.check()
     except BaseException as error:
         if _record(folder):
             _open(name, record).stop()
