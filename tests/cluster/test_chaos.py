@@ -162,7 +162,7 @@ async def test_a_claim_is_answered_also_where_each_write_comes_too_late(
 
         async def too_late(kind: Any, namespace: str, name: str, *rest: Any, **more: Any) -> Any:
             if storming.is_set():
-                touch = {"metadata": {"labels": {"touched": fresh_id()}}}
+                touch = {"spec": {"title": fresh_id()}}
                 await kube.patch(kind, namespace, name, touch)
             return await written(kind, namespace, name, *rest, **more)
 
