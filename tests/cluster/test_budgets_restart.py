@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from support.manifests import bead, listed
 from support.operators import OperatorProcess
+from support.reading import rows
 from support.sessions import Session, make_worker, usage
 
 pytestmark = pytest.mark.cluster
@@ -36,6 +38,9 @@ async def test_a_restart_remembers_what_was_spent_and_what_runs(
     assert done is not None
     assert running is not None
     await one.report(done, usage=usage(usd=1.2))
+    kept = "select count(*) from bead where namespace = ?"  # it tells what kind of work it was
+    while rows(operator, kept, namespace) != [(4,)]:
+        await asyncio.sleep(0.05)
     operator.kill()
     operator.start()
     assert "the project has spent $1.20 of $2.50 today, and $1.20 is set aside" in str((await one.ask())[1])
