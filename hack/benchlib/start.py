@@ -14,12 +14,14 @@ from ringmaster_operator.kube import BEADS
 from support.manifests import bead
 
 SEED = 1
+REST = 15.0
+"""Seconds in which nothing happens, before memory is read once more."""
 
 
 async def measure(bench: Bench) -> list[Figure]:
     """Beads with three dependencies each; then restarts, beside one plain list of all of them."""
     namespace, count = bench.namespace("start"), bench.size(10_000)
-    firsts, sizes, lists, ratios = [], [], [], []
+    firsts, sizes, rests, lists, ratios = [], [], [], [], []
     chance = random.Random(SEED)
     async with bench.kube() as kube:
         with bench.running(namespace) as running:
@@ -34,14 +36,21 @@ async def measure(bench: Bench) -> list[Figure]:
                 firsts.append(await _again(running))
                 ratios.append(firsts[-1] / lists[-1])
                 await running.settled(count)
-                assert running.operator.process is not None
-                sizes.append(psutil.Process(running.operator.process.pid).memory_info().rss / 2**20)
+                sizes.append(_resident(running))
+                await asyncio.sleep(REST)
+                rests.append(_resident(running))
     return [
         Figure("start", f"operator start → first claim, {count:,} beads", firsts, "s", at_most=15),
         Figure("start", "a plain list of them by pages", lists, "s"),
         Figure("start", "first claim as a multiple of the list", ratios),
-        Figure("start", "memory of the operator", sizes, "MiB", at_most=250),
+        Figure("start", "memory of the operator, all beads judged", sizes, "MiB"),
+        Figure("start", f"the same after {REST:g} s of rest", rests, "MiB", at_most=250),
     ]
+
+
+def _resident(running: Running) -> float:
+    assert running.operator.process is not None
+    return float(psutil.Process(running.operator.process.pid).memory_info().rss / 2**20)
 
 
 def _bead(number: int, chance: random.Random) -> dict[str, object]:
