@@ -97,7 +97,8 @@ def _objects(kube: Kube, namespace: str) -> dict[str, Send]:
                 await kube.create(kind, namespace, body)
             except KubeError as fault:
                 return str(fault.status or "no answer in time")
-            raise RuntimeError(f"{body['metadata']['name']} was taken")
+            await kube.delete(kind, namespace, body["metadata"]["name"])
+            return "taken, and deleted"
 
         return send
 
