@@ -11,9 +11,10 @@ from pydantic import StringConstraints, ValidationError
 from ringmaster_operator.api import etags, paging, problems
 from ringmaster_operator.api.bead_lists import BeadLists, Sorting, Wanted
 from ringmaster_operator.api.etags import IfMatch, IfNoneMatch
-from ringmaster_operator.api.objects import By, Objects, faults, merged
+from ringmaster_operator.api.objects import By, Objects, faults
 from ringmaster_operator.api.people import People
 from ringmaster_operator.claims.refusals import Refused
+from ringmaster_operator.json_patches import merged
 from ringmaster_operator.kube import BEADS
 from ringmaster_operator.resources.base import API_VERSION, Priority
 from ringmaster_operator.resources.bead import Bead, BeadSpec, BeadType, Phase

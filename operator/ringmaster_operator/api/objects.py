@@ -182,19 +182,6 @@ def refusal(error: KubeError) -> Refused:
     return Refused(ProblemCode.TOO_LARGE if error.status == 413 else ProblemCode.INVALID, str(error))
 
 
-def merged(body: Any, patch: Any) -> Any:
-    """A JSON merge patch applied (RFC 7396)."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(body) if isinstance(body, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), value)
-    return result
-
-
 def picked(body: Any, patch: Any) -> Any:
     """What an object has where a merge patch changes it, as a merge patch: null is what is not there."""
     if not isinstance(patch, dict) or not isinstance(body, dict):
