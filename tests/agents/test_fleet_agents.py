@@ -8,11 +8,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from support.fleet import Fleet
@@ -72,8 +73,9 @@ class Crew:
         self.fleet.until(lambda: self.stand_in.requests, "the agent has asked its model")
         worker = self.fleet.workers()["w-0"]
         for process in self.fleet.processes()["w-0"]:
-            if process.ppid() == worker and name in process.cwd():
-                process.kill()
+            with suppress(psutil.NoSuchProcess):
+                if process.ppid() == worker and name in process.cwd():
+                    process.kill()
 
 
 @contextmanager

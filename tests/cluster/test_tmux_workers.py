@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from ringmaster_operator.runtimes.tmux.server import socket_directory
+from support import marked
 from support.operators import OperatorProcess
 from support.station import scenario, steps
 from support.tmux_workers import SLOW, Host
@@ -88,8 +89,7 @@ def test_an_idle_fleet_writes_nothing(host: Host) -> None:
 def test_a_killed_session_comes_back_and_ends_its_bead(host: Host) -> None:
     host.apply(host.worker(), host.bead("one", SLOW))
     host.until(lambda: host.sessions().get("w-0", {}).get("state") == "Working", "w-0 works")
-    for process in host.processes()["w-0"]:
-        process.kill()
+    assert marked.kill(host.processes()["w-0"]) > 0
     host.done("one")
     host.idle("w-0")
     assert host.sessions()["w-0"]["restarts"] == 1
@@ -208,8 +208,7 @@ def test_a_killed_session_of_a_deleted_worker_leaves_nothing_behind(host: Host) 
     host.until(lambda: len(host.processes().get("w-0", [])) > 2, "the agent runs")
     assert list(worktrees.iterdir()) != []
     host.cluster.kubectl("delete", "worker", "w", "-n", host.namespace, "--wait=false")
-    for process in host.processes()["w-0"]:
-        process.kill()
+    assert marked.kill(host.processes()["w-0"]) > 0
     host.cluster.kubectl("wait", "worker/w", "-n", host.namespace, "--for=delete", "--timeout=150s")
     nothing_left(host)
     assert "claim" not in host.cluster.get("bead", "one", "-n", host.namespace)["status"]

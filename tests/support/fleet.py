@@ -15,8 +15,8 @@ from typing import Any
 
 import psutil
 
-from ringmaster_operator.runtimes.tmux.processes import MARKER
 from ringmaster_operator.runtimes.tmux.server import socket_directory
+from support import marked
 from support.manifests import bead, listed, worker
 from support.operators import OperatorProcess
 from support.station import AGENT, git, scenario, small_origin, steps
@@ -137,28 +137,11 @@ class Fleet:
 
     def processes(self) -> dict[str, list[psutil.Process]]:
         """All processes of this fleet's sessions, by session: the worker, its agent, what that started."""
-        found: dict[str, list[psutil.Process]] = {}
-        for process in psutil.process_iter():
-            try:
-                mark = process.environ().get(MARKER, "").split("/")
-                zombie = process.status() == psutil.STATUS_ZOMBIE
-            except psutil.Error:
-                continue
-            if len(mark) == 4 and mark[1] == self.namespace and not zombie:
-                found.setdefault(mark[2], []).append(process)
-        return found
+        return marked.processes(self.namespace)
 
     def workers(self) -> dict[str, int]:
         """The pid of each session's own program."""
-        found: dict[str, int] = {}
-        for name, processes in self.processes().items():
-            for process in processes:
-                try:
-                    if "ringmaster_cli" in process.cmdline():
-                        found.setdefault(name, process.pid)  # a later one is a fork that is about to exec
-                except psutil.Error:
-                    continue
-        return found
+        return marked.workers(self.namespace)
 
     def tmux(self) -> set[str]:
         """The sessions that tmux itself has."""
@@ -177,20 +160,13 @@ class Fleet:
 
     def kill_tree(self, session: str) -> int:
         """SIGKILL everything of a session at once; how many processes that were."""
-        victims = self.processes().get(session, [])
-        for process in victims:
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                continue
-        return len(victims)
+        return marked.kill(self.processes().get(session, []))
 
     def clean(self) -> None:
         """End all of it, whatever state a test left it in."""
         self.operator.stop()
-        for processes in self.processes().values():
-            for process in processes:
-                process.kill()
+        for session in self.processes():
+            self.kill_tree(session)
         for socket in socket_directory().glob(f"ringmaster-local-*-{self.namespace}"):
             subprocess.run(["tmux", "-L", socket.name, "kill-server"], capture_output=True, check=False)
             socket.unlink(missing_ok=True)

@@ -11,8 +11,8 @@ from typing import Any
 
 import psutil
 
-from ringmaster_operator.runtimes.tmux.processes import MARKER
 from ringmaster_operator.runtimes.tmux.server import socket_directory
+from support import marked
 from support.manifests import bead, listed, worker
 from support.operators import OperatorProcess
 from support.station import AGENT, scenario, small_origin, steps
@@ -63,31 +63,16 @@ class Host:
 
     def processes(self) -> dict[str, list[psutil.Process]]:
         """All processes of this host's sessions, by session."""
-        found: dict[str, list[psutil.Process]] = {}
-        for process in psutil.process_iter():
-            try:
-                mark = process.environ().get(MARKER, "")
-                zombie = process.status() == psutil.STATUS_ZOMBIE
-            except psutil.Error:
-                continue
-            parts = mark.split("/")
-            if len(parts) == 4 and parts[1] == self.namespace and not zombie:
-                found.setdefault(parts[2], []).append(process)
-        return found
+        return marked.processes(self.namespace)
 
     def workers(self) -> dict[str, int]:
         """The pid of each session's own program."""
-        found = {}
-        for name, processes in self.processes().items():
-            for process in processes:
-                if "ringmaster_cli" in process.cmdline():
-                    found[name] = process.pid
-        return found
+        return marked.workers(self.namespace)
 
     def end_sessions(self) -> None:
         """Kill all that runs, and the tmux servers."""
-        for process in (one for tree in self.processes().values() for one in tree):
-            process.kill()
+        for tree in self.processes().values():
+            marked.kill(tree)
         for socket in socket_directory().glob(f"ringmaster-local-*-{self.namespace}"):
             subprocess.run(["tmux", "-L", socket.name, "kill-server"], capture_output=True, check=False)
             socket.unlink(missing_ok=True)
