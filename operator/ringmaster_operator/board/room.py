@@ -125,7 +125,8 @@ class Room:
         marked = [*filter(self._dirty.__contains__, self.beads)] if most else self._dirty & self.beads.keys()
         coming: list[Placing] = []
         changed = {name for name in marked if self._review(name, judge, coming)}
-        changed |= {name for name in self._dirty - self.beads.keys() if self._forget(name)}
+        # Not `dirty - beads.keys()`: that goes through all beads there are.
+        changed |= {name for name in self._dirty if name not in self.beads and self._forget(name)}
         self.lanes.place_all(coming)
         if self.touched is not None:
             self.touched |= self._dirty
