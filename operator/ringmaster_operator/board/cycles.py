@@ -30,24 +30,6 @@ def rings(graph: Graph, region: set[str]) -> dict[str, Ring]:
     return found
 
 
-def circular(graph: Graph, node: str) -> bool:
-    """Whether a way leads from a node back to itself: looked for from both ends, as long as both go on."""
-    down, up = {node}, {node}
-    ahead, back = [node], [node]
-    while ahead and back:
-        below = [other for item in ahead for other, _ in graph.below(item)]
-        if not up.isdisjoint(below):
-            return True
-        ahead = [other for other in dict.fromkeys(below) if other not in down]
-        down.update(ahead)
-        above = [other for item in back for other, _ in graph.above(item)]
-        if not down.isdisjoint(above):
-            return True
-        back = [other for other in dict.fromkeys(above) if other not in up]
-        up.update(back)
-    return False
-
-
 def spell(name: str, ring: Ring) -> str:
     """The ring as a sentence about one of its members."""
     if name in ring:

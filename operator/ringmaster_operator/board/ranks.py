@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ringmaster_operator.board.cycles import Ring, circular, rings
+from ringmaster_operator.board.cycles import Ring, rings
 from ringmaster_operator.board.graph import GATE, Graph, bead_of, is_gate
+from ringmaster_operator.board.order import Order
 from ringmaster_operator.board.ranking import Label, spread
 from ringmaster_operator.board.sweep import drawn, labelled, waiters_first
-
-FEW = 8
-"""Edited nodes that are each asked whether they are in a ring; of more, all below is looked through."""
 
 
 class Ranks:
@@ -21,6 +19,7 @@ class Ranks:
         self.labels: dict[str, Label] = {}
         self.rings: dict[str, Ring] = {}
         """By bead that waits for itself."""
+        self.order = Order(graph)
         self._edited: set[str] = set()
         """Nodes whose edges or urgency have changed: a new ring leads through one of them."""
         self._seeds: set[str] = set()  # what they waited for until then
@@ -55,6 +54,7 @@ class Ranks:
         order = waiters_first(whole.below)
         if len(order) < len(whole.nodes):
             return None
+        self.order.set([whole.nodes[position] for position in order])
         before, self.labels = self.labels, labelled(self._graph, whole, order)
         changed = {node for node, label in self.labels.items() if before.get(node) != label}
         return {node for node in changed | (before.keys() - self.labels) if not is_gate(node)}
@@ -63,8 +63,8 @@ class Ranks:
         seeds = self._seeds | self._edited
         gone = {node for node in seeds if bead_of(node) not in self._graph.facts}
         found = {node for node in spread(self._graph, seeds, self.labels) if not is_gate(node)}
-        many = len(self._edited) > FEW
-        if self.rings or many or any(circular(self._graph, node) for node in self._edited - gone):
+        if self.rings or not self.order.keep(self._edited):
+            self.order.forget()
             found |= self._find_rings(self._graph.reach(seeds), gone)
         return found
 
