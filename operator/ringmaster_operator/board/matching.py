@@ -25,6 +25,8 @@ from ringmaster_operator.resources.worker import Worker
 NEVER_WORKED = frozenset({BeadType.EPIC, BeadType.DECISION})
 ALIKE = 2048
 """Different needs that are remembered, so that beads share them."""
+MANY_LABELS = 64
+"""Needs of a bead with more are not remembered: they would stay when it is gone, and no other has them."""
 
 
 class Asks(NamedTuple):
@@ -76,7 +78,8 @@ class Shortfall:
 def needs(bead: Bead) -> Needs:
     """What the bead asks for; beads that ask for the same share one object."""
     spec = bead.spec
-    return _needs(
+    made = _needs if len(bead.metadata.labels) <= MANY_LABELS else _needs.__wrapped__
+    return made(
         tuple(spec.capabilities),
         tuple(spec.routing.worker_selector.items()),
         spec.min_confidence,

@@ -16,7 +16,7 @@ from ringmaster_operator.board import picking
 from ringmaster_operator.board.ladder import model_of
 from ringmaster_operator.board.matching import Fits, drawn
 from ringmaster_operator.board.room import Room
-from ringmaster_operator.recall import Arm, Outcomes, Outlook, Traits, place, said
+from ringmaster_operator.recall import Arm, Outcomes, Outlook, Traits, labelled, place, said
 from ringmaster_operator.resources.base import Priority
 from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.resources.project import ConfidenceRules, RoutingRules
@@ -165,7 +165,7 @@ def traits_of(bead: Bead, repository: str | None) -> Traits:
     return Traits(
         repository=place(repository or ""),
         capabilities=frozenset(bead.spec.capabilities),
-        labels=frozenset(f"{key}={value}" for key, value in bead.metadata.labels.items()),
+        labels=labelled(bead.metadata.labels.items()),
         words=said(bead.spec.title, bead.spec.description),
     )
 

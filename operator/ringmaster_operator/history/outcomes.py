@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from ringmaster_operator.history.cost_tables import CostTagRow, CostWorkRow
 from ringmaster_operator.history.tables import AttemptRow, BeadRow
-from ringmaster_operator.recall import Past, Traits, place, said
+from ringmaster_operator.recall import Past, Traits, labelled, place, said
 
 SUCCESSES = ("success", "likely_success")
 FAILURES = ("failed", "likely_failed", "incomplete")
@@ -65,11 +65,11 @@ def _traits(bead: BeadRow, work: CostWorkRow | None, labels: dict[int, frozenset
 
 
 def _labels(db: Session, works: list[int]) -> dict[int, frozenset[str]]:
-    found: dict[int, set[str]] = {}
+    found: dict[int, list[tuple[str, str]]] = {}
     for start in range(0, len(works), 500):
         tags = select(CostTagRow.work_id, CostTagRow.name, CostTagRow.value).where(
             CostTagRow.kind == "label", col(CostTagRow.work_id).in_(works[start : start + 500])
         )
         for work, name, value in db.exec(tags):
-            found.setdefault(work, set()).add(f"{name}={value}")
-    return {work: frozenset(items) for work, items in found.items()}
+            found.setdefault(work, []).append((name, value))
+    return {work: labelled(items) for work, items in found.items()}

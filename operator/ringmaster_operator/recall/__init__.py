@@ -19,7 +19,7 @@ from ringmaster_operator.recall.ranking import (
     worth,
 )
 from ringmaster_operator.recall.similar import MOST as MOST_PAST
-from ringmaster_operator.recall.similar import Arm, Outcomes, Outlook, Past, Traits, place, said
+from ringmaster_operator.recall.similar import Arm, Outcomes, Outlook, Past, Traits, labelled, place, said
 from ringmaster_operator.recall.words import SAME, negative, overlap, terms
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "held_out",
     "hopeless",
     "key_of",
+    "labelled",
     "mean",
     "negative",
     "overlap",

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from heapq import nsmallest
 
 from ringmaster_operator.recall.ranking import bm25
 from ringmaster_operator.recall.words import WEAK, terms
@@ -21,6 +22,7 @@ NEAREST = 30
 """Attempts of one agent that count, the most alike ones."""
 LEAST_ALIKE = 0.35
 MAX_WORDS = 60
+MAX_LABELS = 64
 KEPT = 5000
 """Answers that are kept, for as many kinds of work."""
 KEPT_FOR = timedelta(minutes=10)
@@ -90,6 +92,11 @@ class Outlook:
 def said(title: str, description: str) -> tuple[str, ...]:
     """The words that a bead is compared by."""
     return tuple(dict.fromkeys(terms(f"{title}\n{description[:1000]}")))[:MAX_WORDS]
+
+
+def labelled(labels: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """The labels, as pairs of name and value, that a bead is compared by: of very many the first by name."""
+    return frozenset(nsmallest(MAX_LABELS, {f"{name}={value}" for name, value in labels}))
 
 
 def place(address: str) -> str:

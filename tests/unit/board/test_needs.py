@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ringmaster_operator.board.matching import needs
+import weakref
+
+from ringmaster_operator.board.matching import MANY_LABELS, needs
 from ringmaster_operator.resources.bead import Bead
 from support.manifests import bead
 
@@ -30,3 +32,14 @@ def test_another_word_is_another_need() -> None:
         needs(read("modelled", routing={"model": "large"})),
     ]
     assert len({plain, *others}) == 6
+
+
+def test_very_many_labels_go_with_their_bead() -> None:
+    labels = {f"l{number}": "v" for number in range(MANY_LABELS + 1)}
+    body = read("labelled", labels)
+    wanted = needs(body)
+    assert wanted == needs(body)
+    assert wanted.labels == labels.items()
+    kept = weakref.ref(wanted.labels)
+    del wanted
+    assert kept() is None

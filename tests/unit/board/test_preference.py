@@ -12,6 +12,7 @@ import pytest
 from ringmaster_operator.board.board import Board
 from ringmaster_operator.board.preference import Passed, arm_of, traits_of
 from ringmaster_operator.recall import Past
+from ringmaster_operator.recall.similar import MAX_LABELS
 from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.resources.project import Project
 from ringmaster_operator.resources.worker import Worker
@@ -244,3 +245,11 @@ def test_more_attempts_succeed_where_beads_go_to_who_does_better(
         assert on.success_rate >= off.success_rate - 0.01
         slow = [sorted(result.hours.values())[int(len(result.hours) * 0.9)] for result in (off, on)]
         assert slow[1] <= slow[0] * 1.1, "nobody waits longer for it"
+
+
+def test_of_very_many_labels_a_bead_is_compared_by_a_few() -> None:
+    labels = {f"l{number:04d}": "v" for number in range(1000)}
+    one = traits_of(task("a", "Sort it", labels=labels), None)
+    two = traits_of(task("b", "Sort it", labels=dict(reversed(labels.items()))), None)
+    assert one == two
+    assert one.labels == {f"l{number:04d}=v" for number in range(MAX_LABELS)}
