@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,12 +19,22 @@ NOT_HANDED_ON = ("RINGMASTER_", "PYTHONDONTWRITEBYTECODE")
 """Settings of whoever tests; and an installed operator never compiles its modules again at each start."""
 
 
+#: Below those that the kernel gives to whoever asks for any port, so that none is taken while nobody listens.
+PORTS = range(12_000, 30_000)
+_next_port = itertools.cycle(random.SystemRandom().sample(PORTS, len(PORTS)))
+
+
 def free_port() -> int:
-    """A port that was free a moment ago: the operator must come back on the same one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that is free, and stays so: whoever is killed there must come back on the same one."""
+    for port in _next_port:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("there are always more ports")
 
 
 @dataclass
@@ -107,7 +119,7 @@ class OperatorProcess:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(30)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.kill()
         return int(self.process.returncode)
@@ -117,7 +129,7 @@ class OperatorProcess:
 
     def metric(self, name: str) -> float:
         """The sum of a metric's samples."""
-        with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=60) as answer:
             text = answer.read().decode()
         lines = (line for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{")))
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import email
 import json
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from aiosmtpd.controller import Controller
+
+from support.operators import free_port
 
 SECRET = "whsec_" + "c2VjcmV0LW9mLWEtd2ViaG9vay0wMTIzNDU2Nzg5"
 
@@ -117,9 +118,7 @@ def mailbox() -> Iterator[Mailbox]:
     """An SMTP server on the loopback."""
     kept = Mailbox()
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        kept.port = free.getsockname()[1]
+    kept.port = free_port()
     controller = Controller(kept, hostname="127.0.0.1", port=kept.port)
     controller.start()
     try:
