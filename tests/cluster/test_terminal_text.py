@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,7 +162,11 @@ def test_top_and_watch_show_it_as_text(place: Place) -> None:
         watch.start([*command, "watch", *where], place.env(), columns=160)
         top.start([*command, "top", *where], place.env(), columns=120, lines=30)
         top.until("live", "NEEDS YOU", "a line")
-        place.ask("POST", f"/namespaces/{place.namespace}/beads/stuck/hold")
+        for act in ("hold", "resume") * 20:  # until it has begun to watch, which it shows by a change alone
+            place.ask("POST", f"/namespaces/{place.namespace}/beads/stuck/{act}")
+            time.sleep(1)
+            if "stuck" in watch.screen() and "Held" in watch.screen():
+                break
         watch.until("stuck", "Held")
         assert top.title() == watch.title() != "owned"
         top.keys("q")

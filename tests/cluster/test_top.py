@@ -73,7 +73,8 @@ def opened(shown: Terminal, fleet: Fleet, env: dict[str, str], **size: int) -> N
 
 
 def line(text: str, words: str) -> str:
-    return next(row for row in text.splitlines() if words in row)
+    """The first line with these words; none while the screen is being drawn."""
+    return next((row for row in text.splitlines() if words in row), "")
 
 
 def test_a_session_of_looking_deciding_attaching_and_holding(fleet: Fleet, env: dict[str, str]) -> None:
@@ -128,11 +129,14 @@ def test_sizes_wide_characters_no_colour_and_pasted_text(fleet: Fleet, env: dict
         assert not COLOUR.search(shown.screen(styled=True))
         shown.paste("3hq\rp0")
         shown.resize(200, 60)
-        wide = shown.when(lambda text: WIDE in line(text, "P0 slow") if "P0 slow" in text else False, "wide")
-        assert line(wide, "NEEDS YOU").index("QUEUE") == 103
+        shown.when(lambda text: WIDE in line(text, "P0 slow"), "wide")
+        shown.when(lambda text: line(text, "NEEDS YOU").find("QUEUE") == 103, "side by side")
         shown.resize(80, 24)
-        narrow = shown.when(lambda text: "P0 slow" in text and "QUEUE" in text.splitlines()[5], "narrow")
-        assert line(narrow, "P0 slow").index("Running") == line(narrow, " idea ").index("Held")
+        shown.when(lambda text: "P0 slow" in text and "QUEUE" in text.splitlines()[5], "narrow")
+        shown.when(
+            lambda text: 0 < line(text, "P0 slow").find("Running") == line(text, " idea ").find("Held"),
+            "aligned",
+        )
         shown.resize(30, 8)
         shown.until("too small")
         shown.resize(80, 24)

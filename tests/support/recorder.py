@@ -1,8 +1,12 @@
-"""Writes what comes on standard input as an asciicast (version 2). Started by tmux: FILE COLUMNS LINES."""
+"""Writes what comes on standard input as an asciicast (version 2). Started by tmux: FILE COLUMNS LINES.
+
+The file is locked until all of it is there.
+"""
 
 from __future__ import annotations
 
 import codecs
+import fcntl
 import json
 import os
 import sys
@@ -14,6 +18,7 @@ def main() -> None:
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     began = time.monotonic()
     with open(file, "w", encoding="utf-8") as out:
+        fcntl.flock(out, fcntl.LOCK_EX)
         out.write(json.dumps({"version": 2, "width": columns, "height": lines}) + "\n")
         while data := os.read(0, 65536):
             event = [round(time.monotonic() - began, 3), "o", decoder.decode(data)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -94,7 +95,13 @@ class Terminal:
         return self._tmux("display-message", "-p", "-t", "t", "#{pane_title}").strip()
 
     def end(self) -> None:
+        """End what runs in it; its recording is whole then."""
         subprocess.run(["tmux", "-L", self.socket, "kill-server"], capture_output=True, check=False)
+        cast = CASTS / f"{self.name}.cast"
+        deadline = time.monotonic() + SECONDS
+        while cast.exists() and not _free(cast):
+            assert time.monotonic() < deadline, f"{cast} is still being written"
+            time.sleep(0.05)
 
     def _tmux(self, *words: str) -> str:
         env = {name: value for name, value in os.environ.items() if name != "TMUX"}
@@ -102,6 +109,16 @@ class Terminal:
         done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
         assert done.returncode == 0, (words, done.stderr)
         return done.stdout
+
+
+def _free(cast: Path) -> bool:
+    """Whether nobody writes it."""
+    with cast.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 def replayed(cast: Path) -> str:
