@@ -38,7 +38,7 @@ async def test_a_late_report_with_an_old_fence_is_refused_and_recorded(
     slow, quick = sessions("fleet-0"), sessions("fleet-1")
     first = await slow.pull(wait=30)
     assert first is not None
-    second = await quick.pull(wait=20)  # the lease runs out meanwhile
+    second = await quick.pull(wait=50)  # the lease runs out meanwhile
     assert second is not None
     assert (second.bead.name, second.fence, second.attempt) == ("a", 2, 1)
 
@@ -67,9 +67,12 @@ async def test_failed_attempts_back_off_and_end_at_the_limit(
 ) -> None:
     create(cluster, namespace, bead("a", limits={"maxAttempts": 3}))
     seen = []
-    while (claimed := await session.pull(wait=4)) is not None:
+    for _ in range(3):
+        claimed = await session.pull(wait=30)
+        assert claimed is not None
         seen.append((claimed.attempt, claimed.fence, len(claimed.bead.history)))
         await session.report(claimed, "failed", reason="AgentError")
+    assert await session.pull(wait=2) is None
     assert seen == [(1, 1, 0), (2, 2, 1), (3, 3, 2)]
     status = status_of(cluster, namespace, "a")
     assert (status["phase"], status["attempts"], status["outcome"]["reason"]) == ("Failed", 3, "AgentError")
@@ -157,7 +160,15 @@ async def test_an_agents_question_becomes_a_decision_and_its_answer_resumes_the_
     _, body = await session.report(claimed, "needs_decision", question=question)
     assert body["next"] == "stop"
     assert status_of(cluster, namespace, "a")["phase"] == "NeedsDecision"
-    assert status_of(cluster, namespace, "after")["phase"] == "Blocked"
+    blocked = (
+        "wait",
+        "-n",
+        namespace,
+        "bead/after",
+        "--for=jsonpath={.status.phase}=Blocked",
+        "--timeout=60s",
+    )
+    cluster.kubectl(*blocked)
     assert await session.pull(wait=1) is None
 
     decision = f"a-q{claimed.fence}-1"

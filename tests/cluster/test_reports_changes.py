@@ -11,7 +11,7 @@ import pytest
 from support.manifests import bead
 from support.operators import OperatorProcess
 from support.reading import create, rows, status_of
-from support.sessions import Session, fresh_id, usage
+from support.sessions import Session, report, usage
 
 pytestmark = pytest.mark.cluster
 
@@ -105,8 +105,10 @@ async def test_reports_are_taken_while_the_api_server_is_away_and_applied_later(
         claimed = await session.pull(wait=30)
         assert claimed is not None
         own_cluster.kill("apiserver")
-        report_id = fresh_id()
-        status, body = await session.report(claimed, report_id=report_id)
+        place = f"/claims/{claimed.claim_id}/reports"
+        status, body = await session.call(
+            "POST", place, report(claimed)
+        )  # its place in the status has to wait
         assert (status, body["next"]) == (200, "done")
         status, body = await session.ask(wait=0)
         assert (status, body["code"]) == (503, "unavailable")

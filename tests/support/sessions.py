@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import random
+import time
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 
 import httpx2
 
+from ringmaster_operator.claims.reports import INLINE_SECONDS
 from ringmaster_operator.resources.protocol import Claimed
 from ringmaster_operator.resources.records import packed
 from support.manifests import account, worker
@@ -80,8 +82,21 @@ class Session:
         return Claimed.read(body["claimed"]) if "claimed" in body else None
 
     async def report(self, claimed: Claimed, kind: str = "success", **more: Any) -> tuple[int, Any]:
-        """Report the claim's iteration; `fence`, `report_id`, `iteration` and body fields may be given."""
-        return await self.call("POST", f"/claims/{claimed.claim_id}/reports", report(claimed, kind, **more))
+        """Report the claim's iteration; `fence`, `report_id`, `iteration` and body fields may be given.
+
+        The bead's status tells of it then, too: the operator itself waits for that, but two seconds at most.
+        """
+        began = time.monotonic()
+        found = await self.call("POST", f"/claims/{claimed.claim_id}/reports", report(claimed, kind, **more))
+        if found[0] == 200 and time.monotonic() - began > INLINE_SECONDS:
+            await self._applied()
+        return found
+
+    async def _applied(self) -> None:
+        """Until no report waits for its place in a bead's status."""
+        async with asyncio.timeout(120):
+            while "\nringmaster_outbox 0.0\n" not in (await self.client.get(f"{self.url}/metrics")).text:
+                await asyncio.sleep(0.1)
 
     async def keep(
         self, claimed: Claimed, report_id: str, content: dict[str, Any], kind: str = "prompt", **more: Any
