@@ -111,7 +111,7 @@ def test_a_killed_part_comes_back_with_all_objects(running: Tool, part: str) -> 
     assert running.kubectl("a", "get", "configmap", f"kept-{part}", "-o", "jsonpath={.data.word}") == "here"
     running.kubectl("a", "create", "namespace", f"new-{part}")  # and its controllers work again
     running.kubectl(
-        "a", "wait", "--for=create", "serviceaccount/default", "-n", f"new-{part}", "--timeout=30s"
+        "a", "wait", "--for=create", "serviceaccount/default", "-n", f"new-{part}", "--timeout=90s"
     )
 
 
@@ -133,7 +133,7 @@ def test_an_interrupted_start_leaves_nothing(tool: Tool, interrupt: signal.Signa
     while not processes_of(tool.state) and time.monotonic() < deadline:
         time.sleep(0.01)
     start.send_signal(interrupt)
-    assert start.wait(timeout=30) == 130
+    assert start.wait(timeout=90) == 130
     assert processes_of(tool.state) == []
     assert not tool.folder("a").exists()
 
@@ -241,8 +241,8 @@ def test_pods_of_simulated_nodes_run_at_once_and_end(tool: Tool) -> None:
     image = "--image=registry.invalid/nothing"
     for name in ("one", "two"):
         tool.kubectl("many", "run", name, image)
-    tool.kubectl("many", "wait", "pod/one", "pod/two", "--for=condition=Ready", "--timeout=60s")
-    tool.kubectl("many", "delete", "pod", "one", "--timeout=60s")
+    tool.kubectl("many", "wait", "pod/one", "pod/two", "--for=condition=Ready", "--timeout=120s")
+    tool.kubectl("many", "delete", "pod", "one", "--timeout=120s")
     assert tool.kubectl("many", "get", "pods", "--output=name").split() == ["pod/two"]
     assert "images are of no use to it" in tool.run("load", "--name", "many", __file__, code=2).stderr
     tool.run("kill", "--name", "many", "kwok")

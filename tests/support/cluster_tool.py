@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ class Tool:
 
     state: Path
     extra: dict[str, str]
+    begun: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
@@ -31,9 +32,11 @@ class Tool:
         return done
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
+        begun = subprocess.Popen(
             [str(HACK_CLUSTER), *arguments], env=self.environment(), stderr=subprocess.DEVNULL
         )
+        self.begun.append(begun)
+        return begun
 
     def status(self, name: str, *, code: int = 0) -> dict[str, Any]:
         shown: dict[str, Any] = json.loads(self.run("status", "--json", "--name", name, code=code).stdout)
@@ -49,6 +52,9 @@ class Tool:
 def ended_afterwards(folder: Path) -> Iterator[Tool]:
     made = Tool(state=folder / "state", extra={})
     yield made
+    for begun in made.begun:  # a test that failed did not wait for it
+        begun.kill()
+        begun.wait()
     for cluster in made.state.glob("ringmaster/clusters/*/"):
         made.run("down", "--name", cluster.name)
     assert processes_of(folder) == []
