@@ -184,9 +184,28 @@ def visitor(browser: Browser, **context: Any) -> Page:
     return page
 
 
+STILL = """
+async () => {
+  await document.fonts.ready;
+  const places = () => [...document.body.querySelectorAll('*')].map((one) => {
+    const { x, y, width, height } = one.getBoundingClientRect();
+    return [x, y, width, height].join();
+  }).join(';');
+  for (let turn = 0, before = ''; turn < 100; turn += 1) {
+    await new Promise(requestAnimationFrame);
+    const now = places();
+    if (now === before) return;
+    before = now;
+  }
+}
+"""
+"""Until two frames look alike: a page that is still being drawn is not what people meet."""
+
+
 def axe_finds(page: Page) -> list[str]:
     """What keeps people from using a page as it is: serious and critical."""
     page.evaluate(axe())
+    page.evaluate(STILL)
     rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
     found = page.evaluate(f"axe.run({json.dumps(rules)})")
     return [
