@@ -126,7 +126,7 @@ def run(target: Target, operation: Any, mode: GenerationMode, number: int, *, to
                 case.path_parameters[key] = {"namespace": target.namespace}.get(key, names)
         assume(len(urlencode(case.query or {}, doseq=True)) < LONGEST)
         answer = case.call_and_validate(
-            base_url=target.url, session=target.session, headers=headers, checks=CHECKS, timeout=60
+            base_url=target.url, session=target.session, headers=headers, checks=CHECKS, timeout=150
         )
         target.answers[name, answer.status_code] += 1
 

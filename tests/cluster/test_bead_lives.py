@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,10 +29,19 @@ def wait(cluster: Any, namespace: str, name: str, reason: str) -> dict[str, Any]
     return next(item for item in conditions if item["type"] == "Ready")
 
 
+def event(cluster: Any, namespace: str, reason: str) -> None:
+    """Until an Event has this reason: it is written after the status."""
+    end = time.monotonic() + 60
+    while reason not in cluster.kubectl("get", "events", "-n", namespace):
+        assert time.monotonic() < end, f"no Event says {reason}"
+        time.sleep(0.2)
+
+
 async def test_kubectl_tells_what_goes_on(cluster: Any, namespace: str, session: Session) -> None:
     create(
         cluster, namespace, bead("first", priority="P1"), bead("second", dependsOn=["first"], priority="P0")
     )
+    await asyncio.to_thread(wait, cluster, namespace, "second", "DependencyPending")  # and so both are known
     claimed = await session.pull(wait=30)
     assert claimed is not None
     table = cluster.kubectl("get", "beads", "-n", namespace)
@@ -60,8 +70,7 @@ def test_a_cycle_is_spelled_out_on_every_member_and_the_rest_goes_on(
         message = wait(cluster, namespace, name, "DependencyCycle")["message"]
         assert all(member in message for member in "abc")
     wait(cluster, namespace, "free", "Ready")
-    events = cluster.kubectl("get", "events", "-n", namespace)
-    assert "DependencyCycle" in events
+    event(cluster, namespace, "DependencyCycle")
     cluster.kubectl("patch", "-n", namespace, "bead/c", "--type=merge", '-p={"spec":{"dependsOn":[]}}')
     wait(cluster, namespace, "c", "Ready")
     wait(cluster, namespace, "b", "DependencyPending")
@@ -197,8 +206,4 @@ async def test_a_project_sets_the_limits_and_a_bad_one_says_so(
     assert (claimed.bead.max_iterations, claimed.bead.rules) == (2, ["Be brief."])
     assert claimed.bead.acceptance.verify == ["true"]
     cluster.kubectl("apply", "-n", namespace, "-f-", stdin=json.dumps(body))
-    for _ in range(100):
-        if "InvalidSettings" in cluster.kubectl("get", "events", "-n", namespace):
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError("no event tells that the settings are wrong")
+    await asyncio.to_thread(event, cluster, namespace, "InvalidSettings")

@@ -28,6 +28,8 @@ async def test_a_claim_has_what_the_prompt_draws_on(cluster: Any, namespace: str
         bead("two", parent="epic", title="The other", desired="Hold"),
     ]
     cluster.kubectl("create", "-n", namespace, "-f-", stdin=listed(made))
+    held = ("wait", "-n", namespace, "bead/two", "--for=jsonpath={.status.phase}=Held", "--timeout=60s")
+    cluster.kubectl(*held)  # the last of them is known
     claimed = await session.pull(wait=30, bead="one")
     assert claimed is not None
     work = claimed.bead

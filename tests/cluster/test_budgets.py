@@ -152,8 +152,17 @@ def test_a_session_is_stopped_by_dollars_of_a_model_that_only_the_project_prices
     extra = {f"RINGMASTER_{name}": value for name, value in names.items()}
     station = Station(desk=operator, folder=tmp_path, origin=tmp_path, extra=extra)
     station.token_file.write_text(token)
-    done = station.run("worker", "run", "--once", timeout=50)
+    done = station.run("worker", "run", "--once")
     assert "Worker strict has spent $1.60 of $1.50 today" in done.stdout, done.stdout + done.stderr
+    given_back = (
+        "wait",
+        "-n",
+        namespace,
+        "bead/dear",
+        "--for=jsonpath={.status.cost.usd}=1.6",
+        "--timeout=60s",
+    )
+    cluster.kubectl(*given_back)
     left = cluster.get("bead", "dear", "-n", namespace)["status"]
     assert (left["cost"]["usd"], left.get("attempts", 0), left.get("claim")) == (1.6, 0, None)
 

@@ -117,7 +117,7 @@ async def test_what_was_learned_survives_a_crash_of_the_operator(
         operator.start()
         create(cluster, namespace, *backlog("next", 1))
         assert await session.pull(wait=2) is None
-        assert learned(cluster, namespace, "fleet")["failures"] == 2
+        await until(lambda: learned(cluster, namespace, "fleet").get("failures") == 2)
     finally:
         await session.close()
         operator.stop()

@@ -172,6 +172,7 @@ async def test_the_cli_lists_sets_resets_and_tells_the_history(
     assert cli("set", "fleet", "rust", "0.5").returncode == 0
     until(lambda: row() == ["rust", "fleet", "0.50", "0.80", "0.71", "0.50", "0", "1"])
     assert cli("set", "fleet", "rust", "learned").returncode == 0
+    until(lambda: row() == ["rust", "fleet", "0.71", "0.80", "0.71", "0", "1"])
     assert cli("set", "fleet", "rust", "1.5").returncode == 2
     assert "does not declare cobol" in cli("set", "fleet", "cobol", "1").stderr
     assert cli("reset", "fleet", "rust").returncode == 0
@@ -182,9 +183,14 @@ async def test_the_cli_lists_sets_resets_and_tells_the_history(
     there = ("--url", operator.url)
     assert "--url" in cli("history", "rust", "--as-account", "reader").stderr
     assert "may not get workers" in cli("history", "rust", *there, "--as-account", "nobody").stderr
-    told = cli("history", "rust", *there, "--as-account", "reader", "--worker", "fleet").stdout.splitlines()
-    assert [line.split()[3] for line in told[1:]] == ["reset", "override", "override", "failure"]
-    assert "failure in lost (1)" in told[4]
+
+    def told() -> list[str]:
+        whose = ("--as-account", "reader", "--worker", "fleet")
+        return cli("history", "rust", *there, *whose).stdout.splitlines()[1:]
+
+    changes = ["reset", "override", "override", "failure"]
+    until(lambda: [line.split()[3] for line in told()] == changes)
+    assert "failure in lost (1)" in told()[3]
     assert cli("history", "rust", *there).returncode == 0  # the kubeconfig's own token
     bare = tmp_path / "kubeconfig"
     config = yaml.safe_load(cluster.kubeconfig.read_text())

@@ -99,7 +99,7 @@ async def test_a_watch_that_begins_is_told_what_changed_before(
 
 
 async def becomes(condition: Callable[[], bool], sweeping: asyncio.Task[None]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():
             assert not sweeping.done(), sweeping.exception()
             await asyncio.sleep(0.05)

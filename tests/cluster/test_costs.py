@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -19,6 +20,7 @@ import pytest
 
 from support.manifests import bead, listed
 from support.operators import OperatorProcess
+from support.quiet import settled
 from support.sessions import Session
 
 pytestmark = pytest.mark.cluster
@@ -102,12 +104,13 @@ def until(look: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
-async def work(cluster: Any, namespace: str, session: Session) -> None:
+async def work(cluster: Any, namespace: str, session: Session, known: Callable[[], bool]) -> None:
     """An epic of two parts, one done for a dollar, one failed with a model of nobody's list."""
+    apply(cluster, namespace, settings(PROJECT))
+    await asyncio.to_thread(until, known)  # settings come by another watch than beads
     apply(
         cluster,
         namespace,
-        settings(PROJECT),
         bead("all", type="epic"),
         bead("good", parent="all", priority="P0", capabilities=[], labels={"team": "a"}),
         bead("bad", parent="all", priority="P1", limits={"maxAttempts": 1}),
@@ -136,8 +139,8 @@ async def test_people_see_costs_by_any_grouping_and_give_prices_to_what_has_none
     tokens: dict[str, str],
     call: Call,
 ) -> None:
-    await work(cluster, namespace, session)
     reader = tokens["reader"]
+    await work(cluster, namespace, session, lambda: bool(call(reader, "/forecast")[1]["budgets"]))
     groups(reader, call)
     refusals(tokens, call)
     end(reader, call)
@@ -151,6 +154,7 @@ async def test_people_see_costs_by_any_grouping_and_give_prices_to_what_has_none
     budget(reader, call)
     program(cluster, namespace, operator)
     status(cluster, namespace, operator)
+    settled(cluster, namespace, seconds=2)
     version = cluster.get("bead", "bad", "-n", namespace)["metadata"]["resourceVersion"]
     assert call(tokens["editor"], "/reprice", "POST")[1]["rows"] == 0
     assert cluster.get("bead", "bad", "-n", namespace)["metadata"]["resourceVersion"] == version
@@ -246,8 +250,12 @@ def gap(tokens: dict[str, str], call: Call) -> None:
 
 def budget(reader: str, call: Call) -> None:
     """What was priced late counts in budgets as well."""
-    [project] = call(reader, "/forecast")[1]["budgets"]
-    assert project["spent"]["usd"] == 3.0
+
+    def spent() -> Any:
+        [project] = call(reader, "/forecast")[1]["budgets"]
+        return project["spent"]["usd"]
+
+    until(lambda: spent() == 3.0)
 
 
 def program(cluster: Any, namespace: str, operator: OperatorProcess) -> None:

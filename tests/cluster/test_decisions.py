@@ -68,7 +68,7 @@ async def test_a_deadline_passes_and_the_work_goes_on_with_the_default(
     claimed = await session.pull(wait=30)
     assert claimed is not None
     assert claimed.bead.name == "mail"
-    question = {**QUESTION, "deadlineSeconds": 4, "default": "redis"}
+    question = {**QUESTION, "deadlineSeconds": 8, "default": "redis"}
     status, body = await session.report(claimed, "needs_decision", question=question)
     assert (status, body["next"]) == (200, "stop"), body
     asked = await until(cluster, namespace, "mail-q1-1", "NeedsDecision")
@@ -77,14 +77,15 @@ async def test_a_deadline_passes_and_the_work_goes_on_with_the_default(
     other = await session.pull(wait=30)
     assert other is not None
     assert other.bead.name == "other"
-    decided = await until(cluster, namespace, "mail-q1-1", "Succeeded")
+    async with at_work(session, other):
+        decided = await until(cluster, namespace, "mail-q1-1", "Succeeded")
+        again = await session.pull(wait=30)
     made = decided["status"]["decision"]
     assert (made["answer"], made["by"], "answer" in decided["spec"]["decision"]) == (
         "redis",
         "deadline",
         False,
     )
-    again = await session.pull(wait=30)
     assert again is not None
     assert (again.bead.name, again.attempt, again.iteration) == ("mail", 1, 1)
     assert [(item.question, item.answer) for item in again.bead.decisions] == [("Which queue?", "redis")]
@@ -99,7 +100,8 @@ async def test_a_person_decides_by_the_command_and_is_named(
     claimed = await session.pull(wait=30)
     assert claimed is not None
     await session.report(claimed, "needs_decision", question=QUESTION)
-    await until(cluster, namespace, "mail", "NeedsDecision")
+    for name in ("mail", "mail-q1-1"):
+        await until(cluster, namespace, name, "NeedsDecision")
     shown = await asyncio.to_thread(ringmaster, "decisions")
     assert "1. postgres: nothing new to run" in shown
     assert "asked by mail" in shown
@@ -160,6 +162,11 @@ async def test_steering_is_told_and_acknowledged(
     assert get(cluster, namespace, "a")["status"]["steeringDelivered"] == [note["id"]]
     async with at_work(session, claimed):
         await asyncio.to_thread(ringmaster, "steer", "a", "And short lines.")
+    for _ in range(200):
+        _, body = await session.heartbeat(claimed)
+        if body.get("steering"):
+            break
+        await asyncio.sleep(0.1)
     status, body = await session.report(claimed, "incomplete")
     assert (status, body["next"]) == (200, "iterate"), body
     _, work = await session.call("GET", f"/claims/{claimed.claim_id}/work", fence=claimed.fence)
@@ -226,6 +233,9 @@ async def test_people_see_what_is_spent_set_aside_and_left(
         "patch", "-n", namespace, "worker/fleet", "--type=merge",
         '-p={"spec":{"budget":{"usdPerDay":5,"tokensPerMonth":1000000}}}',
     )  # fmt: skip
+    for _ in range(60):
+        if "no budget is set" not in await asyncio.to_thread(ringmaster, "budget", *url, *who):
+            break
     create(cluster, namespace, bead("a"))
     claimed = await session.pull(wait=30)
     assert claimed is not None

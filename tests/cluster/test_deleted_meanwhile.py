@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,9 @@ async def test_a_bead_deleted_while_no_operator_runs_is_marked_at_the_next_start
         assert rows(operator, query) == [("gone", 0), ("kept", 0)]
         cluster.kubectl("delete", "-n", namespace, "bead/gone")
         operator.start()
+        end = time.monotonic() + 60
+        while rows(operator, query) == [("gone", 0), ("kept", 0)] and time.monotonic() < end:
+            await asyncio.sleep(0.1)
     finally:
         operator.stop()
     assert rows(operator, query) == [("gone", 1), ("kept", 0)]

@@ -18,6 +18,7 @@ from support.manifests import bead, listed
 from support.operators import OperatorProcess
 from support.people import Person, accounts
 from support.programs import Program
+from support.quiet import settled
 from support.sessions import Session, make_worker
 
 pytestmark = pytest.mark.cluster
@@ -71,6 +72,7 @@ async def test_events_are_followed_found_and_kept(
     shown = ran(env, "events", "-n", namespace, "--for", "first", "-o", "wide")
     assert shown.stdout.splitlines()[0].split()[:2] == ["TIME", "COUNT"]
     assert "Succeeded" in shown.stdout.splitlines()[-1]
+    settled(cluster, namespace, seconds=2)  # what was told is kept, too
     listing = json.loads(ran(env, "events", "-n", namespace, "--json").stdout)["items"]
     assert [item["at"] for item in listing] == sorted(item["at"] for item in listing)
     with httpx2.Client(timeout=60) as client:

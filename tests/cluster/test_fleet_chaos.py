@@ -69,6 +69,8 @@ def test_process_trees_of_sessions_are_killed(fleet: Fleet, rng: random.Random) 
         time.sleep(rng.uniform(0.0, 3.0))
         fleet.until(fleet.workers, "a session runs")
         victim = least_hit(hits, sorted(fleet.workers()), rng)
+        if not hits:  # the first one for sure with an agent
+            fleet.until(lambda victim=victim: len(fleet.processes().get(victim, [])) > 1, f"{victim} works")  # type: ignore[misc]
         assert unfinished(fleet), f"all done after {sum(hits.values())} kills: more beads are needed"
         killed += fleet.kill_tree(victim)
         hits[victim] = hits.get(victim, 0) + 1

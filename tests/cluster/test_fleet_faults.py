@@ -61,7 +61,7 @@ def shared(own_cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture
 def fleet(shared: Fleet) -> Fleet:
     """With the Worker as it is meant to be."""
-    shared.apply(shared.worker())
+    shared.settles()
     shared.idle("w-0")
     return shared
 
@@ -76,7 +76,8 @@ def told(fleet: Fleet, name: str) -> dict[str, Any]:
 
 
 def test_an_unknown_profile(fleet: Fleet) -> None:
-    fleet.apply(fleet.worker(agent={"profile": "clod"}), fleet.bead("profile", limits=ONE))
+    fleet.settles(agent={"profile": "clod"})
+    fleet.apply(fleet.bead("profile", limits=ONE))
     outcome = told(fleet, "profile")
     assert (outcome["kind"], outcome["reason"]) == ("failed", "Configuration")
     assert "unknown agent profile 'clod'; known are: aider, claude-code" in outcome["summary"]
@@ -84,7 +85,8 @@ def test_an_unknown_profile(fleet: Fleet) -> None:
 
 def test_a_missing_agent_program(fleet: Fleet) -> None:
     agent = {"profile": "claude-code", "command": ["/opt/none/claude"]}
-    fleet.apply(fleet.worker(agent=agent), fleet.bead("program", limits=ONE))
+    fleet.settles(agent=agent)
+    fleet.apply(fleet.bead("program", limits=ONE))
     outcome = told(fleet, "program")
     assert (outcome["kind"], outcome["reason"]) == ("failed", "Configuration")
     assert "/opt/none/claude" in outcome["summary"]
@@ -145,10 +147,10 @@ def test_a_full_disk_of_the_workspace(fleet: Fleet) -> None:
         fleet.apply(fleet.bead("full"))
         full = "No space left on device (free some space)"
         fleet.until(lambda: full in fleet.condition("Available").get("message", ""), "the Worker says so")
-        assert full in fleet.events("w")
+        fleet.until(lambda: full in fleet.events("w"), "an Event says so, too")
         ballast.unlink()
         fleet.done("full")
-        fleet.apply(fleet.worker(tmux=None))
+        fleet.settles(tmux=None)
         fleet.idle("w-0")
 
 
@@ -166,11 +168,12 @@ def test_a_full_disk_of_the_database(own_cluster: Any, tmp_path: Path) -> None:
             fleet.until(lambda: list(spool.glob("*/*/spool/*.json")), "the worker keeps its report")
             fleet.until(lambda: "free some disk space" in fleet.screen("w-0"), "the pane says why it waits")
             assert fleet.status("one")["phase"] == "Running"
-            assert "free some disk space" in fleet.operator.log.read_text()
+            said = fleet.operator.log.read_text
+            fleet.until(lambda: "free some disk space" in said(), "so does the operator's log")
             ballast.unlink()
             fleet.done("one")
-            assert "the history database can be used again" in fleet.operator.log.read_text()
-            assert list(spool.glob("*/*/spool/*.json")) == []
+            fleet.until(lambda: "the history database can be used again" in said(), "the log says so")
+            fleet.until(lambda: not list(spool.glob("*/*/spool/*.json")), "the worker keeps no report")
             assert fleet.commits("one") == 1
 
 

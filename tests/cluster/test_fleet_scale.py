@@ -99,7 +99,7 @@ def test_a_cancelled_bead_ends_its_agent_and_the_session_goes_on(fleet: Fleet) -
     fleet.done("two")
     assert fleet.workers() == before
     fleet.idle("w-0")
-    assert len(fleet.processes()["w-0"]) == 1
+    fleet.until(lambda: len(fleet.processes().get("w-0", [])) == 1, "nothing but the worker runs")
 
 
 def test_a_deleted_bead_ends_its_agent_and_keeps_its_history(fleet: Fleet) -> None:
@@ -109,7 +109,7 @@ def test_a_deleted_bead_ends_its_agent_and_keeps_its_history(fleet: Fleet) -> No
     fleet.apply(fleet.bead("two"))
     fleet.done("two")
     fleet.idle("w-0")
-    assert len(fleet.processes()["w-0"]) == 1
+    fleet.until(lambda: len(fleet.processes().get("w-0", [])) == 1, "nothing but the worker runs")
     kept = "select count(*) from bead where name = 'one' and deleted_at is not null"
     fleet.until(lambda: fleet.query(kept) == [(1,)], "the history knows it as deleted")
     running = "select count(*) from attempt where ended_at is null"

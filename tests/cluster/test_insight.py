@@ -18,6 +18,7 @@ from ringmaster_cli.exits import CliError
 from ringmaster_operator.insight.app import commands
 from support.manifests import bead, listed, worker
 from support.operators import OperatorProcess
+from support.quiet import settled
 from support.sessions import Session
 
 pytestmark = pytest.mark.cluster
@@ -126,6 +127,15 @@ async def test_the_order_explained_is_the_order_worked(
     session, before = sessions(), rounds(operator)
     await asyncio.to_thread(apply, cluster, namespace, *BACKLOG)
     await ready(cluster, namespace, "deep", "other")
+    lent = (
+        "wait",
+        "bead/deep",
+        "-n",
+        namespace,
+        "--for=jsonpath={.status.inheritedFrom}=top",
+        "--timeout=60s",
+    )
+    await asyncio.to_thread(cluster.kubectl, *lent)  # the first status may be older than the last bead
     status = (await asyncio.to_thread(cluster.get, "bead", "deep", "-n", namespace))["status"]
     assert (status["inheritedFrom"], status["inheritedPath"]) == ("top", ["mid", "top"])
     assert "waitingSince" in status
@@ -160,7 +170,7 @@ async def test_scores_follow_the_graph_and_are_never_written_alone(
     await asyncio.to_thread(cluster.kubectl, *words)  # said some seconds later, in a write of its own
     told = ("wait", "-n", namespace, "beads", "--all", "--for=jsonpath={.status.phase}", "--timeout=60s")
     await asyncio.to_thread(cluster.kubectl, *told)
-    await asyncio.sleep(2)
+    await asyncio.to_thread(settled, cluster, namespace)
     before = cluster.audit_size()
     await asyncio.to_thread(apply, cluster, namespace, bead("b20", dependsOn=["b19"]))
     await asyncio.to_thread(cluster.kubectl, *told)

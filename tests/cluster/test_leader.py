@@ -36,9 +36,9 @@ TAKEOVER_SECONDS = 15.0
 NAMES = ("leader-a", "leader-b")
 
 
-def bound() -> float:
+def bound(seconds: float = TAKEOVER_SECONDS) -> float:
     """Seconds that a takeover may last: as many times more as there are programs to a processor."""
-    return TAKEOVER_SECONDS * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 @dataclass
@@ -113,7 +113,7 @@ async def served(pair: Pair) -> AsyncIterator[Service]:
                 await asyncio.to_thread(replica.start, wait=False)
         watch = asyncio.create_task(service.watch(proxy.cut))
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(180):
                 leader = await service.leader()
                 while pair.other(leader).process is not None and not pair.stands_by(pair.other(leader)):
                     await asyncio.sleep(0.1)
@@ -148,14 +148,22 @@ async def fleet(pair: Pair) -> AsyncIterator[Log]:
     assert log.overlaps == []
     assert log.refused == []
     assert Counter(name for name, _ in log.acknowledged) == Counter(names), "every bead exactly once"
-    beads = pair.cluster.get("beads", "--namespace", pair.namespace)["items"]
-    assert {(item["status"]["phase"], item["status"]["attempts"]) for item in beads} == {("Succeeded", 1)}
+    end = time.monotonic() + 60
+    while (found := statuses(pair)) != {("Succeeded", 1)}:  # acknowledged first, applied then
+        assert time.monotonic() < end, found
+        await asyncio.sleep(0.2)
     history = await History.open(pair.replicas[NAMES[0]].database)
     attempts = await history.attempts_in(namespace=pair.namespace)
     await history.close()
     assert Counter((one.attempt.bead, one.attempt.kind) for one in attempts) == Counter(
         (name, "success") for name in names
     )
+
+
+def statuses(pair: Pair) -> set[tuple[str, int]]:
+    """Phase and attempts of all beads."""
+    beads = pair.cluster.get("beads", "--namespace", pair.namespace)["items"]
+    return {(item["status"]["phase"], item["status"]["attempts"]) for item in beads}
 
 
 async def test_the_leader_is_killed_again_and_again(pair: Pair, rng: random.Random) -> None:
@@ -184,7 +192,7 @@ async def test_a_frozen_leader_writes_nothing_when_it_wakes_up(pair: Pair) -> No
         await asyncio.sleep(1)
         before = pair.cluster.audit_size()
         thaw(leader)
-        assert await asyncio.to_thread(leader.process.wait, 30) == LOST
+        assert await asyncio.to_thread(leader.process.wait, 90) == LOST
         await asyncio.sleep(1)
         user = f"system:serviceaccount:default:{pair.name(leader)}"
         late = [
@@ -218,7 +226,7 @@ async def test_a_leader_that_is_cut_off_from_the_api_server_ends_itself(pair: Pa
 
 
 async def test_a_standby_serves_probes_alone_and_takes_over_at_once_from_one_that_stops(pair: Pair) -> None:
-    async with served(pair) as service, httpx2.AsyncClient(timeout=5) as client:
+    async with served(pair) as service, httpx2.AsyncClient(timeout=60) as client:
         leader = await service.leader()
         standby = pair.other(leader)
         assert (await client.get(f"{standby.url}/healthz")).status_code == 200
@@ -228,7 +236,7 @@ async def test_a_standby_serves_probes_alone_and_takes_over_at_once_from_one_tha
         assert (claim.status_code, claim.json()["code"]) == (503, "unavailable")
         began = time.monotonic()
         assert await asyncio.to_thread(leader.stop) == 0
-        assert await pair.takeover(leader, began) < 8, "its Lease was released"
+        assert await pair.takeover(leader, began) < bound(8.0), "its Lease was released"
         assert await asyncio.to_thread(standby.stop) == 0
     lease = pair.cluster.get("lease", "ringmaster", "--namespace", pair.namespace)
     assert lease["spec"].get("holderIdentity", "") == ""
@@ -239,5 +247,5 @@ async def test_sqlite_and_an_election_exclude_each_other(pair: Pair) -> None:
     replica.settings["RINGMASTER_DATABASE_URL"] = f"sqlite:///{replica.folder}/h.db"
     await asyncio.to_thread(replica.start, wait=False)
     assert replica.process is not None
-    assert await asyncio.to_thread(replica.process.wait, 30) == 2
+    assert await asyncio.to_thread(replica.process.wait, 90) == 2
     assert "RINGMASTER_LEADER_ELECTION needs PostgreSQL" in replica.tail()

@@ -82,6 +82,8 @@ def play(cluster: Any, namespace: str, station: Station[OperatorProcess], name: 
     done = station.run("worker", "run", "--once")
     print(done.stdout)
     assert done.returncode in (0, 8), done.stdout + done.stderr
+    ended = ("wait", "-n", namespace, f"bead/{name}", "--for=jsonpath={.status.finishedAt}", "--timeout=60s")
+    cluster.kubectl(*ended)
     return cluster.get("bead", name, "-n", namespace)["status"]
 
 

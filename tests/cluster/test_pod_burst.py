@@ -89,6 +89,9 @@ async def test_the_last_and_most_urgent_of_a_burst_gets_one_of_the_first_pods(
         for number in range(BEADS_IN_ALL - 1):
             await kube.create(BEADS, namespace, bead(f"b-{number}"))
         await kube.create(BEADS, namespace, bead("urgent", priority="P0"))
+        async with asyncio.timeout(60):  # until the operator knows the last one
+            while not (await kube.get(BEADS, namespace, "urgent")).get("status", {}).get("phase"):
+                await asyncio.sleep(0.05)
         # A pod takes longer to come up than a burst takes: the first are made, and none runs yet.
         kubelet = Kubelet(kube, lab)
         await asyncio.wait_for(kubelet.run(), 600)

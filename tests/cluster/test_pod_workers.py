@@ -69,7 +69,7 @@ def test_a_pod_is_made_that_holds_no_right_and_goes_with_its_worker(lab: Pods) -
     }  # fmt: skip
     lab.runs()
     lab.available("SessionsRun", status="True")
-    lab.cluster.kubectl("delete", "worker", "w", "-n", lab.namespace, "--timeout=30s")
+    lab.cluster.kubectl("delete", "worker", "w", "-n", lab.namespace, "--timeout=90s")
     assert lab.pods() == {}
 
 
@@ -194,7 +194,7 @@ def test_a_strangers_pod_is_left_alone(lab: Pods) -> None:
     mine = lab.uid()
     lab.apply(lab.worker())
     assert "w-0" in lab.available("NameTaken")
-    lab.cluster.kubectl("delete", "worker", "w", "-n", lab.namespace, "--timeout=30s")
+    lab.cluster.kubectl("delete", "worker", "w", "-n", lab.namespace, "--timeout=90s")
     assert lab.uid() == mine
 
 

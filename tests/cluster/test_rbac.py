@@ -151,9 +151,9 @@ def _work_in_pods(scene: Scene) -> None:
     ended = {"terminated": {"exitCode": 1, "reason": "Error", "message": "broken"}}
     body = {"status": {"phase": "Failed", "containerStatuses": [{**status, "state": ended}]}}
     scene.patch(names[1], body, "--subresource=status")
+    scene.until_used("", "pods/log", "get")  # it looks at how the pod ended before that is of no interest
     scene.kubectl("scale", "worker/fleet", "--replicas=1")
     scene.until_used("", "pods", "delete")
-    scene.until_used("", "pods/log", "get")
 
 
 def _back_up(scene: Scene) -> None:

@@ -26,11 +26,11 @@ async def test_beads_are_listed_in_full_once_and_followed_from_there(
     since = cluster.audit_size()
     try:
         await asyncio.to_thread(operator.start)
-        await kubectl("wait", "beads", "--all", "--for=condition=Ready", "--timeout=30s")
+        await kubectl("wait", "beads", "--all", "--for=condition=Ready", "--timeout=90s")
         await kubectl("create", "-f-", stdin=listed([bead("late")]))
-        await kubectl("wait", "bead/late", "--for=condition=Ready", "--timeout=30s")
+        await kubectl("wait", "bead/late", "--for=condition=Ready", "--timeout=90s")
         await kubectl("delete", "bead/gone")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while await asyncio.to_thread(operator.metric, "ringmaster_beads") != 2:
                 await asyncio.sleep(0.1)
     finally:

@@ -100,7 +100,7 @@ async def test_watchers_end_with_what_the_cluster_has(
             await shuffle(100)
             await asyncio.to_thread(own_operator.start)
             await shuffle(200)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(150):
                 while True:
                     found = json.loads(await kubectl("get", "beads", "-o=json"))["items"]
                     truth = {

@@ -65,7 +65,7 @@ async def test_watch_misses_nothing_and_says_nothing_twice_over_a_restart(
         if all(any("sign-" in line for line in list(shown.lines)) for shown in (people, data)):
             break
         await asyncio.sleep(0.5)
-    claimed = await session.pull(wait=20, bead="first")
+    claimed = await session.pull(wait=30, bead="first")
     assert claimed is not None
     one.until("Ready -> Running on fleet-0")
 
@@ -80,7 +80,7 @@ async def test_watch_misses_nothing_and_says_nothing_twice_over_a_restart(
     one.until("Running -> Succeeded")
     until(lambda: any("Running -> Succeeded" in line for line in firsts(people)))
     until(lambda: any("Succeeded" in line for line in firsts(data)))
-    assert one.process.wait(20) == 0  # it ends by itself, and all is well
+    assert one.process.wait(60) == 0  # it ends by itself, and all is well
     one.end()
     await session.close()
     people.end()
@@ -125,7 +125,7 @@ def test_status_says_what_needs_a_person_and_its_exit_code_says_so_too(
     assert ran(env, "watch", "-n", namespace).returncode == 6
 
 
-def until(condition: Callable[[], Any], seconds: float = 30) -> None:
+def until(condition: Callable[[], Any], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come about"

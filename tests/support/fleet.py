@@ -98,6 +98,17 @@ class Fleet:
         text = json.dumps({"spec": spec})
         self.cluster.kubectl("patch", "-n", self.namespace, "worker/w", "--type=merge", f"-p={text}")
 
+    def settles(self, **spec: Any) -> None:
+        """Apply the Worker, and wait until the operator has seen it: beads come to it by another watch."""
+        self.apply(self.worker(**spec))
+
+        def seen() -> bool:
+            worker = self.get("worker", "w")
+            generation: int = worker["metadata"]["generation"]
+            return bool(worker.get("status", {}).get("observedGeneration") == generation)
+
+        self.until(seen, "the Worker is seen as it is")
+
     def events(self, about: str) -> str:
         """The messages of the Events on an object."""
         field = f"--field-selector=involvedObject.name={about}"
@@ -186,7 +197,8 @@ class Fleet:
         assert not self.overlaps.exists(), self.overlaps.read_text()
         taken = self.query("select bead, count(*) from report where not refused group by bead")
         assert dict(taken) == dict.fromkeys(names, 1), "one accepted report a bead"
-        assert self.query("select count(*) from report where not applied") == [(0,)]
+        waiting = "select count(*) from report where not applied"
+        self.until(lambda: self.query(waiting) == [(0,)], "every report is marked as applied")
         commits = {name: self.commits(name) for name in names}
         assert commits == dict.fromkeys(names, 1)
 

@@ -34,7 +34,7 @@ class RealProvider:
             self._process = subprocess.Popen(
                 self._command, stdout=log, stderr=log, env={"PATH": os.environ["PATH"]}
             )
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while "ready" not in self._log.read_text().splitlines():
             assert self._process.poll() is None, self._log.read_text()
             assert time.monotonic() < end, self._log.read_text()
@@ -44,7 +44,7 @@ class RealProvider:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         assert self._process is not None
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 class Browser:

@@ -32,7 +32,7 @@ class Program:
         for line in self.process.stdout:
             self.lines.append(line.rstrip("\n"))
 
-    def until(self, words: str, seconds: float = 30) -> None:
+    def until(self, words: str, seconds: float = 60) -> None:
         """Raises AssertionError where no line has the words in time."""
         deadline = time.monotonic() + seconds
         while not any(words in line for line in self.lines):
@@ -44,7 +44,7 @@ class Program:
             OPEN.remove(self)
         if self.process.poll() is None:
             self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)
         self._reader.join(5)
         if self.process.stdout:
             self.process.stdout.close()

@@ -73,7 +73,7 @@ class Station(Generic[At]):
             **self.extra,
         }
 
-    def run(self, *args: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(self, *args: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*PROGRAM, *args],
             env=self.env,
