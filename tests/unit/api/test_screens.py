@@ -153,10 +153,19 @@ class Viewer:
         await self.stream.aclose()  # type: ignore[attr-defined]
 
 
+async def shown(place: Place, last: str) -> Any:
+    """The screen, once this is its last line that is not empty."""
+    async with asyncio.timeout(60):
+        while True:
+            found = await place.screen()
+            if [line for line in text(found["lines"]) if line][-1:] == [last]:
+                return found
+            await asyncio.sleep(0.05)
+
+
 async def test_a_screen_is_shown_with_its_colours_and_cursor(place: Place) -> None:
     await start(place.runtime, "printf 'one \\033[32mgreen\\033[0m\\n> '; sleep 600")
-    await asyncio.sleep(0.3)
-    found = await place.screen()
+    found = await shown(place, ">")
     assert (found["worker"], found["runtime"], found["state"], found["live"]) == (
         "w",
         "tmux",
@@ -171,7 +180,7 @@ async def test_a_screen_is_shown_with_its_colours_and_cursor(place: Place) -> No
 
 async def test_what_scrolled_off_is_there_as_far_as_it_is_asked_for(place: Place) -> None:
     await start(place.runtime, "seq 1 200; sleep 600")
-    await asyncio.sleep(0.3)
+    await shown(place, "200")
     found = await place.screen(lines=80)
     assert (len(found["lines"]), found["above"]) == (80, 30)
     assert text(found["lines"])[:2] == ["122", "123"]
