@@ -21,10 +21,10 @@ from ringmaster_operator.board.lifecycle import derive
 from ringmaster_operator.board.scoring import (
     SAMPLE,
     betweenness,
+    flow,
     load_libraries,
     measured,
     outline,
-    wired,
 )
 from ringmaster_operator.board.sweep import drawn, labelled, waiters_first
 from ringmaster_operator.resources.bead import Bead
@@ -113,7 +113,7 @@ def clocked_betweenness(board: Board) -> float:
     """What of all scores is betweenness."""
     snapshot = board.snapshot(NS)
     shape = outline(snapshot.graph, snapshot.rings)
-    return clocked(betweenness, wired(shape), shape)
+    return clocked(betweenness, shape, flow(shape).layers)
 
 
 def one_edge(board: Board, item: Bead, chance: random.Random) -> None:

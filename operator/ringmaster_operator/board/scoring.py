@@ -11,19 +11,16 @@ sorted and sums run in one thread, so that the same graph always gives the same 
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from functools import partial
-from itertools import compress, repeat
-from typing import TYPE_CHECKING
+from itertools import repeat
+from typing import NamedTuple
 
 from ringmaster_operator.board.graph import Graph
 from ringmaster_operator.board.ranking import RANK
 from ringmaster_operator.board.sweep import Drawn, drawn
 from ringmaster_operator.resources.project import DEFAULT_ESTIMATE_MINUTES
-
-if TYPE_CHECKING:
-    import rustworkx
 
 MOST = 1000
 """Points of the highest score."""
@@ -34,13 +31,14 @@ SPARSE = 4
 EXACT = 1000
 """Nodes up to which all ways are counted; above, those from SAMPLE nodes spread over the graph."""
 SAMPLE = 256
+DAMPING = 0.85
+"""Of a node's PageRank, the part that it passes on."""
 _LOWEST = max(RANK.values())
 _FRACTION = 0.6180339887498949
 """Of the golden section: its multiples spread evenly, whatever their number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Merit:
+class Merit(NamedTuple):
     """What a bead's score is made of, in points."""
 
     pagerank: int
@@ -66,16 +64,28 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Outline:
-    """The open part of a graph, in numbers: nodes by position, edges from who waits to what it waits for."""
+    """The open part of a graph, in numbers: beads by position, and after them the gates."""
 
     nodes: list[str]
-    edges: list[tuple[int, int]]
+    below: list[list[int]]
+    """What each waits for, nothing twice."""
     minutes: list[int]
-    """0 for gates."""
+    """Of the beads."""
     ranks: list[int]
-    """Stated priority, 0 for P0; -1 for gates."""
+    """Stated priorities of the beads, 0 for P0."""
     links: int
-    """Edges between beads."""
+    """Edges to beads."""
+
+
+class Flow(NamedTuple):
+    """What comes down to each node of an outline from all that wait for it."""
+
+    layers: list[list[int]]
+    """Positions, sorted; each waits for nodes of later layers only."""
+    pagerank: list[float]
+    """As parts of any whole."""
+    minutes: list[int]
+    """Of the longest chain that ends in it."""
 
 
 def measured(taken: Snapshot) -> dict[str, Merit]:
@@ -87,21 +97,26 @@ def outline(graph: Graph, rings: Container[str]) -> Outline:
     """The open beads of a graph; rings holds those that wait for themselves, which are left out."""
     whole = drawn(graph, rings, partial(_endless, graph))
     idle = _idle_gates(whole)
+    if idle:
+        whole = _without(whole, idle)
+    beads = [graph.facts[name] for name in whole.nodes[: whole.beads]]
+    return Outline(
+        nodes=whole.nodes,
+        below=whole.below,
+        minutes=[bead.estimate or DEFAULT_ESTIMATE_MINUTES for bead in beads],
+        ranks=[RANK[bead.priority] for bead in beads],
+        links=sum(map(len, whole.below)) - sum(row[-1] >= whole.beads for row in whole.below if row),
+    )
+
+
+def _without(whole: Drawn, idle: Container[int]) -> Drawn:
+    """The same without some gates."""
     kept = [position for position in range(len(whole.nodes)) if position not in idle]
     at = {old: new for new, old in enumerate(kept)}
-    beads = [graph.facts[name] for name in whole.nodes[: whole.beads]]
-    gates = len(kept) - len(beads)
-    return Outline(
-        nodes=[whole.nodes[position] for position in kept],
-        edges=[
-            (at[position], at[other])
-            for position in kept
-            for other in sorted(set(whole.below[position]))
-            if other not in idle
-        ],
-        minutes=[*(bead.estimate or DEFAULT_ESTIMATE_MINUTES for bead in beads), *repeat(0, gates)],
-        ranks=[*(RANK[bead.priority] for bead in beads), *repeat(-1, gates)],
-        links=sum(other < whole.beads for row in whole.below for other in row),
+    return Drawn(
+        [whole.nodes[position] for position in kept],
+        [[at[other] for other in whole.below[position] if other in at] for position in kept],
+        whole.beads,
     )
 
 
@@ -142,64 +157,78 @@ def load_libraries() -> None:
 
 def merits(drawn: Outline) -> dict[str, Merit]:
     """The merit of each bead of an outline; empty when the graph is too sparse to say anything."""
-    beads = [rank >= 0 for rank in drawn.ranks]
-    if drawn.links * SPARSE < sum(beads) or not drawn.links:
+    beads = len(drawn.ranks)
+    if drawn.links * SPARSE < beads or not drawn.links:
         return {}
-    import rustworkx
-
-    graph = wired(drawn)
-    wanted = {position: float(_LOWEST + 1 - rank) for position, rank in enumerate(drawn.ranks) if rank >= 0}
-    ranked = rustworkx.pagerank(graph, personalization=wanted, tol=1e-8, max_iter=500)
-    pagerank = _points([ranked[position] for position in range(len(beads))], PAGERANK, beads)
-    between = _points(betweenness(graph, drawn), BETWEENNESS, beads)
-    minutes = _chains(rustworkx.topological_sort(graph), drawn)
-    critical = _points([float(number) for number in minutes], CRITICAL, beads)
-    stated = [STATED * (_LOWEST - rank) // _LOWEST for rank in drawn.ranks]
-    made = map(Merit, pagerank, between, critical, stated, minutes)
-    return dict(zip(compress(drawn.nodes, beads), compress(made, beads), strict=True))
-
-
-def wired(drawn: Outline) -> rustworkx.PyDiGraph[int, None]:
-    """The outline as the library has graphs."""
-    import rustworkx
-
-    graph: rustworkx.PyDiGraph[int, None] = rustworkx.PyDiGraph(
-        check_cycle=False, multigraph=False, node_count_hint=len(drawn.nodes)
+    down = flow(drawn)
+    shares = zip(
+        _points(down.pagerank[:beads], PAGERANK),
+        _points(betweenness(drawn, down.layers)[:beads], BETWEENNESS),
+        _points(down.minutes[:beads], CRITICAL),
+        [STATED * (_LOWEST - rank) // _LOWEST for rank in drawn.ranks],
+        down.minutes,
+        strict=False,  # gates have minutes too
     )
-    graph.add_nodes_from(range(len(drawn.nodes)))
-    graph.add_edges_from_no_data(drawn.edges)
-    return graph
+    return dict(zip(drawn.nodes, map(Merit._make, shares), strict=False))
 
 
-def _points(values: list[float], most: int, beads: list[bool]) -> list[int]:
-    top = max(compress(values, beads), default=0.0)
-    return [round(most * value / top) if top > 0 else 0 for value in values]
+def flow(drawn: Outline) -> Flow:
+    """PageRank and chains, from who waits to what it waits for: without cycles one pass finds both.
+
+    Nothing flows back, so a node's PageRank is its own part (its stated urgency) and what comes down to it.
+    """
+    below = drawn.below
+    gates = len(below) - len(drawn.ranks)
+    pagerank = [*(float(_LOWEST + 1 - rank) for rank in drawn.ranks), *repeat(0.0, gates)]
+    own = [*drawn.minutes, *repeat(0, gates)]
+    minutes = [0] * len(below)
+    waiters = [0] * len(below)
+    for row in below:
+        for other in row:
+            waiters[other] += 1
+    layers = []
+    layer = [node for node, count in enumerate(waiters) if not count]
+    while layer:
+        layers.append(layer)
+        found = []
+        for node in layer:
+            chain = minutes[node] = minutes[node] + own[node]
+            row = below[node]
+            part = DAMPING * pagerank[node] / (len(row) or 1)
+            for other in row:
+                pagerank[other] += part
+                if chain > minutes[other]:
+                    minutes[other] = chain
+                waiters[other] -= 1
+                if not waiters[other]:
+                    found.append(other)
+        layer = sorted(found)
+    return Flow(layers, pagerank, minutes)
 
 
-def _chains(order: rustworkx.NodeIndices, drawn: Outline) -> list[int]:
-    """The longest chain that ends in each node; order has who waits before what it waits for."""
-    below: list[list[int]] = [[] for _ in drawn.nodes]
-    for waiter, awaited in drawn.edges:
-        below[waiter].append(awaited)
-    longest = list(drawn.minutes)
-    for node in order:
-        for other in below[node]:
-            longest[other] = max(longest[other], longest[node] + drawn.minutes[other])
-    return longest
+def _points(values: Iterable[float], most: int) -> list[int]:
+    """As parts of the greatest."""
+    import numpy as np
+
+    shares = np.array(values, dtype=np.float64)
+    top = shares.max(initial=0.0)
+    found: list[int] = np.rint(most * shares / (top or 1.0)).astype(np.int64).tolist()
+    return found
 
 
-def betweenness(graph: rustworkx.PyDiGraph[int, None], drawn: Outline) -> list[float]:
+def betweenness(drawn: Outline, layers: list[list[int]]) -> list[float]:
     """How many shortest ways lead through each node."""
+    count = len(drawn.nodes)
+    if count > EXACT:
+        from ringmaster_operator.board import sampling
+
+        sources = sorted({int(count * (turn * _FRACTION % 1.0)) for turn in range(SAMPLE)})
+        return sampling.betweenness(drawn.below, layers, sources)
     import rustworkx
 
-    count = len(drawn.nodes)
-    if count <= EXACT:
-        exact = rustworkx.digraph_betweenness_centrality(
-            graph, normalized=False, parallel_threshold=count + 1
-        )
-        return [exact[node] for node in range(count)]
-    from ringmaster_operator.board import sampling
-
-    sources = sorted({int(count * (turn * _FRACTION % 1.0)) for turn in range(SAMPLE)})
-    layers = [list(layer) for layer in rustworkx.topological_generations(graph)]
-    return sampling.betweenness(count, drawn.edges, layers, sources)
+    graph: rustworkx.PyDiGraph[int, None] = rustworkx.PyDiGraph(check_cycle=False, multigraph=False)
+    graph.add_nodes_from(range(count))
+    edges = [(node, other) for node, row in enumerate(drawn.below) for other in sorted(row)]
+    graph.add_edges_from_no_data(edges)
+    exact = rustworkx.digraph_betweenness_centrality(graph, normalized=False, parallel_threshold=count + 1)
+    return [exact[node] for node in range(count)]

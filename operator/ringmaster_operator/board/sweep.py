@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from itertools import repeat
 
 from ringmaster_operator.board.graph import GATE, Graph
 from ringmaster_operator.board.ranking import PATH_SHOWN, RANK, Label
@@ -20,6 +21,7 @@ class Drawn:
 
     nodes: list[str]
     below: list[list[int]]
+    """Nothing twice; a gate, of which there is one at most, comes last."""
     beads: int
     """Nodes from this position on are gates."""
 
@@ -38,8 +40,10 @@ def drawn(graph: Graph, without: Container[str] = (), ends: Callable[[str], bool
         row: list[int] = []
         if graph.waits(name):
             known = facts[name]
-            row = [at[other] for other in known.depends_on if other in at]
-            row += [at[child] for child in graph.children(name) if child in at]
+            needs, children = known.depends_on, graph.children(name)
+            row = _known(at, needs)
+            if children:
+                row += [at[child] for child in children if child in at and child not in needs]
             if known.parent is not None and known.parent in facts:
                 row.append(gates.setdefault(known.parent, len(names) + len(gates)))
         below.append(row)
@@ -54,6 +58,12 @@ def drawn(graph: Graph, without: Container[str] = (), ends: Callable[[str], bool
             row.append(gates.setdefault(known.parent, len(names) + len(gates)))
         below.append(row)
     return Drawn([*names, *(GATE + name for name in parents)], below, len(names))
+
+
+def _known(at: dict[str, int], names: tuple[str, ...]) -> list[int]:
+    """Positions of those that have one; all at once, because mostly all have."""
+    found = [*map(at.get, names, repeat(-1))]
+    return [position for position in found if position >= 0] if -1 in found else found
 
 
 def waiters_first(below: list[list[int]]) -> list[int]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ringmaster_operator.board import scoring
 from ringmaster_operator.board.sampling import betweenness
-from ringmaster_operator.board.scoring import Merit, merits, outline
+from ringmaster_operator.board.scoring import DAMPING, Merit, Outline, flow, merits, outline
 from ringmaster_operator.resources.bead import Bead
 from support.boards import NOON, NS, bead, board_of, edited, ended, examples
 
@@ -35,13 +35,62 @@ def test_counting_ways_from_every_node_equals_two_libraries(pairs: list[tuple[in
     graph.add_nodes_from(range(25))
     graph.add_edges_from_no_data(pairs)
     layers = [list(layer) for layer in rustworkx.topological_generations(graph)]
-    ours = betweenness(25, pairs, layers, list(range(25)))
+    below = [[high for low, high in pairs if low == node] for node in range(25)]
+    ours = betweenness(below, layers, list(range(25)))
     exact = rustworkx.digraph_betweenness_centrality(graph, normalized=False)
     assert ours == pytest.approx([exact[node] for node in range(25)])
     plain = networkx.DiGraph(pairs)
     plain.add_nodes_from(range(25))
     theirs = networkx.betweenness_centrality(plain, normalized=False)
     assert ours == pytest.approx([theirs[node] for node in range(25)])
+
+
+@examples(50)
+@given(edges, st.sets(st.integers(0, 24), min_size=1))
+def test_counting_ways_from_some_nodes_equals_another_library(
+    pairs: list[tuple[int, int]], sources: set[int]
+) -> None:
+    drawn = drawn_from(pairs, [2] * 25)
+    plain = networkx.DiGraph(pairs)
+    plain.add_nodes_from(range(25))
+    theirs = networkx.betweenness_centrality_subset(plain, sorted(sources), list(range(25)))
+    ours = betweenness(drawn.below, flow(drawn).layers, sorted(sources))
+    assert ours == pytest.approx([theirs[node] for node in range(25)])
+
+
+@examples(50)
+@given(edges, st.lists(st.integers(0, 4), min_size=25, max_size=25))
+def test_what_flows_down_is_the_pagerank_and_the_longest_chain_of_other_libraries(
+    pairs: list[tuple[int, int]], ranks: list[int]
+) -> None:
+    drawn = drawn_from(pairs, ranks)
+    down = flow(drawn)
+    graph: rustworkx.PyDiGraph[int, None] = rustworkx.PyDiGraph()
+    graph.add_nodes_from(range(25))
+    graph.add_edges_from_no_data(pairs)
+    wanted = {node: 5.0 - rank for node, rank in enumerate(ranks)}
+    theirs = rustworkx.pagerank(graph, alpha=DAMPING, personalization=wanted, tol=1e-12, max_iter=1000)
+    whole = sum(down.pagerank)
+    assert [value / whole for value in down.pagerank] == pytest.approx([theirs[at] for at in range(25)])
+    for node in range(25):
+        above = graph.subgraph([node, *rustworkx.ancestors(graph, node)])
+        assert down.minutes[node] == 10 * (1 + rustworkx.dag_longest_path_length(above))
+    layer_of = {node: number for number, layer in enumerate(down.layers) for node in layer}
+    assert len(layer_of) == 25
+    assert all(layer_of[waiter] < layer_of[awaited] for waiter, awaited in pairs)
+
+
+def drawn_from(pairs: list[tuple[int, int]], ranks: list[int]) -> Outline:
+    """Beads of ten minutes each; edges from who waits."""
+    below = [[awaited for waiter, awaited in pairs if waiter == node] for node in range(len(ranks))]
+    return Outline([f"b{node}" for node in range(len(ranks))], below, [10] * len(ranks), ranks, len(pairs))
+
+
+def test_a_child_that_its_parent_also_depends_on_is_one_edge() -> None:
+    both = board_of(bead("e", depends_on=["c"]), bead("c", parent="e")).room(NS).graph
+    one = board_of(bead("e"), bead("c", parent="e")).room(NS).graph
+    assert outline(both, frozenset()) == outline(one, frozenset())
+    assert outline(both, frozenset()).links == 1
 
 
 def test_a_sample_finds_the_bottleneck_of_a_large_graph() -> None:
