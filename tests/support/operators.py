@@ -19,8 +19,8 @@ NOT_HANDED_ON = ("RINGMASTER_", "PYTHONDONTWRITEBYTECODE")
 """Settings of whoever tests; and an installed operator never compiles its modules again at each start."""
 
 
-#: Below those that the kernel gives to whoever asks for any port, so that none is taken while nobody listens.
-PORTS = range(12_000, 30_000)
+#: None of those that the kernel gives to whoever asks for any port, nor of those that hack/cluster takes.
+PORTS = range(11_000, 20_000)
 _next_port = itertools.cycle(random.SystemRandom().sample(PORTS, len(PORTS)))
 
 

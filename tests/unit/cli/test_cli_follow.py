@@ -19,7 +19,7 @@ def test_what_comes_is_shown_once_until_the_session_ends(
     socket = f"ringmaster-test-{secrets.token_hex(4)}"
     tmux = ["tmux", "-L", socket, "-f", "/dev/null"]
     go = tmp_path / "go"
-    text = f"echo one; until [ -e {go} ]; do sleep 0.1; done; seq 1 40; sleep 3"
+    text = f"echo one; until [ -e {go} ]; do sleep 0.1; done; seq 1 40; sleep 6"
     size = ("-x", "80", "-y", "10")
     subprocess.run([*tmux, "new-session", "-d", *size, "-s", "w-0", text], check=True, cwd=tmp_path)
     try:
