@@ -19,7 +19,7 @@ from support.sessions import Session, make_worker, seeded
 __all__ = ["postgres_server"]
 
 #: Quick where the defaults are meant for people's days, so that a test sees a whole life in seconds.
-QUICK = {"RINGMASTER_BACKOFF_SECONDS": "0.2", "RINGMASTER_LEASE_SECONDS": "8"}
+QUICK = {"RINGMASTER_BACKOFF_SECONDS": "0.2", "RINGMASTER_LEASE_SECONDS": "15"}
 
 
 @pytest.fixture(autouse=True)
