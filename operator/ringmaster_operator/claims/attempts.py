@@ -13,6 +13,9 @@ from ringmaster_operator.resources.worker import Worker
 
 log = logging.getLogger(__name__)
 
+TURNS = 2
+"""Of the event loop until a claim that was granted has been answered; its report comes later than that."""
+
 
 class Attempts:
     """Records attempts. Call it from one event loop."""
@@ -29,12 +32,19 @@ class Attempts:
         prevents is made up for at the next start. Only a part of a budget must be kept before the session
         may use it.
         """
-        recording = asyncio.ensure_future(self.record(bead, worker))
+        claim = bead.status.claim
+        waits = claim is not None and self._funds.granted(claim.id) is not None
+        recording = asyncio.ensure_future(self.record(bead, worker) if waits else self._behind(bead, worker))
         self._under_way.add(recording)
         recording.add_done_callback(self._under_way.discard)
-        claim = bead.status.claim
-        if claim is not None and self._funds.granted(claim.id) is not None:
+        if waits:
             await asyncio.shield(recording)
+
+    async def _behind(self, bead: Bead, worker: Worker) -> None:
+        """Record it once the answer is sent, and before anything can come of that."""
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+        await self.record(bead, worker)
 
     async def record(self, bead: Bead, worker: Worker | None) -> None:
         """The attempt in the history; what fails now is made up for at the next start or report."""

@@ -128,7 +128,8 @@ class Desk:
                 return _nothing(reason)
             pause = self._bench.pause(request.claim_id, left)
             with self._bench.waits(namespace, request), suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), pause)
+                async with asyncio.timeout(pause):  # wait_for would make a task, and wake up twice
+                    await changed.wait()
 
     async def _try(
         self,

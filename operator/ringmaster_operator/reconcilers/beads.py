@@ -28,7 +28,8 @@ class BeadReconciler:
 
     `settle` tells what a person's answer to its escalation makes of a status; None while there is none.
 
-    Refreshes are bundled: the first change is seen at once, those of the next 10 ms together.
+    Refreshes are bundled: the first change is seen at once, those of the next 10 ms together, and claims
+    behind their answers.
     """
 
     def __init__(
@@ -132,13 +133,16 @@ class BeadReconciler:
             self._last_seen.note(new)  # whoever wrote it: the answer to our own write may have been lost
         if isinstance(new, Bead):
             self._board.put(new)
-            self.queue.add(key)
         else:
             self._board.remove(key)
+        pause = QUIET_SECONDS if _granted(old, new) else 0.0
+        if pause:
+            self.queue.add_after(key, pause)
+        else:
             self.queue.add(key)
         if self._pulse is None:
             loop = asyncio.get_running_loop()
-            due = max(loop.time(), self._last + QUIET_SECONDS)
+            due = max(loop.time() + pause, self._last + QUIET_SECONDS)
             self._pulse = loop.call_at(due, self.refresh)
 
     def _count(self, key: Key, bead: Bead | None) -> None:
@@ -149,3 +153,8 @@ class BeadReconciler:
             labels = (bead.metadata.namespace, str(bead.status.phase))
             metrics.beads.labels(*labels).inc()
             self._counted[key] = labels
+
+
+def _granted(old: Resource | None, new: Resource | None) -> bool:
+    """Whether a claim has just been written. Its patch says all, and its session waits for the answer."""
+    return isinstance(old, Bead) and isinstance(new, Bead) and not old.status.claim and bool(new.status.claim)
