@@ -17,8 +17,10 @@ from ringmaster_operator.api.caller import Callers, Networks
 from ringmaster_operator.api.direct import Direct, Way
 from ringmaster_operator.api.document import document
 from ringmaster_operator.api.tokens import Tokens
+from ringmaster_operator.api.turns import Turns
 from ringmaster_operator.claims.records import Records
 from ringmaster_operator.claims.service import Caller, ClaimService
+from ringmaster_operator.clock import Clock
 from ringmaster_operator.dashboard import serving as dashboard
 from ringmaster_operator.resources.protocol import (
     Asked,
@@ -47,11 +49,12 @@ def build(
     trusted: Networks = (),
     web_url: str = "",
     once: Callable[[ASGIApp], ASGIApp] | None = None,
+    turns: Turns | None = None,
 ) -> FastAPI:
     """The application; `ready()` is empty when the operator is ready, else it says what it waits for.
 
     people are the routes that are not the workers' protocol; trusted are the networks of proxies; once
-    keeps answers for calls that are sent again.
+    keeps answers for calls that are sent again; turns are what those who look wait for while sessions work.
     """
     app = FastAPI(
         title="Ringmaster",
@@ -65,7 +68,7 @@ def build(
         app.add_middleware(once)
     app.add_middleware(problems.BodyLimit)
     app.add_middleware(Callers, trusted=trusted, web_url=web_url)
-    app.add_middleware(Direct, tokens=tokens, ways=_ways(service))
+    app.add_middleware(Direct, tokens=tokens, turns=turns or Turns(Clock()), ways=_ways(service))
     problems.install(app)
     app.include_router(_protocol(service, records, tokens))
     for router in people:

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ringmaster_operator.api.problems import MAX_BODY, told
 from ringmaster_operator.api.tokens import Tokens
+from ringmaster_operator.api.turns import Turns
 from ringmaster_operator.claims.caller import Caller
 from ringmaster_operator.resources.base import Model
 
@@ -39,9 +40,11 @@ class Way:
 class Direct:
     """ASGI middleware; outside of all that looks at a call, but inside of what answers the unforeseen."""
 
-    def __init__(self, app: ASGIApp, *, tokens: Tokens, ways: tuple[Way, ...]) -> None:
+    def __init__(self, app: ASGIApp, *, tokens: Tokens, turns: Turns, ways: tuple[Way, ...]) -> None:
+        """Whoever looks has turns, behind the calls that are answered here."""
         self._app = app
         self._tokens = tokens
+        self._turns = turns
         self._ways = ways
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +52,10 @@ class Direct:
         if found is None:
             await self._app(scope, receive, send)
             return
-        way, claim_id = found
+        with self._turns.working():
+            await self._answer(*found, scope, receive, send)
+
+    async def _answer(self, way: Way, claim_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _whole(receive)
         if body is None:
             return  # the caller has gone

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from ringmaster_operator.api.changes import Ring
+from ringmaster_operator.api.turns import Turns
 from ringmaster_operator.claims.overview import Made
 from ringmaster_operator.clock import Clock
 
@@ -43,10 +44,11 @@ class Glance:
 class Glances:
     """Of the namespaces of which somebody wants to have it. Not thread-safe: one event loop owns it."""
 
-    def __init__(self, of: Callable[[str], Awaitable[Made]], clock: Clock) -> None:
-        """of says how a namespace stands, not more often than is good for it."""
+    def __init__(self, of: Callable[[str], Awaitable[Made]], clock: Clock, turns: Turns) -> None:
+        """of says how a namespace stands, not more often than is good for it; each is made in a turn."""
         self._of = of
         self._clock = clock
+        self._turns = turns
         self._glances: dict[str, Glance] = {}
 
     def enter(self, namespace: str, ring: Ring) -> Glance:
@@ -69,6 +71,7 @@ class Glances:
     async def _follow(self, namespace: str, glance: Glance) -> None:
         well = True
         while True:
+            await self._turns.mine()
             shown = glance.ring.shown
             try:
                 glance.take(await self._of(namespace))

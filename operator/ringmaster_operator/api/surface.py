@@ -129,6 +129,7 @@ def application(parts: Parts, *, service: ClaimService, tokens: Tokens, ready: C
         trusted=networks(parts.settings.trusted_proxies),
         web_url=parts.settings.web,
         once=parts.once,
+        turns=parts.changes.turns,
     )
 
 
@@ -136,7 +137,7 @@ def routers(parts: Parts) -> list[APIRouter]:
     """The routes of every topic."""
     doors = auth.Doors(people=parts.people, auth=parts.auth, web_url=parts.settings.web)
     overviews = _overviews(parts)
-    glances = Glances(overviews.of, parts.clock)
+    glances = Glances(overviews.of, parts.clock, parts.changes.turns)
     objects = Objects(kube=parts.kube, store=parts.store, audit=parts.audit)
     return [
         auth.routes(doors),

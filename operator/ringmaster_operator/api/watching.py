@@ -136,13 +136,14 @@ async def pieces(
                 yield event("end", None, {"code": str(refused.code), "detail": str(refused)})
                 return
             found = ring.piece(kinds, place)
+            if found is None or found[0] or (glance is not None and had != glance.number):
+                await changes.turns.mine()
+                found = ring.piece(kinds, place)  # with what came meanwhile
             if found is None:
                 found = event("reset", ring.identifier(ring.newest), {}), ring.newest
             piece, place = found
             if glance is not None and place >= ring.shown and had != glance.number:
                 piece, had = piece + glance.text, glance.number
-            if piece:
-                await changes.turns.mine()
             if piece or now - said >= bounds.heartbeat:
                 said = now
                 yield piece or b": still here\n\n"

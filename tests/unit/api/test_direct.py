@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any, cast
 
@@ -10,11 +11,13 @@ from starlette.types import Message, Scope
 
 from ringmaster_operator.api.app import build
 from ringmaster_operator.api.tokens import Tokens
+from ringmaster_operator.api.turns import Turns
 from ringmaster_operator.auth.errors import AuthError
 from ringmaster_operator.claims.caller import Caller
 from ringmaster_operator.claims.records import Records
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.claims.service import ClaimService
+from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import HistoryUnavailable
 from ringmaster_operator.kube import KubeUnavailable
 from ringmaster_operator.resources.protocol import (
@@ -79,11 +82,14 @@ class People:
 
 
 service = Service()
+turns = Turns(Clock(), behind=3600, call=3600)
+"""Of those who look."""
 app = build(
     service=cast(ClaimService, service),
     records=cast(Records, None),
     tokens=cast(Tokens, People()),
     ready=lambda: "",
+    turns=turns,
 )
 
 
@@ -195,3 +201,20 @@ async def test_a_call_that_is_not_plain_goes_to_its_route() -> None:
         assert (status, routed) == (200, True)
     assert (await call("/api/v1/claims", data, [length, *good(content_type=b"text/plain")]))[0] == 415
     assert (await call("/api/v1/claimsx", data, [length, *good()]))[0] == 404
+
+
+async def test_who_looks_waits_until_a_session_has_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[asyncio.Task[None]] = []
+
+    async def claim(who: Caller, request: Any, alive: Any) -> ClaimAnswer:
+        looks.append(asyncio.create_task(turns.mine()))
+        await asyncio.sleep(0.02)
+        assert not looks[0].done()
+        return ClaimAnswer(none=NoWork(verdict=Verdict.NOTHING, reason="nothing left"))
+
+    monkeypatch.setattr(service, "claim", claim)
+    data = json.dumps(CLAIM).encode()
+    status, *_ = await call("/api/v1/claims", data, good(content_length=str(len(data)).encode()))
+    assert status == 200
+    async with asyncio.timeout(10):
+        await looks[0]

@@ -101,7 +101,7 @@ async def place() -> AsyncIterator[Place]:
     problems.install(app)
     front = Front("127.0.0.1", 0, app)
     made = Place(front.url, changes, gate)
-    glances = Glances(made.of, Clock())
+    glances = Glances(made.of, Clock(), changes.turns)
     app.include_router(watching.routes(changes, glances, cast(People, gate), Clock(), QUICK))
     front.start()
     try:

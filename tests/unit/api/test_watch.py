@@ -19,6 +19,7 @@ from ringmaster_operator.api import problems, watching
 from ringmaster_operator.api.changes import Changes
 from ringmaster_operator.api.glances import Glances
 from ringmaster_operator.api.people import People, Person
+from ringmaster_operator.api.turns import Turns
 from ringmaster_operator.claims.overview import Made
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.clock import Clock
@@ -74,7 +75,7 @@ async def place() -> AsyncIterator[Place]:
     store.listen(changes.take)
     app = FastAPI()
     problems.install(app)
-    glances = Glances(unwanted, Clock())
+    glances = Glances(unwanted, Clock(), changes.turns)
     app.include_router(watching.routes(changes, glances, cast(People, gate), Clock(), QUICK))
     front = Front("127.0.0.1", 0, app)
     front.start()
@@ -269,6 +270,22 @@ def test_nobody_watching_keeps_nothing() -> None:
     ring = changes.enter("n")
     changes.take("Bead", ("n", "a"), None, None)
     assert ring.newest == 1
+
+
+async def test_nothing_is_sent_while_a_session_waits_and_all_of_it_together_then(place: Place) -> None:
+    place.changes.turns = Turns(Clock(), behind=3600, call=3600)
+    stream = place.watch()
+    await named(stream, "ready")
+    with place.changes.turns.working():
+        place.put("a")
+        heard = asyncio.create_task(named(stream, "bead"))
+        await asyncio.sleep(2 * rings.PAUSE_SECONDS)
+        place.put("b")
+        await asyncio.sleep(2 * rings.PAUSE_SECONDS)
+        assert not heard.done()
+    assert (await heard).data["name"] == "a"
+    assert (await named(stream, "bead")).data["name"] == "b"
+    await cast(Any, stream).aclose()
 
 
 async def test_what_comes_after_a_silence_is_shown_at_once_and_what_follows_soon_together() -> None:
