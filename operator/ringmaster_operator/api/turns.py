@@ -16,8 +16,8 @@ from ringmaster_operator.clock import Clock
 
 GAP_SECONDS = 0.002
 """Between two looks: more than one takes, so that a claim waits for one of them at most."""
-BEHIND_SECONDS = 0.15
-"""How long a look is put off for calls that are answered; a change must be seen within half a second."""
+BEHIND_SECONDS = 0.1
+"""How long a look is put off for calls that are answered: an overview twice, when made and when sent."""
 CALL_SECONDS = 0.15
 """How long a call counts as being answered: one that takes longer waits for work, or for somebody else."""
 
