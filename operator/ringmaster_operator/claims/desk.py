@@ -19,12 +19,13 @@ from ringmaster_operator.board.board import Board
 from ringmaster_operator.claims.attempts import Attempts
 from ringmaster_operator.claims.bench import Bench
 from ringmaster_operator.claims.briefing import Briefing
+from ringmaster_operator.claims.doubts import READ_BACK_TRIES, Doubts
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Leases
-from ringmaster_operator.claims.refusals import Refused
+from ringmaster_operator.claims.refusals import Refused, ended
 from ringmaster_operator.clock import Clock
 from ringmaster_operator.history import History
-from ringmaster_operator.kube import BEADS, Conflict, Kube, KubeError, KubeUnavailable, NotFound
+from ringmaster_operator.kube import Conflict, Kube, KubeUnavailable, NotFound
 from ringmaster_operator.resources.bead import Bead, BeadStatus
 from ringmaster_operator.resources.protocol import (
     ClaimAnswer,
@@ -39,8 +40,7 @@ from ringmaster_operator.store import Store
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-READ_BACK_TRIES = 5
-READ_BACK_SECONDS = 1.0
+Grant = Coroutine[Any, Any, ClaimAnswer | None]
 CONFLICT_SECONDS = 5.0
 """How much longer than asked a claim is tried where others write on the beads all the time."""
 
@@ -65,7 +65,7 @@ class Desk:
     ) -> None:
         self._store = store
         self._board = board
-        self._kube = kube
+        self._doubts = Doubts(store=store, kube=kube)
         self._history = history
         self.attempts = Attempts(history=history, funds=funds)
         self._statuses = statuses
@@ -103,7 +103,11 @@ class Desk:
         if self._leases.get(request.claim_id) is not None:
             return await self._again(namespace, request)
         if recorded is not None or self._leases.over(request.claim_id):
-            raise Refused(ProblemCode.CLAIM_ENDED, "this claim has ended; claim with a fresh id")
+            raise ended()
+        doubtful = self._doubts.take(request.claim_id)
+        if doubtful is not None:
+            settling = self._settled(doubtful, namespace, request)
+            return await self._asked(request.claim_id, settling) or _nothing("ask again")
         token = object()
         self._callers[request.claim_id] = token
         try:
@@ -155,15 +159,18 @@ class Desk:
             # From the choice to here nothing yielded: no one else can have picked it.
             self._board.reserve(bead.key, worker=request.worker, session=request.session)
             self._funds.reserve(request.claim_id, worker, bead)
-            task = asyncio.ensure_future(self._grant(bead, promised, worker, request, alive))
-            self._granting[request.claim_id] = task
-            task.add_done_callback(lambda done: self._granted(request.claim_id, done))
-            # Shielded: the grant goes on if the caller goes away; whoever repeats the id finds it.
-            answer = await asyncio.shield(task)
+            answer = await self._asked(request.claim_id, self._grant(bead, promised, worker, request, alive))
             if answer is not None:
                 return "", answer
             if self._clock.monotonic() > until:
                 return "somebody else changes the beads all the time; ask again", None
+
+    async def _asked(self, claim_id: str, granting: Grant) -> ClaimAnswer | None:
+        """What becomes of it. It goes on if the caller goes away; whoever repeats the id finds it."""
+        task = asyncio.ensure_future(granting)
+        self._granting[claim_id] = task
+        task.add_done_callback(lambda done: self._granted(claim_id, done))
+        return await asyncio.shield(task)
 
     def _granted(self, claim_id: str, task: asyncio.Task[ClaimAnswer | None]) -> None:
         self._granting.pop(claim_id, None)
@@ -231,37 +238,29 @@ class Desk:
             self._store.forget("Bead", bead.key, bead.metadata.uid)
             return None
         except Conflict:
-            return await self._read_back(bead, claim_id)
+            return await self._doubts.read_back(bead, claim_id)
         except KubeUnavailable:
-            return await self._read_back(bead, claim_id, tries=READ_BACK_TRIES)
+            return await self._doubts.read_back(bead, claim_id, tries=READ_BACK_TRIES)
         claim = written.status.claim
         return written if claim is not None and claim.id == claim_id else None
 
-    async def _read_back(self, bead: Bead, claim_id: str, tries: int = 1) -> Bead | None:
-        """Ours after all? An answer that was lost may well have been a yes."""
-        for remaining in reversed(range(tries)):
-            try:
-                body = await self._kube.get(BEADS, *bead.key)
-            except NotFound:
-                self._store.forget("Bead", bead.key, bead.metadata.uid)
-                return None
-            except KubeError as error:
-                if not remaining:
-                    detail = f"the API server does not answer, nothing is claimed: {error}"
-                    raise Refused(ProblemCode.UNAVAILABLE, detail) from error
-                await asyncio.sleep(READ_BACK_SECONDS)
-                continue
-            found = self._store.taken(body)
-            claim = found.status.claim
-            return found if claim is not None and claim.id == claim_id else None
-        return None
+    async def _settled(self, bead: Bead, namespace: str, request: ClaimRequest) -> ClaimAnswer:
+        """The claim that was refused when nobody knew whether it had been written. It takes no other bead."""
+        won = await self._doubts.read_back(bead, request.claim_id, tries=READ_BACK_TRIES)
+        if won is None:
+            raise ended()
+        self._leases.grant(won, self._clock.monotonic())
+        if (lease := self._leases.get(request.claim_id)) is not None:
+            self._funds.recover(lease, None)
+            await self.attempts.keep(won, self._worker(namespace, request))
+        return await self._again(namespace, request)
 
     async def _again(self, namespace: str, request: ClaimRequest) -> ClaimAnswer:
         lease = self._leases.get(request.claim_id)
         bead = self._store.bead(lease.key) if lease else None
         claim = bead.status.claim if bead is not None else None
         if lease is None or bead is None or claim is None or claim.id != request.claim_id:
-            raise Refused(ProblemCode.CLAIM_ENDED, "this claim has ended; claim with a fresh id")
+            raise ended()
         if (lease.key[0], lease.worker, lease.session) != (namespace, request.worker, request.session):
             raise Refused(ProblemCode.FORBIDDEN, "this claim id belongs to another session")
         worker = self._store.worker((namespace, request.worker))

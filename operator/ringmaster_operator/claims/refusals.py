@@ -29,3 +29,8 @@ class Refused(Exception):
         super().__init__(detail)
         self.code = code
         self.status = STATUS[code]
+
+
+def ended() -> Refused:
+    """Of a claim id that can't be used any more."""
+    return Refused(ProblemCode.CLAIM_ENDED, "this claim has ended; claim with a fresh id")

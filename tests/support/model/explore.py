@@ -90,6 +90,11 @@ Chooser = Callable[[int, list[Choice], int], Choice | None]
 """Of the step, what may be done and the state before: what is done, None to end the run here."""
 
 
+def steer(plan: Plan, choose: Chooser, found: Found) -> None:
+    """One run in which each step is chosen. Raises Failed."""
+    _drive(plan, choose, found, "as chosen", least=0)
+
+
 def _drive(plan: Plan, choose: Chooser, found: Found, name: str, *, least: int) -> None:
     world = World(plan)
     trace: list[str] = []
