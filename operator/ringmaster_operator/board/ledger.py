@@ -56,13 +56,16 @@ class Ledger:
 
     def __init__(self) -> None:
         self._days: dict[tuple[datetime, Payer], Amount] = {}
+        self._posted: datetime | None = None
+        """The day of the last post: only with another one are days forgotten."""
         self._sums: dict[Purse, _Sum] = {}
         self._reserved: dict[str, Reservation] = {}
 
     def post(self, who: Payer, amount: Amount, at: datetime) -> None:
         """Money that is gone."""
         day = at.replace(hour=0, minute=0, second=0, microsecond=0)
-        if (day, who) not in self._days:
+        if day != self._posted:
+            self._posted = day
             self._forget(day - REMEMBERED)
         self._days[day, who] = self._days.get((day, who), NOTHING) + amount
         for purse, known in self._sums.items():

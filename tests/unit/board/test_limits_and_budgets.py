@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ringmaster_operator.board.budgets import NOTHING, Amount, Payer, Purse, payer, purses
-from ringmaster_operator.board.ledger import Estimates, Ledger
+from ringmaster_operator.board.ledger import REMEMBERED, Estimates, Ledger
 from ringmaster_operator.board.limits import EffectiveLimits, repository_of, resolve
 from ringmaster_operator.resources.bead import Bead, Repository
 from ringmaster_operator.resources.budget import Period
@@ -132,6 +132,16 @@ def test_a_ledger_counts_each_day_month_and_payer_by_itself() -> None:
     purse = Purse(NS, "b", "here", Period.MONTH, usd=9.0)
     assert ledger.spent(purse, NOON + timedelta(days=31)) == NOTHING
     assert ledger.today((NS, "w"), NOON) == Amount(22.0, 60)
+
+
+def test_a_ledger_forgets_days_that_no_period_reaches_back_to() -> None:
+    ledger = Ledger()
+    for day in range(40):
+        for number in range(3):
+            ledger.post(Payer(NS, "w", f"u{day}-{number}"), Amount(1.0), NOON + timedelta(days=day))
+    first = 39 - REMEMBERED.days
+    known = {f"u{day}-{number}" for day in range(first, 40) for number in range(3)}
+    assert {who.user for who in ledger.payers(NS)} == known
 
 
 def test_a_limit_that_is_reached_says_what_when_and_where() -> None:
