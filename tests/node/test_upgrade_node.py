@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ringmaster_operator.history import migrate
-from support import images
+from support import account, images
 from support.clusters import OwnCluster
+from support.downtime import answers, downtime, service
 from support.installs import SCHEDULE, Person, overlay
 from support.manifests import bead, listed
 from support.node_backups import ATTEMPTS, DONE, RESTORING, WELL, Scene, fleet
@@ -67,8 +68,13 @@ def test_a_cluster_lives_through_versions(scene: Scene, before: Previous, tmp_pa
     _work(scene, "second")
 
     second = ("install", "cluster", "--overlay", overlay(tmp_path / "2"), "--yes")
-    code, said = run(*second)
+    with service(scene.cluster, account.NAMESPACE, "ringmaster", 8420) as url:
+        scene.until(lambda: answers(url), "Workers reach the operator")
+        with downtime(url, "upgrade") as down:
+            code, said = run(*second)
+            scene.until(lambda: answers(url), "Workers reach the upgraded operator")
     assert (code, "backed up as ringmaster-manual-" in said) == (0, True)
+    assert down.seconds > 0, "another program answers than before"
     code, said = run(*second)
     assert (code, "nothing to change" in said) == (0, True)
     assert _history(scene) == {"first", "second"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 import urllib.error
@@ -10,7 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from support.clusters import KUBECTL, Cluster
+
 EVERY_SECONDS = 0.05
+
+
+def answers(url: str) -> bool:
+    """Whether it says that it is ready."""
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 @dataclass
@@ -27,19 +39,12 @@ class Downtime:
         good = time.monotonic()
         while not self._stop.wait(EVERY_SECONDS):
             self.asked += 1
-            if self._ready():
+            if answers(self.url):
                 self.seconds, good = (
                     max(self.seconds, time.monotonic() - good - EVERY_SECONDS),
                     time.monotonic(),
                 )
         self.seconds = max(self.seconds, time.monotonic() - good - EVERY_SECONDS)
-
-    def _ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
 
 
 @contextmanager
@@ -54,3 +59,18 @@ def downtime(url: str, what: str) -> Iterator[Downtime]:
         found._stop.set()
         thread.join()
         print(f"{what}: not ready for {found.seconds:.1f} s, asked {found.asked} times")
+
+
+@contextmanager
+def service(cluster: Cluster, namespace: str, name: str, port: int) -> Iterator[str]:
+    """The address of a Service on 127.0.0.1, for as long as this lasts: through the API server's proxy."""
+    command = [str(KUBECTL), f"--kubeconfig={cluster.kubeconfig}", "proxy", "--port=0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as proxy:
+        try:
+            assert proxy.stdout is not None
+            said = proxy.stdout.readline()  # Starting to serve on 127.0.0.1:PORT
+            assert "127.0.0.1:" in said, said
+            address = said.split()[-1]
+            yield f"http://{address}/api/v1/namespaces/{namespace}/services/{name}:{port}/proxy"
+        finally:
+            proxy.terminate()
