@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+import operator
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, func
 from sqlmodel import Session, select
@@ -15,12 +16,11 @@ from ringmaster_operator.history.cost_tables import CostTagRow, CostUseRow, Cost
 from ringmaster_operator.history.prepared import Insert, Prepared, columns, table
 from ringmaster_operator.history.spending import Account
 from ringmaster_operator.history.tables import AttemptRow, UsageRow
-from ringmaster_operator.resources.costs import bill, main_model, price_of, session_seconds
+from ringmaster_operator.resources.costs import bill_of, main_model, price_of, session_seconds
 from ringmaster_operator.resources.protocol import ModelUsage, Usage
 
 
-@dataclass(slots=True)
-class Figures:
+class Figures(NamedTuple):
     """What is added up. The names are those of the columns of CostUseRow, which explains them."""
 
     usd: float = 0.0
@@ -37,15 +37,17 @@ class Figures:
     seconds: float = 0.0
     infrastructure_usd: float = 0.0
 
-    def add(self, other: Figures, sign: int = 1) -> None:
-        for name in NAMES:
-            setattr(self, name, getattr(self, name) + sign * getattr(other, name))
+    def plus(self, other: Figures) -> Figures:
+        return Figures._make(map(operator.add, self, other))
+
+    def negative(self) -> Figures:
+        return Figures._make(map(operator.neg, self))
 
     def all(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in NAMES}
+        return dict(zip(NAMES, self, strict=True))
 
 
-NAMES = tuple(field.name for field in fields(Figures))
+NAMES = Figures._fields
 MOST_USD = 1e9
 Place = tuple[date, str, str]
 """Day, provider and model."""
@@ -57,9 +59,10 @@ class Sums:
     def __init__(self) -> None:
         self.places: dict[Place, Figures] = {}
 
-    def add(self, day: date, provider: str, model: str, figures: Figures, sign: int = 1) -> None:
+    def add(self, day: date, provider: str, model: str, figures: Figures) -> None:
         place = (day, clean(provider), clean(model))
-        self.places.setdefault(place, Figures()).add(figures, sign)
+        before = self.places.get(place)
+        self.places[place] = figures if before is None else before.plus(figures)
 
 
 def bounded(usd: float) -> float:
@@ -83,10 +86,20 @@ def figures_of(row: ModelUsage | UsageRow) -> Figures:
     )
 
 
-def describe(iteration: dict[str, Any], usage: Usage, *, model: str, infrastructure_usd: float) -> None:
-    """Set what an iteration keeps for its sums; `model` is the agent's, where its output names none."""
-    total = bill(usage)
-    iteration["provider"], iteration["model"] = main_model(usage) or ("", model)
+def describe(
+    iteration: dict[str, Any],
+    usage: Usage,
+    rows: Collection[ModelUsage],
+    *,
+    model: str,
+    infrastructure_usd: float,
+) -> None:
+    """Set what an iteration keeps for its sums.
+
+    `rows` are the usage's readings; `model` is the agent's, where its output names none.
+    """
+    total = bill_of(rows, usage.reported_usd)
+    iteration["provider"], iteration["model"] = main_model(rows) or ("", model)
     iteration["lump_usd"] = total.lump_usd
     iteration["infrastructure_usd"] = infrastructure_usd
     ours = [row.computed_usd for row in usage.requests]

@@ -7,18 +7,21 @@ not made hundreds of times a second. What rows consist of, and how values are st
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     BindParameter,
+    Boolean,
     ColumnElement,
     Connection,
     CursorResult,
+    Date,
     Dialect,
     Executable,
     FromClause,
@@ -34,15 +37,16 @@ from sqlalchemy import cast as as_type
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
-from ringmaster_operator.history.columns import UtcTime
+from ringmaster_operator.history.columns import UtcTime, Words
 
 Insert = Callable[[Table], sqlite.Insert]
 """Makes an insert with ON CONFLICT. PostgreSQL's is a class of its own, with the same methods."""
 Values = Mapping[str, Any]
-
+Store = Callable[[Sequence[Any]], Iterable[Any]]
+"""How the values of a column are stored."""
 
 TIMES = 256
-"""Times that are remembered as they are stored: what is written together has few."""
+"""Times and days that are remembered as they are stored: what is written together has few."""
 
 
 class Written(NamedTuple):
@@ -68,18 +72,25 @@ class _Compiled:
     text: str
     names: tuple[str, ...]
     """Of the parameters, in their order."""
+    pick: Callable[[Values], tuple[Any, ...]]
+    """Their values."""
     fixed: Values
     """Parameters that have the same value each time."""
     positional: bool
-    stored: tuple[tuple[int, Callable[[Any], Any]], ...]
+    stored: tuple[tuple[int, Store], ...]
     """Places of the parameters that are stored in another form, and how."""
 
-    def parameters(self, values: Values) -> Any:
-        given = {**self.fixed, **values} if self.fixed else values
-        found = [given[name] for name in self.names]
-        for place, store in self.stored:
-            found[place] = store(found[place])
-        return tuple(found) if self.positional else dict(zip(self.names, found, strict=True))
+    def parameters(self, rows: Iterable[Values]) -> list[Any]:
+        """Those of each row. What is stored in another form is made so column by column."""
+        if self.fixed:
+            rows = ({**self.fixed, **values} for values in rows)
+        found: list[Any] = list(map(self.pick, rows))
+        if self.stored and found:
+            columns: list[Any] = list(zip(*found, strict=True))
+            for place, store in self.stored:
+                columns[place] = store(columns[place])
+            found = list(zip(*columns, strict=True))
+        return found if self.positional else [dict(zip(self.names, row, strict=True)) for row in found]
 
 
 class Prepared:
@@ -99,14 +110,13 @@ class Prepared:
         """Once."""
         connection = db.connection()
         compiled = self._for(connection)
-        return connection.exec_driver_sql(compiled.text, compiled.parameters(values))
+        return connection.exec_driver_sql(compiled.text, compiled.parameters([values])[0])
 
     def many(self, db: Session, rows: Sequence[Values]) -> int:
         """For each in turn; how many rows were added or changed."""
         connection = db.connection()
         compiled = self._for(connection)
-        given = [compiled.parameters(values) for values in rows]
-        return connection.exec_driver_sql(compiled.text, given).rowcount
+        return connection.exec_driver_sql(compiled.text, compiled.parameters(rows)).rowcount
 
     def _for(self, connection: Connection) -> _Compiled:
         dialect = connection.dialect
@@ -123,25 +133,52 @@ class Prepared:
         stores = [_store(binds[name], dialect) for name in names]
         stored = tuple((place, store) for place, store in enumerate(stores) if store is not None)
         fixed = {name: bind.value for name, bind in binds.items() if not bind.required}
-        return _Compiled(str(compiled), names, fixed, bool(compiled.positional), stored)
+        return _Compiled(str(compiled), names, _picker(names), fixed, bool(compiled.positional), stored)
 
     def _made(self, dialect: Dialect) -> Any:
         return self._make(cast(Insert, postgresql.insert if _is_postgres(dialect) else sqlite.insert))
+
+
+def _picker(names: tuple[str, ...]) -> Callable[[Values], tuple[Any, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: tuple(values[name] for name in names)
 
 
 def _is_postgres(dialect: Dialect) -> bool:
     return dialect.name == "postgresql"
 
 
-def _store(bind: BindParameter[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
-    """How the value of a parameter is stored, where not as it is."""
+def _store(bind: BindParameter[Any], dialect: Dialect) -> Store | None:
+    """How the values of a parameter are stored, where not as they are."""
     store: Callable[[Any], Any] | None = bind.type.dialect_impl(dialect).bind_processor(dialect)
-    if store is not None and isinstance(bind.type, UtcTime):
-        return lru_cache(TIMES)(store)
-    if store is not None and isinstance(bind.type, JSON):
-        ready = store
-        return lambda value: value.text if type(value) is Written else ready(value)
-    return store
+    if store is None:
+        return None
+    one = store
+    if isinstance(bind.type, JSON):
+        return _json(one)
+    if isinstance(bind.type, Words):
+        return lambda values: values if _plain(values) else map(one, values)
+    if isinstance(bind.type, UtcTime | Date | Boolean):
+        one = lru_cache(TIMES)(one)
+    return lambda values: map(one, values)
+
+
+def _json(store: Callable[[Any], Any]) -> Store:
+    null = store(None)
+
+    def one(value: Any) -> Any:
+        if type(value) is Written:
+            return value.text
+        return null if value is None else store(value)
+
+    return lambda values: map(one, values)
+
+
+def _plain(values: Sequence[str | None]) -> bool:
+    """Whether both databases keep all of these texts as they are."""
+    text = "".join(filter(None, values))
+    return text.isascii() and "\0" not in text
 
 
 class Keys:

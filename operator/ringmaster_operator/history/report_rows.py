@@ -21,10 +21,12 @@ from ringmaster_operator.history.spending import Account
 from ringmaster_operator.history.usage import Added, Used, cleaned
 from ringmaster_operator.resources.base import Model
 from ringmaster_operator.resources.bead import Outcome
+from ringmaster_operator.resources.costs import readings
 from ringmaster_operator.resources.project import ConfidenceRules
 from ringmaster_operator.resources.protocol import Next, ReportAnswer, ReportRequest
 
 _INT32 = 2**31 - 1
+_NONE = Written("[]")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,6 +112,7 @@ def _end(outcome: Outcome, *, counted: bool, now: datetime) -> dict[str, Any]:
 def iteration_row(report: Report, seen: Seen, attempt: Attempt) -> tuple[dict[str, Any], Used]:
     """The row of the iteration, and what it used."""
     request, code, usage = report.request, report.request.exit_code, cleaned(report.request.usage)
+    told = readings(usage)
     iteration: dict[str, Any] = {
         "id": seen.iteration_id,
         "attempt_id": attempt.id,
@@ -120,7 +123,7 @@ def iteration_row(report: Report, seen: Seen, attempt: Attempt) -> tuple[dict[st
         "iteration": request.iteration,
         "outcome": _written(request.outcome),
         "exit_code": code if code is None else max(-_INT32, min(code, _INT32)),
-        "verify": [result.body() for result in request.verify],
+        "verify": [result.body() for result in request.verify] if request.verify else _NONE,
         "reflexion": request.reflexion.body() if request.reflexion else None,
         "final_text": request.final_text,
         "branch": request.branch,
@@ -131,8 +134,10 @@ def iteration_row(report: Report, seen: Seen, attempt: Attempt) -> tuple[dict[st
         "at": report.now,
         "reported_usd": usage.reported_usd,
     }
-    describe(iteration, usage, model=attempt.model or "", infrastructure_usd=report.infrastructure_usd)
-    return iteration, Used(attempt, seen.iteration_id, report.now, usage, iteration["lump_usd"])
+    infrastructure_usd, model = report.infrastructure_usd, attempt.model or ""
+    describe(iteration, usage, told.values(), model=model, infrastructure_usd=infrastructure_usd)
+    lump_usd = iteration["lump_usd"]
+    return iteration, Used(attempt, seen.iteration_id, report.now, told, usage.price_version, lump_usd)
 
 
 def entry_of(report: Report, seen: Seen, attempt: Attempt, added: Added) -> Entry:

@@ -18,7 +18,7 @@ from ringmaster_operator.history.columns import clean
 from ringmaster_operator.history.costs import Sums, figures_of
 from ringmaster_operator.history.prepared import Prepared, columns, table
 from ringmaster_operator.history.tables import UsageRow
-from ringmaster_operator.resources.costs import readings, size
+from ringmaster_operator.resources.costs import size
 from ringmaster_operator.resources.protocol import ModelUsage, Usage
 
 
@@ -49,27 +49,30 @@ def cleaned(usage: Usage) -> Usage:
 
 @dataclass(slots=True)
 class Used:
-    """The cleaned usage of an iteration that was just recorded."""
+    """The usage of an iteration that was just recorded."""
 
     attempt: Attempt
     iteration_id: int
     at: datetime
-    usage: Usage
+    told: Mapping[str, ModelUsage]
+    """Its readings by cleaned position."""
+    price_version: str
+    """Of those that name none of their own."""
     lump_usd: float
     """The part of its price that no single request carries."""
 
 
 def keep_usage(db: Session, used: Sequence[Used]) -> list[Added]:
     """Store the readings of iterations of as many attempts."""
-    told = [readings(each.usage) for each in used]
-    rows = [row for each, found in zip(used, told, strict=True) for row in _rows(each, found.values())]
+    rows = [row for each in used for row in _rows(each)]
     all_new = not rows or _ADD.many(db, rows) == len(rows)
-    return [_added(db, each, found, all_new) for each, found in zip(used, told, strict=True)]
+    return [_added(db, each, all_new) for each in used]
 
 
-def _rows(used: Used, found: Iterable[ModelUsage]) -> Iterable[dict[str, Any]]:
-    for reading in found:
-        yield _figures(reading, used.usage, used.at) | {
+def _rows(used: Used) -> Iterable[dict[str, Any]]:
+    for reading in used.told.values():
+        yield {
+            **_figures(reading, used),
             "attempt_id": used.attempt.id,
             "iteration_id": used.iteration_id,
             "namespace": used.attempt.namespace,
@@ -78,7 +81,8 @@ def _rows(used: Used, found: Iterable[ModelUsage]) -> Iterable[dict[str, Any]]:
         }
 
 
-def _added(db: Session, used: Used, told: Mapping[str, ModelUsage], all_new: bool) -> Added:
+def _added(db: Session, used: Used, all_new: bool) -> Added:
+    told = used.told
     known: dict[str, UsageRow] = {}
     if told and not all_new:
         known = _before(db, used.attempt.id, used.iteration_id, list(told))
@@ -89,9 +93,9 @@ def _added(db: Session, used: Used, told: Mapping[str, ModelUsage], all_new: boo
         if row is None:
             sums.add(used.at.date(), reading.provider, reading.model, figures_of(reading))
         elif size(reading) > before:
-            sums.add(row.at.date(), row.provider, row.model, figures_of(row), -1)
+            sums.add(row.at.date(), row.provider, row.model, figures_of(row).negative())
             sums.add(row.at.date(), reading.provider, reading.model, figures_of(reading))
-            row.sqlmodel_update(_figures(reading, used.usage, used.at))
+            row.sqlmodel_update(_figures(reading, used))
         else:
             continue
         tokens += size(reading)[0] - before[0]
@@ -109,8 +113,9 @@ def _before(db: Session, attempt_id: int, iteration_id: int, positions: list[str
     return {row.position: row for row in db.exec(chosen)}
 
 
-def _figures(reading: ModelUsage, usage: Usage, at: datetime) -> dict[str, Any]:
-    return vars(reading) | {
-        "price_version": reading.price_version or usage.price_version,
-        "priced_at": None if reading.computed_usd is None else at,
+def _figures(reading: ModelUsage, used: Used) -> dict[str, Any]:
+    return {
+        **vars(reading),
+        "price_version": reading.price_version or used.price_version,
+        "priced_at": None if reading.computed_usd is None else used.at,
     }

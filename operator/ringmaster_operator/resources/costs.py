@@ -6,6 +6,7 @@ agent's own total counts if it is more.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -59,17 +60,29 @@ def price_of(row: Priced) -> float | None:
 
 def bill(usage: Usage) -> Bill:
     """Add up a usage; of two readings of one position the larger counts."""
-    rows = list(readings(usage).values())
-    priced = sum(price_of(row) or 0.0 for row in rows)
-    unpriced = sum(row.requests for row in rows if price_of(row) is None)
+    return bill_of(readings(usage).values(), usage.reported_usd)
+
+
+def bill_of(rows: Collection[ModelUsage], reported_usd: float | None) -> Bill:
+    """Add up rows of as many positions; `reported_usd` is the agent's own total of them."""
+    priced, unpriced, sent, cached, received = 0.0, 0, 0, 0, 0
+    for row in rows:
+        usd = price_of(row)
+        if usd is None:
+            unpriced += row.requests
+        else:
+            priced += usd
+        sent += row.input_tokens
+        cached += row.cache_read_tokens
+        received += row.output_tokens
     lump = 0.0
-    if usage.reported_usd is not None and (unpriced or not rows):
-        lump, unpriced = max(0.0, usage.reported_usd - priced), 0
+    if reported_usd is not None and (unpriced or not rows):
+        lump, unpriced = max(0.0, reported_usd - priced), 0
     return Bill(
         usd=priced + lump,
-        input_tokens=sum(row.input_tokens for row in rows),
-        cached_input_tokens=sum(row.cache_read_tokens for row in rows),
-        output_tokens=sum(row.output_tokens for row in rows),
+        input_tokens=sent,
+        cached_input_tokens=cached,
+        output_tokens=received,
         unpriced=unpriced,
         lump_usd=lump,
     )
@@ -80,9 +93,8 @@ def session_seconds(started: datetime, finished: datetime) -> float:
     return min(max(0.0, (finished - started).total_seconds()), LONGEST_SECONDS)
 
 
-def main_model(usage: Usage) -> tuple[str, str] | None:
+def main_model(rows: Iterable[ModelUsage]) -> tuple[str, str] | None:
     """Provider and model that the most tokens were used of; None when no request is told."""
-    rows = readings(usage).values()
     best = max(rows, key=lambda row: row.input_tokens + row.output_tokens, default=None)
     return None if best is None else (best.provider, best.model)
 
