@@ -60,7 +60,7 @@ def test_counting_ways_from_some_nodes_equals_another_library(
 
 @examples(50)
 @given(edges, st.lists(st.integers(0, 4), min_size=25, max_size=25))
-def test_what_flows_down_is_the_pagerank_and_the_longest_chain_of_other_libraries(
+def test_what_flows_down_is_the_pagerank_of_another_library_and_the_longest_chain(
     pairs: list[tuple[int, int]], ranks: list[int]
 ) -> None:
     drawn = drawn_from(pairs, ranks)
@@ -73,17 +73,20 @@ def test_what_flows_down_is_the_pagerank_and_the_longest_chain_of_other_librarie
     whole = sum(down.pagerank)
     assert [value / whole for value in down.pagerank] == pytest.approx([theirs[at] for at in range(25)])
     for node in range(25):
-        above = graph.subgraph([node, *rustworkx.ancestors(graph, node)])
-        assert down.minutes[node] == 10 * (1 + rustworkx.dag_longest_path_length(above))
+        waiters = [waiter for waiter, awaited in pairs if awaited == node]
+        longest = max((down.minutes[waiter] for waiter in waiters), default=0)
+        assert down.minutes[node] == longest + drawn.minutes[node]
     layer_of = {node: number for number, layer in enumerate(down.layers) for node in layer}
     assert len(layer_of) == 25
     assert all(layer_of[waiter] < layer_of[awaited] for waiter, awaited in pairs)
 
 
 def drawn_from(pairs: list[tuple[int, int]], ranks: list[int]) -> Outline:
-    """Beads of ten minutes each; edges from who waits."""
+    """Beads that take longer the less urgent they are; edges from who waits."""
     below = [[awaited for waiter, awaited in pairs if waiter == node] for node in range(len(ranks))]
-    return Outline([f"b{node}" for node in range(len(ranks))], below, [10] * len(ranks), ranks, len(pairs))
+    return Outline(
+        [f"b{node}" for node in range(len(ranks))], below, [10 + rank for rank in ranks], ranks, len(pairs)
+    )
 
 
 def test_a_child_that_its_parent_also_depends_on_is_one_edge() -> None:
