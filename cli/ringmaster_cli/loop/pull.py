@@ -16,6 +16,8 @@ from ringmaster_cli.state import Held, Spooled
 
 MAX_RESUMES = 1
 """A bead whose iteration ended our process more often than this goes back to the operator."""
+STALE_IDS = 4
+"""Claim ids in a row that may turn out to have ended."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,7 @@ def _ask(context: Context, *, wait: float, bead: str | None) -> Held | Nothing:
     request: Body = {"worker": settings.worker, "session": settings.session, "waitSeconds": wait}
     if bead is not None:
         request["bead"] = bead
-    try:
-        answer = _claim(context, {**request, "claimId": state.wish()})
-    except (ClaimEnded, Fenced):
-        state.forget_wish()  # granted to a process before us, and over since
-        answer = _claim(context, {**request, "claimId": state.wish()})
+    answer = _claimed(context, request)
     if claimed := answer.get("claimed"):
         held = Held(claimed=claimed)
         state.hold(held)
@@ -69,6 +67,16 @@ def _ask(context: Context, *, wait: float, bead: str | None) -> Held | Nothing:
     state.forget_wish()
     none = answer.get("none") or {}
     return Nothing(str(none.get("reason", "")), stop=none.get("verdict") == "stop")
+
+
+def _claimed(context: Context, request: Body) -> Body:
+    """An id that has ended was granted to a process before us, or nobody knew whether it was granted."""
+    for _ in range(STALE_IDS):
+        try:
+            return _claim(context, {**request, "claimId": context.state.wish()})
+        except (ClaimEnded, Fenced):
+            context.state.forget_wish()
+    return _claim(context, {**request, "claimId": context.state.wish()})
 
 
 def _claim(context: Context, request: Body) -> Body:

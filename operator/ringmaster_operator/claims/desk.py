@@ -19,7 +19,7 @@ from ringmaster_operator.board.board import Board
 from ringmaster_operator.claims.attempts import Attempts
 from ringmaster_operator.claims.bench import Bench
 from ringmaster_operator.claims.briefing import Briefing
-from ringmaster_operator.claims.doubts import READ_BACK_TRIES, Doubts
+from ringmaster_operator.claims.doubts import Doubts
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.leases import Leases
 from ringmaster_operator.claims.refusals import Refused, ended
@@ -95,14 +95,15 @@ class Desk:
     ) -> ClaimAnswer:
         """A bead, or a verdict after wait_seconds at most. Repeating the claim id repeats the answer."""
         # Asked first: from the answer on nothing yields, so that no other copy of the call is granted unseen.
-        known = self._leases.seen.may_hold(request.claim_id)
-        recorded = await self._history.find_claim(claim_id=request.claim_id) if known else None
-        granting = self._granting.get(request.claim_id)
+        claim_id = request.claim_id
+        known = self._leases.seen.may_hold(claim_id)
+        recorded = await self._history.find_claim(claim_id=claim_id) if known else None
+        granting = self._granting.get(claim_id)
         if granting is not None:
             return await asyncio.shield(granting) or _nothing("the bead went to someone else; ask again")
-        if self._leases.get(request.claim_id) is not None:
+        if self._leases.get(claim_id) is not None:
             return await self._again(namespace, request)
-        if recorded is not None or self._leases.over(request.claim_id):
+        if recorded is not None or self._leases.over(claim_id) or self._doubts.refused(claim_id):
             raise ended()
         doubtful = self._doubts.take(request.claim_id)
         if doubtful is not None:
@@ -239,16 +240,14 @@ class Desk:
             return None
         except Conflict:
             return await self._doubts.read_back(bead, claim_id)
-        except KubeUnavailable:
-            return await self._doubts.read_back(bead, claim_id, tries=READ_BACK_TRIES)
+        except KubeUnavailable as error:
+            return await self._doubts.unanswered(bead, claim_id, error)
         claim = written.status.claim
         return written if claim is not None and claim.id == claim_id else None
 
     async def _settled(self, bead: Bead, namespace: str, request: ClaimRequest) -> ClaimAnswer:
         """The claim that was refused when nobody knew whether it had been written. It takes no other bead."""
-        won = await self._doubts.read_back(bead, request.claim_id, tries=READ_BACK_TRIES)
-        if won is None:
-            raise ended()
+        won = await self._doubts.settled(bead, request.claim_id)
         self._leases.grant(won, self._clock.monotonic())
         if (lease := self._leases.get(request.claim_id)) is not None:
             self._funds.recover(lease, None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 
-from ringmaster_operator.claims.refusals import Refused
-from ringmaster_operator.kube import BEADS, Kube, KubeError, NotFound
+from ringmaster_operator.claims.refusals import Refused, ended
+from ringmaster_operator.kube import BEADS, Kube, KubeError, KubeUnavailable, NotFound
 from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.resources.protocol import ProblemCode
 from ringmaster_operator.store import Store
@@ -14,7 +14,9 @@ from ringmaster_operator.store import Store
 READ_BACK_TRIES = 5
 READ_BACK_SECONDS = 1.0
 REMEMBERED = 10_000
-"""Claims in doubt; of those that nobody repeats, the oldest are forgotten."""
+"""Claims in doubt and claims refused, each; the oldest are forgotten."""
+THROTTLED = 429
+"""The one answer of a patch that failed which says for certain that it was not taken."""
 
 
 class Doubts:
@@ -24,6 +26,7 @@ class Doubts:
         self._store = store
         self._kube = kube
         self._beads: OrderedDict[str, Bead] = OrderedDict()
+        self._refused: OrderedDict[str, None] = OrderedDict()
 
     def take(self, claim_id: str) -> Bead | None:
         """The bead that the claim may hold, to be read back; None where there is no doubt."""
@@ -51,6 +54,30 @@ class Doubts:
             claim = found.status.claim
             return found if claim is not None and claim.id == claim_id else None
         return None
+
+    async def unanswered(self, bead: Bead, claim_id: str, error: KubeUnavailable) -> Bead | None:
+        """What became of a patch that failed; None where the claim may have another bead. Raises Refused."""
+        if error.status == THROTTLED:
+            return await self.read_back(bead, claim_id, READ_BACK_TRIES)
+        return await self.settled(bead, claim_id)
+
+    async def settled(self, bead: Bead, claim_id: str) -> Bead:
+        """The claimed bead. Raises Refused where it is not ours: its patch may yet be taken, late."""
+        won = await self.read_back(bead, claim_id, READ_BACK_TRIES)
+        if won is None:
+            self._refuse(claim_id)
+            raise ended()
+        return won
+
+    def _refuse(self, claim_id: str) -> None:
+        """Grant this claim nothing. Should its patch be taken late, the bead comes back as its lease ends."""
+        self._refused[claim_id] = None
+        while len(self._refused) > REMEMBERED:
+            self._refused.popitem(last=False)
+
+    def refused(self, claim_id: str) -> bool:
+        """Whether the claim is granted nothing."""
+        return claim_id in self._refused
 
     def _doubt(self, bead: Bead, claim_id: str) -> None:
         self._beads[claim_id] = bead

@@ -1,4 +1,4 @@
-"""A claim that was refused, as nobody knew whether it had been written, is not granted another bead."""
+"""A claim of which nobody knows whether it was written, or will be, is not granted another bead."""
 
 from __future__ import annotations
 
@@ -75,3 +75,43 @@ def test_a_claim_in_doubt_is_found_or_has_ended() -> None:
     assert away.count("refused GET /beads/a") == READ_BACK_TRIES
     assert away.count("s0 claim") > 1
     assert away.count("s0 report") == away.count("s1 report") == 1
+
+
+class Late(Away):
+    """The first claim's patch times out, is not there when read back, and is taken after all, much later.
+
+    Some turns after the read-back another session wants a bead.
+    """
+
+    def __init__(self, turns: int) -> None:
+        super().__init__()
+        self._turns = turns
+
+    def _wanted(self) -> list[str]:
+        if "s0 claim" not in self.done:
+            return []
+        if not self.count("timed out"):
+            return ["timed out PATCH /beads/a"]
+        read = next(
+            (at for at, label in enumerate(self.done) if label.startswith("answer GET /beads/a ")), None
+        )
+        if read is None:
+            return []
+        if (after := self.done[read + 1 :]).count("turn") < self._turns:
+            return ["turn"]
+        if "s1 claim" not in after:
+            return ["s1 claim"]
+        if self.answers or self.count("serve PATCH /beads/b"):
+            return ["late PATCH"]
+        return ["serve PATCH /beads/b"]
+
+    def _held(self, label: str) -> bool:
+        return not self.answers and label.startswith(("s1", "watch"))
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_claim_whose_patch_may_come_late_gets_no_other_bead(turns: int) -> None:
+    late, found = Late(turns), Found()
+    steer(PLAN, late, found)
+    assert late.count("timed out PATCH /beads/a") == 1
+    assert late.count("late PATCH /beads/a") == 1
