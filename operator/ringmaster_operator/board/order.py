@@ -35,6 +35,11 @@ class Order:
         """There is no order, or none that anybody knows."""
         self.set(())
 
+    def drop(self, nodes: Iterable[str]) -> None:
+        """These are nodes no more: who comes back must be placed anew, for its edges changed unseen."""
+        for node in nodes:
+            self.places.pop(node, None)
+
     def keep(self, edited: Iterable[str]) -> bool:
         """Bring it up to date after changes of the edges at these nodes; False where a node waits for itself.
 

@@ -23,6 +23,7 @@ class Ranks:
         self._edited: set[str] = set()
         """Nodes whose edges or urgency have changed: a new ring leads through one of them."""
         self._seeds: set[str] = set()  # what they waited for until then
+        self._parents: set[str] = set()  # whose children they were until then
 
     @property
     def outdated(self) -> bool:
@@ -32,9 +33,12 @@ class Ranks:
     def mark(self, names: Iterable[str]) -> None:
         """The edges or the urgency of these beads are about to change."""
         for name in names:
-            nodes = (name, GATE + name) if self._graph.children(name) else (name,)
+            gate = GATE + name  # its children may have been marked before, and have left
+            nodes = (name, gate) if gate in self.labels or self._graph.children(name) else (name,)
             self._edited.update(nodes)
             if name in self._graph.facts:
+                if parent := self._graph.facts[name].parent:
+                    self._parents.add(parent)
                 for node in nodes:
                     self._seeds.update(other for other, _ in self._graph.below(node))
 
@@ -44,8 +48,8 @@ class Ranks:
         found = self._anew() if most and not self.rings else None
         if found is None:
             found = self._piecemeal()
-        self._seeds.clear()
-        self._edited.clear()
+        for marked in (self._seeds, self._edited, self._parents):
+            marked.clear()
         return found
 
     def _anew(self) -> set[str] | None:
@@ -63,6 +67,7 @@ class Ranks:
         seeds = self._seeds | self._edited
         gone = {node for node in seeds if bead_of(node) not in self._graph.facts}
         found = {node for node in spread(self._graph, seeds, self.labels) if not is_gate(node)}
+        self.order.drop(GATE + name for name in self._parents if not self._graph.children(name))
         if self.rings or not self.order.keep(self._edited):
             self.order.forget()
             found |= self._find_rings(self._graph.reach(seeds), gone)

@@ -158,3 +158,30 @@ def test_a_gate_that_lost_its_children_is_no_gap_when_they_come_back() -> None:
         twin.put(item.metadata.name, item)
     twin.ranks.renew()
     assert twin.ranks.rings.keys() == {"c", "x"}
+
+
+def test_a_gate_without_children_is_forgotten_while_what_it_waits_for_changes() -> None:
+    """The child that the bead depends on leaves: from then on a gate would wait for it."""
+    twin = Edited()
+    for number in range(COUNT):
+        twin.put(f"b{number}", bead(f"b{number}", depends_on=needs(number) if number < 3 else []))
+    twin.ranks.renew()
+    for item in (bead("b1", parent="b2"), bead("b1"), bead("b0", parent="b2")):
+        twin.put(item.metadata.name, item)
+        twin.ranks.renew()
+    places = twin.ranks.order.places
+    assert all(places[waiter] < places[awaited] for waiter, awaited in twin.edges())
+
+
+def test_a_ring_ends_where_a_gate_lost_its_children_and_its_parent_at_once() -> None:
+    twin = Edited()
+    done = edited(ended("p"), parent="g")
+    ring = bead("a", depends_on=["c"]), done, bead("c", parent="p"), bead("g", depends_on=["a"])
+    for item in (*ring, *(bead(f"z{at}") for at in range(20))):
+        twin.put(item.metadata.name, item)
+    twin.ranks.renew()
+    assert twin.ranks.rings.keys() == {"a", "c"}
+    twin.put("c", bead("c"))
+    twin.put("p", ended("p"))
+    twin.ranks.renew()
+    assert not twin.ranks.rings
