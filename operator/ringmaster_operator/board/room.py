@@ -59,7 +59,7 @@ class Room:
         self.touched: set[str] | None = None
         """Beads looked at anew since whoever follows emptied it; None: nobody does, or not for long."""
         self._advanced: datetime | None = None
-        self.unscored = False  # whether the graph has changed since the last snapshot
+        self._rescore = False  # whether the graph has changed since the last snapshot
 
     def put(self, name: str, bead: Bead | None) -> None:
         """Put, replace or (None) remove a bead."""
@@ -78,7 +78,7 @@ class Room:
         else:
             self.graph.place(name, new)
             if measures(old) != measures(new):
-                self.unscored = True
+                self._rescore = True
                 self._dirty |= self.graph.subtree([name])
         for facts, join in ((old, False), (new, True)):
             for key in facts.exclusive if facts is not None else ():
@@ -144,9 +144,14 @@ class Room:
         fairness = self.turns.fairness
         return self.beads[name].metadata.labels.get(fairness.label, "") if fairness is not None else ""
 
+    @property
+    def unscored(self) -> bool:
+        """Whether there is something to score; not before the advance that tells who waits for themselves."""
+        return self._rescore and not self._ranks.outdated
+
     def snapshot(self) -> Snapshot:
-        """The graph to be scored, as it is now."""
-        self.unscored = False
+        """The graph to be scored, as it is now; only where it is unscored."""
+        self._rescore = False
         return Snapshot(self.graph.copy(), frozenset(self._ranks.rings))
 
     def set_merits(self, merits: dict[str, Merit]) -> None:
@@ -170,7 +175,7 @@ class Room:
 
     def _reshape(self, name: str, old: Facts | None, new: Facts | None) -> None:
         """The graph itself changes: mark the region below, before and after, and who looks at this bead."""
-        self.unscored = True
+        self._rescore = True
         graph = self.graph
         within = graph.subtree([name])
         self._ranks.mark(within)

@@ -40,6 +40,8 @@ class Scorer:
             began = loop.time()
             with metrics.score_seconds.time():
                 for namespace in self._board.unscored():
+                    if namespace not in self._board.unscored():
+                        continue  # edited meanwhile: the refresh that follows nudges
                     taken = self._board.snapshot(namespace)
                     self._board.set_merits(namespace, await asyncio.to_thread(measured, taken))
             pause = max(PAUSE_SECONDS, PAUSES * (loop.time() - began))

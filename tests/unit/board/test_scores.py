@@ -180,6 +180,16 @@ def test_a_ready_bead_counts_a_quarter_more_up_to_the_most() -> None:
     assert board.view((NS, "a")).score == min(1000, merit["a"].score * 5 // 4)
 
 
+def test_nothing_is_scored_before_it_is_known_who_waits_for_themselves() -> None:
+    board = board_of(*CHAIN)
+    board.put(edited(CHAIN[0], depends_on=[CHAIN[-1].metadata.name]))
+    board.rescore()
+    assert set(board.room(NS).merits) == {item.metadata.name for item in CHAIN}
+    board.refresh(NOON)
+    board.rescore()
+    assert board.room(NS).merits == {}
+
+
 def test_scores_are_stale_only_after_what_can_change_them() -> None:
     board = board_of(*CHAIN)
     assert board.unscored() == []
