@@ -24,6 +24,7 @@ from ringmaster_operator.history import History
 from ringmaster_operator.kube import Kube
 from ringmaster_operator.process import Operator
 from ringmaster_operator.settings import Settings
+from support.connections import closed_since, connections
 from support.honest import Log, worker_loop
 from support.manifests import bead, listed
 from support.operators import OperatorProcess, free_port
@@ -147,6 +148,7 @@ async def test_a_claim_is_answered_also_where_each_write_comes_too_late(
     monkeypatch.setattr("ringmaster_operator.claims.desk.CONFLICT_SECONDS", 0.5)
     own_cluster.kubectl("create", "namespace", "storm")
     settings = Settings(namespace="storm", api_port=free_port())
+    before = connections()
     history = await History.open(f"sqlite:///{tmp_path}/history.db")
     kube = await Kube.connect(str(own_cluster.kubeconfig))
     operator = Operator(settings=settings, kube=kube, history=history, clock=Clock())
@@ -182,7 +184,7 @@ async def test_a_claim_is_answered_also_where_each_write_comes_too_late(
         await serving
         await kube.close()
         await history.close()
-        await asyncio.sleep(0.5)  # connections with TLS, kopf's too, close a moment after their pool
+        await closed_since(before)
 
 
 class JumpingClock:
@@ -205,6 +207,7 @@ async def test_a_clock_that_jumps_a_day_takes_no_claim_and_loses_no_bead(
     namespace = f"clock{days}"
     own_cluster.kubectl("create", "namespace", namespace)
     settings = Settings(namespace=namespace, api_port=free_port(), backoff_seconds=2)
+    before = connections()
     clock = JumpingClock()
     history = await History.open(f"sqlite:///{tmp_path}/history.db")
     kube = await Kube.connect(str(own_cluster.kubeconfig))
@@ -235,4 +238,4 @@ async def test_a_clock_that_jumps_a_day_takes_no_claim_and_loses_no_bead(
         await serving
         await kube.close()
         await history.close()
-        await asyncio.sleep(0.5)  # connections with TLS, kopf's too, close a moment after their pool
+        await closed_since(before)
