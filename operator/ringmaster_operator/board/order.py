@@ -23,13 +23,13 @@ class Order:
         self._graph = graph
         self.places: dict[str, int] = {}
         """Lower is before; empty where no order is known. Of finished beads, whatever they had before."""
-        self._first = self._next = 0
+        self._first = 0
         self._budget = 0
 
     def set(self, nodes: Iterable[str]) -> None:
         """All nodes, each before what it waits for."""
         self.places = {node: place for place, node in enumerate(nodes)}
-        self._first, self._next = 0, len(self.places)
+        self._first = 0
 
     def forget(self) -> None:
         """There is no order, or none that anybody knows."""

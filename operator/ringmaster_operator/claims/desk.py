@@ -105,19 +105,19 @@ class Desk:
             return await self._again(namespace, request)
         if recorded is not None or self._leases.over(claim_id) or self._doubts.refused(claim_id):
             raise ended()
-        doubtful = self._doubts.take(request.claim_id)
+        doubtful = self._doubts.take(claim_id)
         if doubtful is not None:
             settling = self._settled(doubtful, namespace, request)
-            return await self._asked(request.claim_id, settling) or _nothing("ask again")
+            return await self._asked(claim_id, settling) or _nothing("ask again")
         token = object()
-        self._callers[request.claim_id] = token
+        self._callers[claim_id] = token
         try:
             with metrics.waiting.track_inprogress():
                 return await self._wait(namespace, request, alive, token)
         finally:
-            if self._callers.get(request.claim_id) is token:
-                del self._callers[request.claim_id]
-                self._bench.forget(request.claim_id)
+            if self._callers.get(claim_id) is token:
+                del self._callers[claim_id]
+                self._bench.forget(claim_id)
 
     async def _wait(
         self, namespace: str, request: ClaimRequest, alive: Callable[[], Awaitable[bool]], token: object
