@@ -6,7 +6,10 @@ import os
 import signal
 import time
 
-from support.desk import Desk
+import pytest
+
+from ringmaster_operator.resources.protocol import ClaimAnswer, ClaimRequest
+from support.desk import Desk, Refusal
 from support.loops import agents, at_work, said, started, until, working
 from support.station import Station, git, scenario, steps
 
@@ -189,3 +192,23 @@ def test_a_fault_of_ours_gives_the_bead_back_and_shows_one_line(station: Station
     assert done.stderr.startswith("ringmaster: internal fault: ")
     assert len(done.stderr.splitlines()) == 1
     assert [name for name, _ in desk.released] == ["fix-it"]
+
+
+def test_claims_that_nobody_knows_of_are_asked_for_anew(
+    station: Station[Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The API server answers no patch for a while: each claim ends before it is granted."""
+    granted, ended = station.desk.claim, list[str]()
+
+    def claim(request: ClaimRequest) -> ClaimAnswer:
+        if len(ended) < 3:
+            ended.append(request.claim_id)
+            raise Refusal(409, "claim_ended", "this claim has ended; claim with a fresh id")
+        return granted(request)
+
+    monkeypatch.setattr(station.desk, "claim", claim)
+    station.add(description=scenario(steps(WRITE)))
+    done = station.run("worker", "run", "--once")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(set(ended)) == 3
+    assert len(station.desk.reports) == 1
