@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from support import account, renders
+from support.clusters import drop_definitions
 from support.renders import NAMES, OVERLAYS, ROOT
 
 pytestmark = pytest.mark.cluster
@@ -88,7 +89,7 @@ def _names(schema: dict[str, Any]) -> Iterator[str]:
 
 def test_an_upgrade_of_the_definitions_keeps_all_objects(own_cluster: Any) -> None:
     """From those of 0.1.0, with an object of each sample and full statuses, to today's."""
-    own_cluster.kubectl("delete", "crd", *(f"{kind}.ringmaster.dev" for kind in KINDS), "--timeout=60s")
+    drop_definitions(own_cluster)
     _install(own_cluster, OLD)
     own_cluster.kubectl("create", "namespace", "old")
     old_fields = {kind: _fields(OLD, kind) for kind in KINDS}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -82,4 +84,24 @@ def test_purge_lets_go_of_workers_that_nobody_looks_after(own_cluster: Any) -> N
     own_cluster.kubectl("delete", "worker/w", "-n", PROJECT, "--wait=false")
     done = uninstall(own_cluster, "--yes", "--purge", "--now")
     assert done.returncode == 0, done
+    assert names(own_cluster, "crd") == set()
+
+
+def test_purge_reminds_an_api_server_that_forgets_a_definition(own_cluster: Any) -> None:
+    """Its own failure comes by chance: here one is written into the status of a definition that is held."""
+    install(own_cluster)
+    crd = "crd/beads.ringmaster.dev"
+    own_cluster.kubectl("patch", crd, "--type=merge", '-p={"metadata":{"finalizers":["example.com/held"]}}')
+    with ThreadPoolExecutor() as pool:
+        purging = pool.submit(uninstall, own_cluster, "--yes", "--purge", "--now")
+        own_cluster.kubectl(
+            "wait", crd, "--for=jsonpath={.status.conditions[?(@.type=='Terminating')].status}=False"
+        )
+        failed = {"type": "Terminating", "status": "True", "reason": "InstanceDeletionFailed"}
+        patch = json.dumps({"status": {"conditions": [failed]}})
+        own_cluster.kubectl("patch", crd, "--subresource=status", "--type=merge", "-p", patch)
+        reminded = "--for=jsonpath={.metadata.annotations.ringmaster\\.dev/removal-seen-at}"
+        own_cluster.kubectl("wait", crd, reminded, "--timeout=60s")
+        own_cluster.kubectl("patch", crd, "--type=merge", '-p={"metadata":{"finalizers":null}}')
+        assert purging.result().returncode == 0
     assert names(own_cluster, "crd") == set()

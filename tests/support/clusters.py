@@ -7,6 +7,8 @@ import os
 import re
 import secrets
 import subprocess
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -126,6 +128,24 @@ def add_definitions(cluster: Cluster) -> list[str]:
         names = [f"crd/{name}" for name in apply]
         cluster.kubectl("wait", "--for=condition=Established", "--timeout=150s", *names)
     return new
+
+
+def drop_definitions(cluster: Cluster) -> None:
+    """Delete the definitions, with all their objects, and wait until they are gone.
+
+    An API server that could not remove the objects at once ("storage is (re)initializing") may forget that it
+    has to for five minutes; a change of the definition makes it try again.
+    """
+    names = list(definitions())
+    cluster.kubectl("delete", "crd", *names, "--ignore-not-found", "--wait=false")
+    until = time.monotonic() + 150
+    while left := cluster.kubectl("get", "crd", *names, "--ignore-not-found", "--output=name").split():
+        assert time.monotonic() < until, f"still there: {left}"
+        time.sleep(0.5)
+        for name in left:
+            with suppress(AssertionError):  # gone by now
+                seen = f"ringmaster.dev/seen-at={time.monotonic()}"
+                cluster.kubectl("annotate", "--overwrite", name, seen)
 
 
 def fresh_namespace(cluster: Cluster) -> str:

@@ -24,6 +24,7 @@ OURS = "app.kubernetes.io/part-of=ringmaster"
 SESSIONS = "ringmaster.dev/worker,app.kubernetes.io/managed-by=ringmaster"
 FINALIZER = "ringmaster.dev/sessions"
 PAUSED = "ringmaster.dev/paused-by-uninstall"
+REMINDED = "ringmaster.dev/removal-seen-at"
 OPERATOR = "ringmaster-operator"
 LOOK_SECONDS = 1.0
 GONE_SECONDS = 120.0
@@ -106,6 +107,12 @@ def uninstall(
     else:
         kept = f"beads, Workers, their definitions, and the volumes of history and backups in {system}"
         output.note(f"Ringmaster is removed. Kept: {kept}")
+
+
+def _forgotten(definition: Body) -> bool:
+    """Whether the API server has tried to remove its objects, and failed."""
+    conditions = definition.get("status", {}).get("conditions") or []
+    return any(each.get("reason") == "InstanceDeletionFailed" for each in conditions)
 
 
 def _off_this_machine(*, purge: bool, yes: bool) -> None:
@@ -198,19 +205,27 @@ class Removal:
 
     def purge(self) -> None:
         """The kinds with all their objects, the history, the namespace."""
-        for kind in KINDS:
-            # One that nobody has listed yet is no storage yet to the API server, whose removal of its objects
-            # then fails, and is tried again minutes later.
-            with suppress(CliError):
-                self._objects.find(kind, labels=OURS)
         for kind, where in ((DEFINITIONS, ""), (CLAIMS, self.system)):
             self.remove(kind, where)
-        self._gone("beads and Workers", lambda: self._objects.find(DEFINITIONS, labels=OURS))
+        self._gone("beads and Workers", self._definitions)
         self._gone("the history's volume", lambda: self._objects.find(CLAIMS, self.system, labels=OURS))
         space = self._objects.get(NAMESPACES, "", self.system)
         if space is not None:
             self._objects.delete(NAMESPACES, space)
             self._gone(f"namespace {self.system}", lambda: [self._objects.get(NAMESPACES, "", self.system)])
+
+    def _definitions(self) -> list[Body]:
+        """Those that are still there.
+
+        The API server cannot remove the objects of a kind that nobody has asked for yet, then may forget that
+        it has to for five minutes: a change of the definition makes it try again.
+        """
+        left = self._objects.find(DEFINITIONS, labels=OURS)
+        for body in filter(_forgotten, left):
+            change = {"metadata": {"annotations": {REMINDED: body["metadata"]["resourceVersion"]}}}
+            with suppress(CliError):  # gone by now
+                self._objects.patch(DEFINITIONS, body, change)
+        return left
 
     def _gone(self, what: str, find: Callable[[], Sequence[Body | None]]) -> None:
         """Wait until there is none of it."""
