@@ -1,6 +1,7 @@
 """Two hundred backups of a history that is written to meanwhile: torn ones, and flipped bits that go unseen.
 
-A report is several rows in one transaction, so a torn copy has some of them and not the others.
+A report is several rows in one transaction, so a torn copy has some of them and not the others. Reports come
+at a pace: a history that grows as fast as it can makes each backup longer than the one before.
 """
 
 from __future__ import annotations
@@ -29,11 +30,13 @@ from ringmaster_operator.resources.backup import BackupMode
 
 SEED = 1
 COPIES = 200
+PAUSE = 0.02
+"""Seconds between two reports."""
 PARTS = ("select count(*) from report", "select count(*) from iteration", "select count(*) from usage")
 
 
 async def measure(bench: Bench) -> list[Figure]:
-    """Backups while reports are committed as fast as the history takes them; then flips in the last one."""
+    """Backups while reports are committed all the time; then flips in the last one."""
     database, target = bench.folder / "ringmaster.db", FolderTarget(bench.folder / "backups")
     history = await History.open(f"sqlite:///{database}")
     stop, reports = asyncio.Event(), [0]
@@ -64,6 +67,7 @@ async def _write(history: History, stop: asyncio.Event, reports: list[int]) -> N
         await attempt(history, 0, number)
         await commit(history, 0, number, request(0, number))
         reports[0] += 1
+        await asyncio.sleep(PAUSE)
 
 
 def _now() -> datetime:
