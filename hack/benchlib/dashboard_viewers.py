@@ -2,8 +2,10 @@
 
 Three in five look at the Overview, the others at the board, the Workers and the costs. They ask for what a
 page asks for when it comes, and again for what it asks for again; tests/browser/test_calls.py holds what a
-real page calls to that. Each call, each change of the held bead and each overview of the stream is a line on
-standard output: when, and how long it took or how late it came.
+real page calls to that. Of the stream they read no more than it takes to tell how late they are told: people
+read it on machines of their own, and what that takes here would count against the operator. Each call, each
+change of the held bead and each overview of the stream is a line on standard output: when, and how long it
+took or how late it came.
 """
 
 from __future__ import annotations
@@ -11,12 +13,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from urllib.parse import urlsplit
 
+import httptools
 import httpx2
 
 COSTS_GAP, COSTS_EVERY = 10.0, 60.0
@@ -26,7 +31,21 @@ HELD = "a-held"
 TURN = 100_000
 """What the bead costs is when it was changed: seconds, of which the last five digits count."""
 KINDS = "kinds=beads&kinds=workers&kinds=events"
+AT = re.compile(rb'"at":"([^"]+)"')
 Get = Callable[[str], Awaitable[dict[str, object]]]
+
+
+@dataclass
+class Events:
+    """The body of an answer, event by event, as httptools hands it out."""
+
+    hear: Callable[[bytes], None]
+    rest: bytes = b""
+
+    def on_body(self, piece: bytes) -> None:
+        *events, self.rest = (self.rest + piece).split(b"\n\n")
+        for event in events:
+            self.hear(event)
 
 
 @dataclass
@@ -35,6 +54,7 @@ class Viewer:
 
     client: httpx2.AsyncClient
     base: str
+    cookie: str
     changed: dict[str, asyncio.Event] = field(default_factory=dict)
 
     async def get(self, path: str) -> dict[str, object]:
@@ -47,31 +67,28 @@ class Viewer:
 
     async def listen(self, *, overview: bool) -> None:
         """The stream of changes, as long as it lasts; it comes again as the page's does."""
-        query = f"{KINDS}&kinds=overview" if overview else KINDS
+        url = urlsplit(f"{self.base}/watch?{KINDS}{'&kinds=overview' if overview else ''}")
+        asked = f"GET {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\nCookie: {self.cookie}\r\n\r\n"
         while True:
-            async with self.client.stream("GET", f"{self.base}/watch?{query}") as answer:
-                answer.raise_for_status()
-                rest = b""
-                async for piece in answer.aiter_bytes():
-                    *events, rest = (rest + piece).split(b"\n\n")
-                    for event in events:
-                        self.hear(event)
+            reader, writer = await asyncio.open_connection(url.hostname, url.port)
+            writer.write(asked.encode())
+            parser = httptools.HttpResponseParser(Events(self.hear))
+            while piece := await reader.read(2**18):
+                parser.feed_data(piece)
+                if parser.get_status_code() != 200:
+                    raise RuntimeError(f"the stream is answered with {parser.get_status_code()}")
+            writer.close()
 
     def hear(self, event: bytes) -> None:
-        """One event, read as a page reads it."""
-        kind, data = b"", b""
-        for line in event.splitlines():
-            name, _, value = line.partition(b": ")
-            kind, data = (value if name == b"event" else kind), (value if name == b"data" else data)
-        if not data:
-            return
-        told, now = json.loads(data), time.time()
-        if kind == b"bead" and told["name"] == HELD:
-            print(f"seen {now:.4f} {(now - told['object']['usd']) % TURN:.5f}", flush=True)
-        elif kind == b"overview":
-            print(
-                f"overview {now:.4f} {now - datetime.fromisoformat(told['at']).timestamp():.5f}", flush=True
-            )
+        """One event: what kind it is, and of what tells how late it comes that."""
+        kind, now = event[len(b"event: ") :].partition(b"\n")[0], time.time()
+        if kind == b"bead" and HELD.encode() in event:
+            told = json.loads(event.partition(b"\ndata: ")[2])
+            if told["name"] == HELD:
+                print(f"seen {now:.4f} {(now - told['object']['usd']) % TURN:.5f}", flush=True)
+        elif kind == b"overview" and (at := AT.search(event)):
+            late = now - datetime.fromisoformat(at[1].decode()).timestamp()
+            print(f"overview {now:.4f} {late:.5f}", flush=True)
         if (changed := self.changed.get(kind.decode())) is not None:
             changed.set()
 
@@ -117,7 +134,9 @@ class Viewer:
 async def run(url: str, namespace: str, count: int, cookie: str) -> None:
     viewers = [
         Viewer(
-            httpx2.AsyncClient(timeout=60, headers={"Cookie": cookie}), f"{url}/api/v1/namespaces/{namespace}"
+            httpx2.AsyncClient(timeout=60, headers={"Cookie": cookie}),
+            f"{url}/api/v1/namespaces/{namespace}",
+            cookie,
         )
         for _ in range(count)
     ]
