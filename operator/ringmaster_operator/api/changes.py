@@ -5,7 +5,7 @@ watched keeps its last changes in one ring that all its watchers read, each from
 holds no queue: one that falls behind the ring has lost its place and is told to list again.
 
 What comes after a silence is shown at once, and what comes soon after that together: whoever looks at busy
-work costs ten sends a second, of bytes that are made once for all who look.
+work costs five sends a second, of bytes that are made once for all who look.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ringmaster_operator.resources.event_api import ObjectEvent
 from ringmaster_operator.resources.worker import Worker
 from ringmaster_operator.store import Key, Resource
 
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.2
 """Between two looks at a ring; a page draws no more often."""
 PIECE = 32 * 1024
 """Bytes that are sent at once, about."""

@@ -8,7 +8,7 @@ import { Stream } from "./watch.js";
 /** @typedef {import("./types.js").Change} Change */
 /** @typedef {import("./watch.js").State} State */
 
-/** Milliseconds between two tellings of changes, at least: the operator tells of them ten times a second at most. */
+/** Milliseconds between two tellings of changes, at least: the operator tells of them five times a second at most. */
 const CALM = 50;
 /** The same while a long list comes in: its first page is told at once. */
 const LOADING = 400;
@@ -168,7 +168,7 @@ export class Project {
   }
 
   /**
-   * Be told what changed, ten times a second at most.
+   * Be told what changed, five times a second at most.
    * @param {(change: Change) => void} listener
    * @param {AbortSignal} signal
    */
