@@ -60,6 +60,10 @@ def test_work_is_seen_as_it_goes_on(desk: Desk, fleet: Fleet, session: str) -> N
     page.goto(f"{desk.operator.url}/ui/{desk.namespace}/workers/w/sessions/{session}")
     expect(page.get_by_role("region", name="Terminal")).to_contain_text("count to ten", timeout=60000)
     ada.shot("terminal")
+    page = ada.visit("workers/w")
+    expect(page.locator(".chip.is-working").first).to_be_visible()
+    page.emulate_media(reduced_motion="no-preference")
+    assert page.evaluate("document.getAnimations().length") == 0  # for who looks all day: nothing blinks
     page = ada.visit("beads/counted")
     expect(page.locator(".bead-line")).to_contain_text("Succeeded", timeout=60000)
     expect(page.get_by_role("heading", name="Attempt 1")).to_be_visible()

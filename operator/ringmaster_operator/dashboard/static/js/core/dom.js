@@ -10,6 +10,11 @@ const SVG = "http://www.w3.org/2000/svg";
 const LIVE = new Set(["value", "checked", "indeterminate", "selected", "open"]);
 /** @type {WeakMap<Element, Record<string, any>>} Handlers by event, as a repainted element takes them over. */
 const handlers = new WeakMap();
+/** @type {WeakMap<Element, {look: string, make: () => Element}>} Stand in for what is made only where it is needed. */
+const standIns = new WeakMap();
+/** @type {WeakMap<Element, string>} What an element showed that such a one has made. */
+const looks = new WeakMap();
+const STANDS_IN = "data-stands-in";
 
 /**
  * An HTML element.
@@ -91,6 +96,32 @@ export function safe(address) {
 }
 
 /**
+ * Something to be painted that is made only where it looks different from what is in the page.
+ * @param {string} tag
+ * @param {string} key As `data-key`; the one that is made gets it.
+ * @param {string} look All that it shows.
+ * @param {() => Element} make
+ */
+export function settled(tag, key, look, make) {
+  const made = document.createElement(tag);
+  made.setAttribute("data-key", key);
+  made.setAttribute(STANDS_IN, "");
+  standIns.set(made, { look, make });
+  return made;
+}
+
+/**
+ * @param {Element} standIn
+ * @param {(made: Element) => Element} put Into the page; returns the one that is there.
+ */
+function settle(standIn, put) {
+  const { look, make } = /** @type {{look: string, make: () => Element}} */ (standIns.get(standIn));
+  const made = make();
+  made.setAttribute("data-key", standIn.getAttribute("data-key") ?? "");
+  looks.set(put(made), look);
+}
+
+/**
  * Make what is in an element what it should be, in place: focus, scroll and what is being typed stay.
  * @param {Element} element
  * @param {...Child} children
@@ -132,12 +163,25 @@ function morphChildren(old, next) {
       morph(found, wanted);
     } else {
       old.insertBefore(wanted, at);
+      if (wanted instanceof Element) fulfil(wanted);
     }
   }
   while (at !== null) {
     const gone = at;
     at = at.nextSibling;
     gone.remove();
+  }
+}
+
+/** @param {Element} root Where others may stand in, or one that does. */
+function fulfil(root) {
+  const all = root.hasAttribute(STANDS_IN) ? [root] : root.querySelectorAll(`[${STANDS_IN}]`);
+  for (const standIn of all) {
+    settle(standIn, (made) => {
+      standIn.replaceWith(made);
+      fulfil(made);
+      return made;
+    });
   }
 }
 
@@ -160,6 +204,16 @@ function morph(old, next) {
     if (old.nodeValue !== next.nodeValue) old.nodeValue = next.nodeValue;
     return;
   }
+  const standIn = standIns.get(next);
+  if (standIn !== undefined) {
+    if (looks.get(old) === standIn.look) return;
+    settle(next, (made) => {
+      morph(old, made);
+      return old;
+    });
+    return;
+  }
+  looks.delete(old);
   for (const { name } of [...old.attributes]) if (!next.hasAttribute(name) && name !== "open") old.removeAttribute(name);
   for (const { name, value } of next.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   const before = handlers.get(old) ?? {};

@@ -66,6 +66,15 @@ export function between(from, to) {
 }
 
 /**
+ * How long something has lasted, for who looks all day: words that change once a minute.
+ * @param {string} from
+ */
+export function roughly(from) {
+  const seconds = (Date.now() - Date.parse(from)) / 1000;
+  return seconds < 60 ? "under a minute" : duration(seconds - (seconds % 60));
+}
+
+/**
  * A moment as time that goes by, with the exact one in its title.
  * @param {string | null | undefined} at RFC 3339.
  */

@@ -1,8 +1,8 @@
 /** What needs a person first, then what moves, then what is done. */
 
 import { act } from "../core/acts.js";
-import { h, s } from "../core/dom.js";
-import { ago, between, compact, count, counted, usd } from "../core/format.js";
+import { h, s, settled } from "../core/dom.js";
+import { ago, compact, count, counted, moment, roughly, usd } from "../core/format.js";
 import { link } from "../core/router.js";
 import { standing } from "../core/standing.js";
 import { may } from "../core/who.js";
@@ -91,8 +91,8 @@ function content(namespace, found, waiting, again) {
         : h("p", { class: "muted" }, "Nothing waits for a person.")),
       card(`Running`, found.running.length ? h("ul", { class: "plain mail" }, found.running.map((run) => running(namespace, run))) : h("p", { class: "muted" }, "Nothing runs."))),
     h("div", null,
-      card("Done", bars({ title: "Beads a day (UTC)", width: 400, labels: found.done.map(({ day }) => day.slice(5)), format: count, whole: true, series: [
-        { name: "Succeeded", tone: "good", values: found.done.map(({ succeeded }) => succeeded) }, { name: "Failed", tone: "bad", values: found.done.map(({ failed }) => failed) }] })),
+      settled("section", "Done", JSON.stringify(found.done), () => card("Done", bars({ title: "Beads a day (UTC)", width: 400, labels: found.done.map(({ day }) => day.slice(5)), format: count, whole: true, series: [
+        { name: "Succeeded", tone: "good", values: found.done.map(({ succeeded }) => succeeded) }, { name: "Failed", tone: "bad", values: found.done.map(({ failed }) => failed) }] }))),
       card("Spend", spend(found), h("a", { class: "small", href: link(namespace, "costs") }, "Costs")),
       card("Beads", table("Beads by phase", ["Phase", "#Beads"], PHASES.filter((phase) => found.phases[phase]).map((phase) =>
         [h("a", { href: `${link(namespace, "board")}?phase=${phase}` }, chip(phase)), count(found.phases[phase])]))),
@@ -108,13 +108,25 @@ function content(namespace, found, waiting, again) {
  * @param {() => void} again
  */
 function needed(namespace, need, runs, again) {
+  const run = need.kind === "stalled" ? runs.find((one) => one.session === need.name) : undefined;
+  const look = JSON.stringify([need, run?.worker, may("contributor", namespace)]);
+  return settled("li", `${need.kind} ${need.name}`, look, () => mail(namespace, need, run, again));
+}
+
+/**
+ * @param {string} namespace
+ * @param {Need} need
+ * @param {Run | undefined} run Of a session without progress: its terminal tells what it is at.
+ * @param {() => void} again
+ */
+function mail(namespace, need, run, again) {
   const asks = need.kind === "decision" || need.kind === "escalation";
   const about = need.kind === "worker" ? workerLink(namespace, need.name)
     : need.kind === "budget" ? h("a", { href: link(namespace, "costs") }, need.name)
-    : need.kind === "stalled" ? session(namespace, need.name, runs) : beadLink(namespace, need.name, need.title || need.name);
+    : need.kind === "stalled" ? session(namespace, need.name, run) : beadLink(namespace, need.name, need.title || need.name);
   return h(
     "li",
-    { "data-key": `${need.kind} ${need.name}` },
+    null,
     h("div", { class: "spread" }, h("strong", null, about), h("span", { class: `chip ${need.kind === "failed" || need.kind === "worker" ? "is-bad" : "is-warning"}` }, KINDS.get(need.kind) ?? need.kind)),
     need.why && h("p", { class: "why" }, need.why),
     h("p", { class: "meta" }, need.priority && priority(need.priority), need.parent && h("span", null, "asked by ", beadLink(namespace, need.parent)), need.since && h("span", null, SINCE.get(need.kind) ?? "since ", ago(need.since)), blocked(namespace, need), need.deadline && h("span", null, "decides itself ", ago(need.deadline))),
@@ -133,13 +145,11 @@ async function retry(namespace, name, again) {
 }
 
 /**
- * A session without progress: its terminal tells what it is at.
  * @param {string} namespace
  * @param {string} name
- * @param {Run[]} runs
+ * @param {Run | undefined} run
  */
-function session(namespace, name, runs) {
-  const run = runs.find((one) => one.session === name);
+function session(namespace, name, run) {
   return run ? h("a", { href: link(namespace, "workers", run.worker, "sessions", name) }, name) : name;
 }
 
@@ -158,13 +168,14 @@ export function blocked(namespace, need) {
  * @param {Run} run
  */
 function running(namespace, run) {
-  return h(
+  const lasts = roughly(run.since);
+  return settled("li", run.name, JSON.stringify([run, lasts]), () => h(
     "li",
-    { "data-key": run.name },
+    null,
     h("div", { class: "spread" }, h("strong", null, beadLink(namespace, run.name, run.title)), chip(run.activity[0]?.toUpperCase() + run.activity.slice(1))),
     run.note && h("p", { class: "why" }, run.note),
-    h("p", { class: "meta" }, priority(run.priority), workerLink(namespace, run.worker), h("span", null, `iteration ${run.iteration} of ${run.maxIterations}`), h("span", null, `for ${between(run.since)}`), h("span", null, counted(run.toolCalls, "tool call")), run.tokensPerMinute !== undefined && h("span", null, `${compact(run.tokensPerMinute)} tokens/min`), h("span", null, usd(run.usd))),
-  );
+    h("p", { class: "meta" }, priority(run.priority), workerLink(namespace, run.worker), h("span", null, `iteration ${run.iteration} of ${run.maxIterations}`), h("span", { title: `Since ${moment(run.since)}` }, `for ${lasts}`), h("span", null, counted(run.toolCalls, "tool call")), run.tokensPerMinute !== undefined && h("span", null, `${compact(run.tokensPerMinute)} tokens/min`), h("span", null, usd(run.usd))),
+  ));
 }
 
 /** @param {Overview} found */

@@ -26,6 +26,8 @@ const LEFT = 64;
 const RIGHT = 8;
 const TOP = 12;
 const BOTTOM = 28;
+/** Milliseconds that a browser has to begin to save a file. */
+const SAVED_WITHIN = 60000;
 
 /** @param {Chart} chart */
 const wide = (chart) => (innerWidth < 800 ? PHONE : Math.min(chart.width ?? USUAL, innerWidth - 260));
@@ -95,7 +97,7 @@ function figure(chart, most, shapes) {
   return h(
     "figure",
     { class: "chart" },
-    h("figcaption", null, h("span", null, chart.title), h("a", { class: "small", href: csvAddress(chart), download: `${filed(chart.title)}.csv` }, "CSV")),
+    h("figcaption", null, h("span", null, chart.title), saved(chart.title, ["", ...chart.series.map(({ name }) => name)], numbers(chart))),
     s("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": `${chart.title}: the table below has the numbers` }, hatching(chart), lines, shapes, ticks),
     chart.series.length > 1 && h("ul", { class: "plain legend" }, chart.series.map((series, at) => h("li", null, s("svg", { viewBox: "0 0 10 10", class: "swatch", "aria-hidden": "true" }, s("rect", { ...look(chart, series, at), width: 10, height: 10, rx: 2 })), series.name))),
     h("details", null, h("summary", null, "Numbers"), table(chart.title, ["", ...chart.series.map(({ name }) => `#${name}`)],
@@ -145,18 +147,25 @@ function nice(value, whole) {
 }
 
 /** @param {Chart} chart */
-function csvAddress(chart) {
-  return csv([["", ...chart.series.map(({ name }) => name)], ...chart.labels.map((label, at) => [label, ...chart.series.map(({ values }) => values[at] ?? "")])]);
+function numbers(chart) {
+  return chart.labels.map((label, at) => [label, ...chart.series.map(({ values }) => values[at] ?? "")]);
 }
 
 /**
- * A link that saves a table's numbers.
+ * A link that saves a table's numbers. The file is made when it is asked for: one for each look at a page would stay
+ * in the browser's memory as long as the page does.
  * @param {string} title
  * @param {string[]} heads
  * @param {(string | number)[][]} rows
  */
 export function saved(title, heads, rows) {
-  return h("a", { class: "small", href: csv([heads, ...rows]), download: `${filed(title)}.csv`, "aria-label": `${title} as CSV` }, "CSV");
+  const fetched = (/** @type {MouseEvent} */ { currentTarget }) => {
+    const link = /** @type {HTMLAnchorElement} */ (currentTarget);
+    const address = csv([heads, ...rows]);
+    link.href = address;
+    setTimeout(() => URL.revokeObjectURL(address), SAVED_WITHIN);
+  };
+  return h("a", { class: "small", href: "#", download: `${filed(title)}.csv`, "aria-label": `${title} as CSV`, onclick: fetched }, "CSV");
 }
 
 /** @param {string} title As the name of a file, or of an element. */
