@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ringmaster_operator.resources.protocol import Claimed
 from support.manifests import bead
 from support.operators import OperatorProcess
 from support.reading import create, rows, status_of
-from support.sessions import Session, report, usage
+from support.sessions import Session, make_worker, report, usage
 
 pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture
+def own_operator(cluster: Any, namespace: str, tmp_path: Path) -> Iterator[OperatorProcess]:
+    process = OperatorProcess(cluster.kubeconfig, namespace, tmp_path)
+    process.start()
+    yield process
+    process.stop()
+    print(process.tail(100))
 
 
 async def test_a_repeated_report_changes_nothing(
@@ -60,6 +72,51 @@ async def test_a_late_report_with_an_old_fence_is_refused_and_recorded(
         1,
         "a: success",
     )
+
+
+SAID = ("phase", "attempts", "fence", "outcome", "cost")
+
+
+async def test_a_bead_that_is_held_under_the_claim_of_another_one_goes_back(
+    cluster: Any, namespace: str, own_operator: OperatorProcess
+) -> None:
+    """As somebody may write it into a status while the operator is away."""
+    session = Session(own_operator.url, make_worker(cluster, namespace))
+    create(cluster, namespace, bead("a"))
+    first = await session.pull(wait=30)
+    assert first is not None
+    assert (await session.report(first, usage=usage(usd=0.25)))[0] == 200
+    while rows(own_operator, "select count(*) from report where applied") != [(1,)]:
+        await asyncio.sleep(0.05)
+    done = status_of(cluster, namespace, "a")
+    own_operator.kill()
+    create(cluster, namespace, bead("b"))
+    held = {"phase": "Running", "fence": 1, "attempts": 1, "iteration": 1, "claim": claim_of(first)}
+    patch = ("--subresource=status", "--type=merge", f"-p={json.dumps({'status': held})}")
+    cluster.kubectl("patch", "-n", namespace, "bead/b", *patch)
+    own_operator.start()
+
+    body = report(first, usage=usage(usd=0.5))
+    for _ in range(2):
+        status, said = await session.call("POST", f"/claims/{first.claim_id}/reports", body)
+        assert (status, said["code"]) == (409, "claim_ended"), said
+    kept = rows(own_operator, "select bead, refusal from report where refused")
+    assert [(name, "fresh id" in why) for name, why in kept] == [("b", True)]
+    assert rows(own_operator, "select bead, usd from spending order by id") == [("a", 0.25), ("b", 0.5)]
+    second = await session.pull(wait=30)
+    assert second is not None
+    assert (second.bead.name, second.fence, second.attempt) == ("b", 2, 1)
+    assert (await session.report(second))[0] == 200
+    assert status_of(cluster, namespace, "b")["phase"] == "Succeeded"
+    left = status_of(cluster, namespace, "a")
+    assert [left[name] for name in SAID] == [done[name] for name in SAID]
+    await session.close()
+
+
+def claim_of(claimed: Claimed) -> dict[str, Any]:
+    """As a bead's status has it."""
+    names = {"worker": "fleet", "session": "fleet-0", "since": "2026-11-24T12:00:00Z"}
+    return {"id": claimed.claim_id, "fence": claimed.fence, **names}
 
 
 async def test_failed_attempts_back_off_and_end_at_the_limit(

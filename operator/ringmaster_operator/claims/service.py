@@ -9,20 +9,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from ringmaster_operator import metrics
 from ringmaster_operator.board import lifecycle
 from ringmaster_operator.board.board import Board
-from ringmaster_operator.board.budgets import Amount
 from ringmaster_operator.board.lifecycle import Backoff
 from ringmaster_operator.claims.briefing import Briefing
 from ringmaster_operator.claims.caller import Caller as Caller
 from ringmaster_operator.claims.desk import Desk
 from ringmaster_operator.claims.funds import Funds
 from ringmaster_operator.claims.hygiene import clean_heartbeat, clean_question, clean_words, cleaned_report
+from ringmaster_operator.claims.late import LateReports
 from ringmaster_operator.claims.leases import Lease, Leases
 from ringmaster_operator.claims.refusals import Refused
 from ringmaster_operator.claims.reports import Reports
 from ringmaster_operator.claims.returns import Returns
 from ringmaster_operator.claims.talk import Talk
 from ringmaster_operator.clock import Clock
-from ringmaster_operator.history import History, HistoryUnavailable
+from ringmaster_operator.history import ClaimConflict, History, HistoryUnavailable
 from ringmaster_operator.kube import Kube, KubeError
 from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.resources.protocol import (
@@ -89,6 +89,7 @@ class ClaimService:
             clock=clock,
             backoff=backoff,
         )
+        self._late = LateReports(history=history, funds=funds, clock=clock)
         self._look = asyncio.Event()
         store.listen(self._listen)
 
@@ -164,10 +165,15 @@ class ClaimService:
             if (answer := await self._reports.repeated(claim_id, request.report_id)) is not None:
                 return answer  # its first copy was committed meanwhile, and that ended the claim
             if refusal.code in (ProblemCode.FENCED, ProblemCode.CLAIM_ENDED):
-                await self._refuse(caller, claim_id, request, str(refusal))
+                await self._late.keep(caller, claim_id, request, str(refusal))
             raise
         await self._told(lease, request.steered)
-        return await self._reports.take(lease, request)
+        try:
+            return await self._reports.take(lease, request)
+        except ClaimConflict as error:
+            await self._late.keep_foreign(lease, request, str(error))
+            await self._try_give_back(lease, str(error), lost=False)
+            raise Refused(ProblemCode.CLAIM_ENDED, str(error)) from error
 
     async def release(self, caller: Caller, claim_id: str, request: ReleaseRequest) -> Ended:
         """POST /claims/{id}/release: the bead goes back without a verdict; repeating it changes nothing."""
@@ -216,7 +222,7 @@ class ClaimService:
             for lease in self._leases.due(now):
                 metrics.leases_lost.inc()
                 silent = f"session {lease.session} was not heard of for {self._leases.seconds:g} s"
-                await self._try_give_back(lease, silent)
+                await self._try_give_back(lease, silent, lost=True)
             deadline = self._leases.next_deadline()
             pause = LOOK_SECONDS if deadline is None else max(0.05, min(LOOK_SECONDS, deadline - now))
             self._look.clear()
@@ -225,9 +231,9 @@ class ClaimService:
             except TimeoutError:
                 continue
 
-    async def _try_give_back(self, lease: Lease, message: str) -> None:
+    async def _try_give_back(self, lease: Lease, message: str, *, lost: bool) -> None:
         try:
-            await self._returns.give_back(lease, message, lost=True)
+            await self._returns.give_back(lease, message, lost=lost)
         except (KubeError, HistoryUnavailable, Refused) as error:
             log.warning("%s/%s cannot be given back yet: %s", *lease.key, error)
             lease.deadline = self._clock.monotonic() + 1.0
@@ -248,27 +254,6 @@ class ClaimService:
             detail = f"fence {fence} is not the claim's fence {lease.fence}"
             raise Refused(ProblemCode.FENCED, detail)
         return lease
-
-    async def _refuse(self, caller: Caller, claim_id: str, request: ReportRequest, why: str) -> None:
-        metrics.reports_refused.inc()
-        try:
-            attempt = await self._history.find_claim(claim_id=claim_id)
-            name = attempt.bead if attempt else ""
-            account = self._funds.account_of(caller.namespace, name)
-            usd, tokens = await self._history.refuse_report(
-                bead_uid=attempt.bead_uid if attempt else "",
-                bead=name,
-                claim_id=claim_id,
-                namespace=caller.namespace,
-                request=self._funds.priced((caller.namespace, caller.worker), request),
-                reason=why,
-                worker=caller.worker,
-                account=account,
-                now=self._clock.now(),
-            )
-            self._funds.late(caller.namespace, caller.worker, account, Amount(usd, tokens))
-        except HistoryUnavailable as error:
-            raise Refused(ProblemCode.UNAVAILABLE, f"the history cannot be written: {error}") from error
 
     def _bead(self, lease: Lease) -> Bead | None:
         bead = self._store.bead(lease.key)

@@ -7,6 +7,7 @@ its commit here, so everything is built around one writer that never says yes to
 from ringmaster_operator.history.answers import KeptAnswer
 from ringmaster_operator.history.cost_queries import FILTERS, GROUPINGS, LABEL, TIMES, Question, RolledUp
 from ringmaster_operator.history.errors import (
+    ClaimConflict,
     HistoryCorrupt,
     HistoryError,
     HistoryInUse,
@@ -55,6 +56,7 @@ __all__ = [
     "BeadSums",
     "CapabilityChange",
     "Change",
+    "ClaimConflict",
     "Committed",
     "Correction",
     "Gap",

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, Update, bindparam, case, func, update
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from ringmaster_operator.history.prepared import Insert, Prepared, Values, columns, table
 from ringmaster_operator.history.tables import AttemptRow
@@ -114,6 +114,11 @@ def start_attempt(
         "started_at": now,
     }
     _START.run(db, _BLANK | given)
+
+
+def known_claim(db: Session, claim_id: str) -> bool:
+    """Whether an attempt was made under this id, on whichever bead."""
+    return db.exec(select(AttemptRow.id).where(AttemptRow.claim_id == claim_id)).first() is not None
 
 
 def unseen_attempt(db: Session, *, known: Mapping[str, Any]) -> Attempt:

@@ -41,6 +41,10 @@ class ReportConflict(HistoryError):
     """A report id that another claim has used already."""
 
 
+class ClaimConflict(HistoryError):
+    """A claim id under which another bead was claimed before."""
+
+
 class Apart(Exception):
     """Several writes cannot be made together, each by itself can; the writer sees to it."""
 

@@ -6,17 +6,17 @@ crash between this commit and the API server leaves undone is finished from it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import bindparam, update
 from sqlmodel import Session, select
 
-from ringmaster_operator.history.attempts import reported, unseen_attempt
+from ringmaster_operator.history.attempts import known_claim, reported, unseen_attempt
 from ringmaster_operator.history.booking import book, book_reports
 from ringmaster_operator.history.capabilities import learn
 from ringmaster_operator.history.costs import of_iteration
-from ringmaster_operator.history.errors import HistoryError, HistoryUnavailable, ReportConflict
+from ringmaster_operator.history.errors import ClaimConflict, HistoryError, HistoryUnavailable, ReportConflict
 from ringmaster_operator.history.lesson_uses import learn_lessons
 from ringmaster_operator.history.prepared import Prepared, columns, table
 from ringmaster_operator.history.records import Committed
@@ -51,7 +51,8 @@ _APPLY = Prepared(
 def commit_reports(db: Session, reports: Sequence[Report]) -> list[Committed | HistoryError]:
     """Keep reports, iterations, usage and, of those that do not iterate, the attempts' ends.
 
-    Gives the first answer to each, or ReportConflict when another claim has used its report id.
+    Gives the first answer to each, or ReportConflict when another claim has used its report id, or
+    ClaimConflict when another bead was claimed under its claim id.
     """
     results: list[Committed | HistoryError] = []
     for some in _apart(reports):
@@ -77,11 +78,26 @@ def _apart(reports: Sequence[Report]) -> Iterable[Sequence[Report]]:
 def _commit(db: Session, reports: Sequence[Report]) -> Iterable[Committed | HistoryError]:
     about = ((each.request.report_id, each.claim_id, each.bead_uid, each.request.fence) for each in reports)
     seen = look(db, about)
-    fresh = [(each, known) for each in reports if not (known := seen[each.request.report_id]).known]
+    foreign = _foreign(db, reports, seen)
+    taken = (each for each in reports if each.request.report_id not in foreign)
+    fresh = [(each, known) for each in taken if not (known := seen[each.request.report_id]).known]
     kept = dict(zip((each.request.report_id for each, _ in fresh), _keep(db, fresh), strict=True))
     for each in reports:
-        new = kept.get(each.request.report_id)
+        new = kept.get(each.request.report_id) or foreign.get(each.request.report_id)
         yield new or _known(db, each.request.report_id, each.claim_id)
+
+
+def _foreign(db: Session, reports: Sequence[Report], seen: Mapping[str, Seen]) -> dict[str, ClaimConflict]:
+    """Those whose attempt would be a second one under its claim's id; by report id."""
+    return {
+        each.request.report_id: ClaimConflict(
+            "a claim on another bead had this id before; the bead goes back, claim with a fresh id"
+        )
+        for each in reports
+        if (known := seen[each.request.report_id]).attempt is None
+        and not known.known
+        and known_claim(db, each.claim_id)
+    }
 
 
 def _known(db: Session, report_id: str, claim_id: str) -> Committed | HistoryError:
@@ -148,13 +164,16 @@ def refuse_report(
     reason: str,
     worker: str = "",
     account: Account | None = None,
+    booked_as: str | None = None,
     now: datetime,
 ) -> tuple[float, int]:
     """Keep a report that was not accepted, and why; once per report id and claim.
 
     What it used is spent all the same: returns the dollars and tokens that were not booked before, less than
-    nothing where more was booked for the lost session than it had used.
+    nothing where more was booked for the lost session than it had used. `booked_as` is the claim that it is
+    booked for, where its own id is that of another bead's claim.
     """
+    payer = booked_as or claim_id
     key = f"{request.report_id}/refused/{claim_id}"  # a report id has no slash
     if db.exec(select(ReportRow.id).where(ReportRow.report_id == key)).first() is not None:
         return 0.0, 0
@@ -173,7 +192,7 @@ def refuse_report(
             refusal=reason,
         )
     )
-    heard = booked_of(db, claim_id=claim_id, iteration=request.iteration)
+    heard = booked_of(db, claim_id=payer, iteration=request.iteration)
     if not bead_uid or heard is None:
         return 0.0, 0
     total = bill(request.usage)
@@ -181,7 +200,7 @@ def refuse_report(
     book(
         db,
         source=key,
-        claim_id=claim_id,
+        claim_id=payer,
         bead_uid=bead_uid,
         namespace=namespace,
         bead=bead,

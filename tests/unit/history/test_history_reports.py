@@ -9,12 +9,19 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from sqlmodel import Session, func, select
+from sqlmodel import Session, func, select, text
 
-from ringmaster_operator.history import History, ReportConflict
+from ringmaster_operator.history import ClaimConflict, History, ReportConflict
 from ringmaster_operator.history.tables import AttemptRow, IterationRow, ReportRow, Table, UsageRow
 from ringmaster_operator.resources.bead import Outcome, OutcomeKind, Reason
-from ringmaster_operator.resources.protocol import ModelUsage, Next, ReportRequest, Usage, VerifyResult
+from ringmaster_operator.resources.protocol import (
+    ModelUsage,
+    Next,
+    ReportAnswer,
+    ReportRequest,
+    Usage,
+    VerifyResult,
+)
 
 from .conftest import NOON, Work
 
@@ -191,3 +198,37 @@ def test_numbers_that_no_database_keeps_are_refused_before(field: str) -> None:
     ReportRequest.model_validate_json(text)
     with pytest.raises(ValidationError):
         ReportRequest.model_validate_json(text[:-1] + f", {field}}}")
+
+
+COSTS = "SELECT w.bead, u.usd, u.tokens FROM cost_use u JOIN cost_work w ON w.id = u.work_id ORDER BY w.bead"
+
+
+async def test_a_report_under_the_claim_of_another_bead_leaves_that_one_as_it_is(
+    history: History, work: Make
+) -> None:
+    one, other = work(), work(uid="uid-2", bead="other")
+    usage = Usage(requests=[ModelUsage(position="1", input_tokens=10, computed_usd=1.0)])
+    await one.start()
+    await one.report(one.request(usage=usage))
+    tables = (AttemptRow, IterationRow, ReportRow, UsageRow)
+    before = await counts(history, *tables), await history.find_claim(claim_id=one.claim_id)
+    about: dict[str, Any] = {
+        "bead_uid": other.uid,
+        "namespace": other.namespace,
+        "bead": other.bead,
+        "claim_id": one.claim_id,
+        "now": NOON,
+    }
+    report = other.request(usage=Usage(requests=[ModelUsage(position="1", input_tokens=5, computed_usd=2.0)]))
+    for _ in range(2):
+        with pytest.raises(ClaimConflict, match="claim with a fresh id"):
+            await history.commit_report(
+                request=report, answer=ReportAnswer(next=Next.DONE, iteration=1), **about
+            )
+    assert (await counts(history, *tables), await history.find_claim(claim_id=one.claim_id)) == before
+    refuse = {"request": report, "reason": "no", "booked_as": f"{one.claim_id}/{other.uid}", **about}
+    assert await history.refuse_report(**refuse) == (2.0, 5)
+    assert await history.refuse_report(**refuse) == (0.0, 0)
+    costs = await history.read(lambda db: [tuple(row) for row in db.connection().execute(text(COSTS))])
+    assert costs == [("fix-it", 1.0, 10), ("other", 2.0, 5)]
+    assert await history.find_claim(claim_id=one.claim_id) == before[1]

@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select, text
 
 from ringmaster_operator.evidence import Evidence, Subject, Verdict
-from ringmaster_operator.history import History, Learned, ReportConflict, Teaching
+from ringmaster_operator.history import ClaimConflict, History, Learned, ReportConflict, Teaching
 from ringmaster_operator.history.records import Committed
 from ringmaster_operator.history.spending import Account
 from ringmaster_operator.history.tables import ReportRow
@@ -50,6 +50,7 @@ TABLES = {
 }
 """Rows with what tells them apart in place of their keys."""
 KEYS = {"id", "attempt_id", "iteration_id", "work_id", "lesson_id"}
+REFUSED = [("namespace", None, IntegrityError), ("claim_id", "claim-uid-0-1", ClaimConflict)]
 HERE = Situation(repository="git.example/shop")
 LESSONS = [
     "Pin the scheduler's clock to noon before the alembic tests",
@@ -251,24 +252,27 @@ async def test_many_reports_take_few_statements(history: History) -> None:
     assert (await history.spent_today(namespace="team", now=NOON)).usd == 50.0
 
 
-async def test_one_that_the_database_refuses_spoils_no_other(history: History) -> None:
+@pytest.mark.parametrize(("name", "wrong", "fault"), REFUSED)
+async def test_one_that_is_refused_spoils_no_other(
+    history: History, name: str, wrong: str | None, fault: type[Exception]
+) -> None:
     works = [Work(history=history, uid=f"uid-{number}", bead=f"b-{number}") for number in range(5)]
     await asyncio.gather(*(work.start() for work in works))
     foreign = Work(history=history, uid="uid-9", bead="b-9", fence=2)
-    broken = partial(  # no attempt is of its fence, and the database has one for each claim
+    given: dict[str, Any] = {"namespace": "team", "claim_id": foreign.claim_id, name: wrong}
+    broken = partial(  # no attempt is of its fence
         history.commit_report,
         bead_uid=foreign.uid,
-        namespace="team",
         bead=foreign.bead,
-        claim_id=works[0].claim_id,
         request=foreign.request(),
         answer=ReportAnswer(next=Next.DONE, iteration=1),
         now=NOON,
+        **given,
     )
     writes: list[Callable[[], Awaitable[Any]]] = [partial(work.report, work.request()) for work in works]
     results = await together(history, [*writes[1:3], broken, *writes[3:], writes[0]])
-    assert isinstance(results[2], IntegrityError)
-    assert [result for result in results if isinstance(result, Exception)] == [results[2]]
+    failed = [(at, type(result)) for at, result in enumerate(results) if isinstance(result, Exception)]
+    assert failed == [(2, fault)]
     assert await order(history) == [works[number].request().report_id for number in (1, 2, 3, 4, 0)]
     assert len(await history.unapplied_reports()) == 5
 
