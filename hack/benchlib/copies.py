@@ -30,7 +30,7 @@ from ringmaster_operator.resources.backup import BackupMode
 
 SEED = 1
 COPIES = 200
-PAUSE = 0.02
+PAUSE = 0.004
 """Seconds between two reports."""
 PARTS = ("select count(*) from report", "select count(*) from iteration", "select count(*) from usage")
 
