@@ -165,7 +165,7 @@ export function saved(title, heads, rows) {
     link.href = address;
     setTimeout(() => URL.revokeObjectURL(address), SAVED_WITHIN);
   };
-  return h("a", { class: "small", href: "#", download: `${filed(title)}.csv`, "aria-label": `${title} as CSV`, onclick: fetched }, "CSV");
+  return h("a", { class: "small", href: "#", download: `${filed(title)}.csv`, "aria-label": `${title} as CSV`, onclick: fetched, oncontextmenu: fetched }, "CSV");
 }
 
 /** @param {string} title As the name of a file, or of an element. */
