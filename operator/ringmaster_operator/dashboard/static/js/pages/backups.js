@@ -40,7 +40,19 @@ function schedule({ metadata, spec, status = {} }) {
         ["Trial restore", trial && [trial.succeeded ? "worked " : "failed ", ago(trial.time), trial.message && `: ${trial.message}`]],
         ["Run by", spec.executor],
       ]),
+      h("p", null, h("span", { class: "muted" }, "Goes to "), place(spec.destination)),
       status.conditions?.length > 0 && h("details", null, h("summary", null, "Conditions"), table("Conditions", ["Condition", "Status", "Reason", "Message", "Since"], status.conditions.map((/** @type {any} */ item) => [item.type, item.status, item.reason, item.message ?? "", ago(item.lastTransitionTime)]))),
     ),
   );
+}
+
+/**
+ * Where backups go, as text: what is no address of ours is no link.
+ * @param {any} destination
+ */
+function place({ volumeClaim, hostPath, s3 }) {
+  const named = (/** @type {string} */ name) => h("span", { class: "mono" }, name);
+  if (volumeClaim) return ["the volume claim ", named(volumeClaim)];
+  if (hostPath) return ["the folder ", named(hostPath), " on the operator’s host"];
+  return [named(["s3:", "", s3.bucket, s3.prefix ?? ""].join("/").replace(/\/+$/, "")), " at ", s3.endpoint ? named(s3.endpoint) : "AWS", s3.region && [", ", s3.region]];
 }
