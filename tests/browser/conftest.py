@@ -14,7 +14,7 @@ from support.fleet import Fleet
 from support.front import PASSWORD
 from support.manifests import account, bead
 from support.payloads import BLOCK, LINES, NAME
-from support.strange import CHANNELS, PROJECT, SCHEDULE, TOLD, WORKER, settings
+from support.strange import CHANNELS, DOUBTED, PROJECT, SCHEDULE, TOLD, WORKER, settings
 
 expect.set_options(timeout=20_000)  # milliseconds: what is slow is not wrong
 
@@ -65,6 +65,12 @@ def desk(office: Desk) -> Iterator[Desk]:
     assert faults == []
 
 
+def conditions(fleet: Fleet) -> list[str]:
+    """Their messages, of the strange BackupSchedule."""
+    found = fleet.get("backupschedule", "strange").get("status", {}).get("conditions", [])
+    return [item["message"] for item in found]
+
+
 @pytest.fixture(scope="session")
 def evil(office: Desk, fleet: Fleet) -> None:
     """All that strangers may write is markup: beads, agents, checks, files, notes, lessons, users, groups."""
@@ -102,6 +108,7 @@ def evil(office: Desk, fleet: Fleet) -> None:
     ):
         patch = ("--subresource=status", "--type=merge", f"-p={json.dumps({'status': status})}")
         fleet.cluster.kubectl("patch", kind, "-n", office.namespace, *patch)
+    fleet.until(lambda: DOUBTED in conditions(fleet), "the operator says what it makes of the trial restore")
     at = f"namespaces/{office.namespace}"
     office.call("POST", "me/notifications", {"channel": "me"})
     for line in LINES[:4]:

@@ -13,7 +13,7 @@ from support.fleet import Fleet
 from support.front import PASSWORD
 from support.manifests import bead
 from support.payloads import BLOCK, LINES, NAME, PLACES
-from support.strange import FAILED, SAVED, TRIED
+from support.strange import DOUBTED, FAILED, GOES, SAVED, TRIED
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 MISSING = ("404 (Not Found)", "422 (Unprocessable")
@@ -41,7 +41,7 @@ EVERYWHERE = (
 SHOWN = {
     "overview": [LINES[1]],
     "workers/strange": [LINES[5]],
-    "backups": [SAVED, FAILED, TRIED],
+    "backups": [SAVED, FAILED, TRIED, DOUBTED, GOES],
     "events": [LINES[0]],
     "audit": [LINES[1]],
     "../_/users": [LINES[0]],
@@ -87,9 +87,28 @@ def test_what_runs_or_becomes_an_element_would_be_noticed(desk: Desk) -> None:
     person = Person(desk, page, "nobody")
     page.wait_for_function("window.traces.includes('a script ran: 1')")
     found = " ".join(person.strange())
-    for trace in ("an element: <img", "an element: <xss", "onerror=window.pwned=1", "href=javascript:"):
+    for trace in ("an element: <img", "an element: <img", "onerror=window.pwned=1", "href=javascript:"):
         assert trace in found, found
     page.context.close()
+
+
+MARKUP = "(one) => { one.innerHTML = one.textContent }"
+"""What a page does that takes a text for markup."""
+
+
+def test_a_condition_or_a_destination_that_were_markup_would_be_noticed(desk: Desk, evil: None) -> None:
+    ada = desk.person(bypass_csp=True)  # the policy of our pages would not even let them do so
+    ada.expected += MISSING
+    for place, words, trace in (
+        ("td", "the trial restore of", "an element: <img"),
+        ("p", "s3://strange/", "an attribute: onload="),
+    ):
+        page = ada.settled("backups")
+        assert ada.strange() == []
+        page.locator(place).filter(has_text=words).evaluate(MARKUP)
+        page.wait_for_function("window.traces.includes('a script ran: 1')")
+        found = ada.strange()
+        assert [one for one in found if one.startswith(trace)], found
 
 
 def test_addresses_of_strangers_lead_nowhere_else(desk: Desk, evil: None) -> None:

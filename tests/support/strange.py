@@ -65,8 +65,19 @@ WORKER: dict[str, Any] = {
     "status": {"conditions": _conditions("Strange"), "sessions": [_SESSION]},
 }
 """On another machine: nobody starts its sessions, and its status stays as it is written."""
-SAVED, FAILED, TRIED = f"saved {LINES[4][:200]}", f"failed: {LINES[0]}", f"tried: {LINES[1]}"
+SAVED, FAILED, TRIED = f"saved {LINES[4][:200]}", f"failed: {LINES[0]}", f"tried: {BLOCK}"
 """What its status says of a backup's name, of a failure and of a trial restore."""
+DOUBTED = f"the trial restore of {AT} failed: {TRIED}"
+"""What the operator makes of that in the message of the condition Verified: others it takes away."""
+BUCKET: dict[str, Any] = {
+    "bucket": "strange",
+    "prefix": LINES[2],
+    "endpoint": f"https://127.0.0.1:1/{LINES[2]}",
+    "region": LINES[0],
+    "secretRef": {"name": "none"},
+}
+GOES = f"s3://strange/{LINES[2]} at {BUCKET['endpoint']}, {LINES[0]}"
+"""How the page says where its backups go."""
 SCHEDULE: dict[str, Any] = {
     "apiVersion": "ringmaster.dev/v1alpha1",
     "kind": "BackupSchedule",
@@ -75,10 +86,9 @@ SCHEDULE: dict[str, Any] = {
         "executor": "Host",
         "suspend": True,
         "hourly": {},
-        "destination": {"s3": {"bucket": "strange", "prefix": LINES[2], "secretRef": {"name": "none"}}},
+        "destination": {"s3": BUCKET},
     },
     "status": {
-        "conditions": _conditions("Strange"),
         "lastSuccess": {
             **{
                 "name": SAVED,
