@@ -39,15 +39,22 @@ class Watcher:
         self._client = client
         self._last = ""
         self.versions: dict[str, int] = {}
+        self.streams = 0
+        """Those on which something came."""
+        self.told: list[str] = []
+        """When it was told to list: ready of a new stream, reset of one that goes on."""
         self.lists = 0
+        """Those that came to their end."""
         self.broken = 0
 
     async def run(self) -> None:
         while True:
             try:
                 headers = {**self._headers, **({"Last-Event-ID": self._last} if self._last else {})}
-                url = f"{self._base}/watch"
+                url, first = f"{self._base}/watch", True
                 async for event in events(self._client, url, params={"kinds": "beads"}, headers=headers):
+                    self.streams += first
+                    first = False
                     await self._take(event)
                     self._last = event.id or self._last
             except (httpx2.HTTPError, AssertionError):
@@ -56,6 +63,7 @@ class Watcher:
 
     async def _take(self, event: Event) -> None:
         if event.name in ("ready", "reset"):
+            self.told.append(event.name)
             await self._list()
         elif event.name == "bead" and event.data["type"] == "DELETED":
             self.versions.pop(event.data["name"], None)
@@ -64,7 +72,6 @@ class Watcher:
             self.versions[name] = max(version, self.versions.get(name, 0))
 
     async def _list(self) -> None:
-        self.lists += 1
         self.versions, query = {}, {"limit": "7"}
         while True:
             answer = await self._client.get(f"{self._base}/beads", params=query, headers=self._headers)
@@ -72,6 +79,7 @@ class Watcher:
             page = answer.json()
             self.versions |= {item["name"]: int(item["resourceVersion"]) for item in page["items"]}
             if "next" not in page:
+                self.lists += 1
                 return
             query["cursor"] = page["next"]
 
@@ -96,6 +104,10 @@ async def test_watchers_end_with_what_the_cluster_has(
         tasks = [asyncio.create_task(watcher.run()) for watcher in watchers]
         try:
             await shuffle(0)
+            async with asyncio.timeout(60):
+                while not all(watcher.lists for watcher in watchers):
+                    await asyncio.sleep(0.1)
+            before = [len(watcher.told) for watcher in watchers]
             await asyncio.to_thread(own_operator.kill)
             await shuffle(100)
             await asyncio.to_thread(own_operator.start)
@@ -110,7 +122,10 @@ async def test_watchers_end_with_what_the_cluster_has(
                         break
                     await asyncio.sleep(0.3)
             assert len(truth) == 33
-            assert all(watcher.lists == 2 and watcher.broken for watcher in watchers)
+            for watcher, told in zip(watchers, before, strict=True):
+                assert watcher.broken
+                assert watcher.told[told] == "reset", "it hears that its place is kept no more"
+                assert len(watcher.told) <= watcher.streams, "once a stream at most; it follows then"
         finally:
             for task in tasks:
                 task.cancel()
