@@ -12,6 +12,7 @@ import pytest
 
 from support.manifests import bead, listed
 from support.operators import OperatorProcess
+from support.projects import settings
 from support.sessions import Session, make_worker, usage
 from support.station import AGENT, Station
 
@@ -20,16 +21,6 @@ pytestmark = pytest.mark.cluster
 
 def create(cluster: Any, namespace: str, *objects: dict[str, Any]) -> None:
     cluster.kubectl("create", "-n", namespace, "-f-", stdin=listed(objects))
-
-
-def settings(cluster: Any, namespace: str, text: str) -> None:
-    body = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": "ringmaster-project"},
-        "data": {"project.toml": text},
-    }
-    cluster.kubectl("apply", "-n", namespace, "-f-", stdin=json.dumps(body))
 
 
 async def eventually(check: Callable[[], bool], what: str) -> None:
@@ -47,10 +38,10 @@ async def refused(session: Session, **more: Any) -> str:
 
 
 async def test_what_runs_holds_its_part_of_the_projects_budget(
-    cluster: Any, namespace: str, sessions: Callable[..., Session]
+    cluster: Any, namespace: str, operator: OperatorProcess, sessions: Callable[..., Session]
 ) -> None:
     """One dollar is set aside for an iteration until some are known, so that two fit into 2.50."""
-    settings(cluster, namespace, "[budget]\nusdPerDay = 2.5\n")
+    settings(cluster, namespace, operator, "[budget]\nusdPerDay = 2.5\n")
     create(cluster, namespace, *(bead(f"b{number}") for number in range(4)))
     one, two, three = (sessions(f"fleet-{number}") for number in range(3))
     first, second = await one.pull(wait=30), await two.pull(wait=30)
@@ -74,7 +65,7 @@ async def test_what_runs_holds_its_part_of_the_projects_budget(
 
 
 async def test_labels_and_users_have_budgets_of_their_own(
-    cluster: Any, namespace: str, session: Session
+    cluster: Any, namespace: str, operator: OperatorProcess, session: Session
 ) -> None:
     text = """
         [[budgets]]
@@ -87,7 +78,7 @@ async def test_labels_and_users_have_budgets_of_their_own(
         tokens = 1000
         each = "User"
         """
-    settings(cluster, namespace, text)
+    settings(cluster, namespace, operator, text)
     by = {"ringmaster.dev/requested-by": "alice"}
     create(
         cluster,
@@ -141,7 +132,7 @@ def test_a_session_is_stopped_by_dollars_of_a_model_that_only_the_project_prices
     cluster: Any, namespace: str, operator: OperatorProcess, tmp_path: Path
 ) -> None:
     """The agent works on for 20 seconds, unless its second request (0.80 dollars) is too much."""
-    settings(cluster, namespace, '[[prices]]\nmodel = "of-ours*"\ninput = 2.0\noutput = 0.0\n')
+    settings(cluster, namespace, operator, '[[prices]]\nmodel = "of-ours*"\ninput = 2.0\noutput = 0.0\n')
     agent = {"profile": "claude-code", "command": [str(AGENT)]}
     budget = {"usdPerDay": 1.5, "onExceeded": "StopSessions"}
     token = make_worker(cluster, namespace, "strict", agent=agent, budget=budget)
@@ -168,9 +159,9 @@ def test_a_session_is_stopped_by_dollars_of_a_model_that_only_the_project_prices
 
 
 async def test_a_lost_session_and_its_late_report_are_paid_once(
-    cluster: Any, namespace: str, session: Session
+    cluster: Any, namespace: str, operator: OperatorProcess, session: Session
 ) -> None:
-    settings(cluster, namespace, "[budget]\ntokensPerDay = 1000\n")
+    settings(cluster, namespace, operator, "[budget]\ntokensPerDay = 1000\n")
     create(cluster, namespace, bead("a"), bead("b", dependsOn=["a"]))
     claimed = await session.pull(wait=30)
     assert claimed is not None

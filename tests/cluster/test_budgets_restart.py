@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,11 @@ import pytest
 
 from support.manifests import bead, listed
 from support.operators import OperatorProcess
+from support.projects import settings
 from support.reading import rows
 from support.sessions import Session, make_worker, usage
 
 pytestmark = pytest.mark.cluster
-
-PROJECT = {
-    "apiVersion": "v1",
-    "kind": "ConfigMap",
-    "metadata": {"name": "ringmaster-project"},
-    "data": {"project.toml": "[budget]\nusdPerDay = 2.5\n"},
-}
 
 
 async def test_a_restart_remembers_what_was_spent_and_what_runs(
@@ -29,7 +22,7 @@ async def test_a_restart_remembers_what_was_spent_and_what_runs(
 ) -> None:
     operator = OperatorProcess(cluster.kubeconfig, namespace, tmp_path)
     operator.start()
-    cluster.kubectl("apply", "-n", namespace, "-f-", stdin=json.dumps(PROJECT))
+    settings(cluster, namespace, operator, "[budget]\nusdPerDay = 2.5\n")
     token = make_worker(cluster, namespace)
     one, two = (Session(operator.url, token, name=f"fleet-{number}") for number in range(2))
     beads = listed(bead(f"b{number}") for number in range(4))

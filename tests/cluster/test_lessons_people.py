@@ -13,6 +13,7 @@ import pytest
 
 from support.manifests import bead, listed
 from support.operators import OperatorProcess
+from support.projects import settings
 from support.reading import rows
 from support.sessions import make_worker
 from support.station import AGENT, PROGRAM, Station, small_origin
@@ -34,13 +35,7 @@ def station(
     origin = small_origin(tmp_path)
     made = Station(desk=operator, folder=tmp_path, origin=origin, extra={"RINGMASTER_NAMESPACE": namespace})
     made.token_file.write_text(token)
-    settings = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": "ringmaster-project"},
-        "data": {"project.toml": "[lessons]\nholdOut = 0\n"},
-    }
-    cluster.kubectl("apply", "-n", namespace, "-f-", stdin=json.dumps(settings))
+    settings(cluster, namespace, operator, "[lessons]\nholdOut = 0\n")
     return made
 
 
