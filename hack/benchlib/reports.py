@@ -23,6 +23,7 @@ from pysqlite3 import dbapi2 as driver  # type: ignore[import-untyped]
 from benchlib.bench import Bench
 from benchlib.figures import Figure
 from benchlib.report_rows import rows_again
+from ringmaster_operator import garbage
 from ringmaster_operator.history import History
 from ringmaster_operator.resources.protocol import Next, ReportAnswer, ReportRequest
 from support.postgres import serving
@@ -50,6 +51,7 @@ async def _database(
     rates, bases, again, count = [], [], [], bench.size(500)
     history = await History.open(url)
     await (await History.open(empty)).close()
+    garbage.settled()  # as the operator does; the loops beside it have it too
     try:
         for turn in bench.turns():
             requests = [request(turn, number) for number in range(count)]
