@@ -73,10 +73,11 @@ def routes(costs: Costs, lists: PriceLists, people: People, audit: Audit) -> API
 
 def _sums(router: APIRouter, costs: Costs, people: People) -> None:
     async def report(question: Question, form: Form, limit: int, cursor: str | None) -> CostReport | Response:
-        groups = await costs.groups(question)
         if form is Form.CSV:
-            return PlainTextResponse(_csv(question, groups), media_type="text/csv; charset=utf-8")
-        return _report(question, groups, await costs.total(question), limit=limit, cursor=cursor)
+            text = _csv(question, await costs.groups(question))
+            return PlainTextResponse(text, media_type="text/csv; charset=utf-8")
+        groups, total = await costs.groups_and_total(question)
+        return _report(question, groups, total, limit=limit, cursor=cursor)
 
     @router.get(
         "/namespaces/{namespace}/costs",

@@ -52,6 +52,12 @@ class Costs:
         found = await self._history.roll_up(question=question)
         return [CostGroup(keys=list(group.keys), **_sums(group)) for group in found]
 
+    async def groups_and_total(self, question: Question) -> tuple[list[CostGroup], CostSums]:
+        """The sums of every group, and of all together. Raises HistoryError."""
+        found, total = await self._history.roll_up_with_total(question=question)
+        groups = [CostGroup(keys=list(group.keys), **_sums(group)) for group in found]
+        return groups, CostSums(**_sums(total))
+
     async def total(self, question: Question) -> CostSums:
         """The sums of all together."""
         whole = Question(

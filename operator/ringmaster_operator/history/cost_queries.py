@@ -6,8 +6,9 @@ evenly among them, tokens too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -29,7 +30,10 @@ GROUPINGS = (
 FILTERS = (*GROUPINGS[: -len(TIMES)], "tree")
 LABEL = "label:"
 CAPABILITY = "capability"
+SPLIT = ("model", "provider", "namespace", CAPABILITY, *TIMES)
+"""Groupings by which a claim may count in several groups."""
 _USES, _WORKS, _TAGS = (metadata.tables[row.__tablename__] for row in (CostUseRow, CostWorkRow, CostTagRow))
+_ATTEMPTS = func.count(func.distinct(_USES.c.work_id))
 _WORK = {
     "bead": "bead",
     "epic": "epic",
@@ -75,6 +79,11 @@ class Question:
     where: Mapping[str, str] = field(default_factory=dict)
     """Values of groupings that must be so; tree: a bead and all below it."""
 
+    @property
+    def chooses(self) -> bool:
+        """Whether it asks for less than all that a namespace ever cost."""
+        return bool(self.since or self.until or self.where)
+
 
 def roll_up(db: Session, *, question: Question) -> list[RolledUp]:
     """The groups: those of a time in its order, others the dearest first. A grouping must be a known one."""
@@ -84,6 +93,42 @@ def roll_up(db: Session, *, question: Question) -> list[RolledUp]:
     if question.by and question.by[0] in TIMES:
         return sorted(rows, key=lambda group: (group.keys[0], -group.figures["usd"], group.keys))
     return sorted(rows, key=lambda group: (-group.figures["usd"], -group.figures["tokens"], group.keys))
+
+
+def roll_up_with_total(db: Session, *, question: Question) -> tuple[list[RolledUp], RolledUp]:
+    """As roll_up, and all groups together, which costs little more than the groups alone."""
+    groups = roll_up(db, question=question)
+    return groups, _total(db, question, groups)
+
+
+def _total(db: Session, question: Question, groups: Sequence[RolledUp]) -> RolledUp:
+    if CAPABILITY in question.by and CAPABILITY not in question.where:  # thirds do not add up to the whole
+        whole = roll_up(db, question=replace(question, by=()))
+        return whole[0] if whole else RolledUp(keys=(), figures=dict.fromkeys(NAMES, 0.0), attempts=0)
+    figures = {name: _sum([group.figures[name] for group in groups]) for name in NAMES}
+    if set(question.by).isdisjoint(SPLIT):
+        attempts = sum(group.attempts for group in groups)
+    else:
+        attempts = _attempts(db, question)
+    return RolledUp(keys=(), figures=figures, attempts=attempts)
+
+
+def _sum(values: Sequence[float]) -> float:
+    try:
+        return math.fsum(values)
+    except OverflowError:  # absurd figures, of a time that did not bound them
+        return sum(values)
+
+
+def _attempts(db: Session, question: Question) -> int:
+    """Claims that used something. Without a choice that is all of them: none is described without a sum."""
+    if question.chooses:
+        query = _Query(replace(question, by=()), db.connection().dialect.name).attempts()
+    else:
+        query = columns(func.count()).select_from(_WORKS)
+        if question.namespace:
+            query = query.where(_WORKS.c.namespace == question.namespace)
+    return int(db.connection().execute(query).scalar_one())
 
 
 def _rolled(row: Any, keys: int) -> RolledUp:
@@ -110,9 +155,12 @@ class _Query:
         tag = self._tags.get(CAPABILITY)
         share = 1 if tag is None else func.coalesce(tag.c.share, 1.0)
         sums = [func.sum(_USES.c[name] if tag is None else _USES.c[name] * share) for name in NAMES]
-        query: Select[Any] = columns(*keys, *sums, func.count(func.distinct(_USES.c.work_id)))
-        query = self._chosen(query.select_from(self._source()))
+        query = self._chosen(columns(*keys, *sums, _ATTEMPTS).select_from(self._source()))
         return query.group_by(*keys) if keys else query
+
+    def attempts(self) -> Select[Any]:
+        """How many claims it finds, whatever it groups them by."""
+        return self._chosen(columns(_ATTEMPTS).select_from(self._source()))
 
     def _key(self, name: str) -> ColumnElement[Any]:
         if name in _WORK:

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from ringmaster_operator.history import Account, History, Question, heard_source, migrate
-from ringmaster_operator.history.cost_queries import GROUPINGS
+from ringmaster_operator.history.cost_queries import GROUPINGS, RolledUp
 from ringmaster_operator.history.cost_tables import CostUseRow
 from ringmaster_operator.history.costs import NAMES
 from ringmaster_operator.history.tables import IterationRow, SpendingRow, UsageRow
@@ -216,6 +216,55 @@ async def test_every_grouping_has_the_total_of_all_usage(history: History, seed:
     await check_times(history, scratch)
 
 
+def chosen(dice: random.Random) -> dict[str, Any]:
+    """What of a random life to ask for; often all."""
+    where = {"bead": f"bead-{dice.randrange(7)}", "model": "opus", "user": "alice", "label:team": "a"}
+    where |= {"capability": "go", "tree": "part", "outcome": "success", "epic": ""}
+    picked = {name: where[name] for name in dice.sample(sorted(where), dice.choice([0, 0, 1, 2]))}
+    days = [NOON.date() + timedelta(days=dice.randrange(45)) if dice.random() < 0.3 else None for _ in "ab"]
+    return {"namespace": dice.choice(["", "team"]), "since": days[0], "until": days[1], "where": picked}
+
+
+async def price(history: History, dice: random.Random) -> None:
+    """Some of what had no price."""
+    for gap in await history.price_gaps(namespace=""):
+        rows = await history.unpriced_usage(gap=gap, after=0, limit=100)
+        found = [(item.id, 0.25, "later") for item in rows if dice.random() < 0.5]
+        await history.set_prices(found=found, now=NOON + timedelta(days=60))
+
+
+WITHOUT_SUM = "SELECT count(*) FROM cost_work WHERE id NOT IN (SELECT work_id FROM cost_use)"
+ELSEWHERE = """SELECT count(*) FROM cost_work w JOIN cost_use u ON u.work_id = w.id
+WHERE u.namespace <> w.namespace"""
+
+
+async def check_works(history: History) -> None:
+    """Every claim that is described has a sum, in its own namespace: so claims may be counted there."""
+
+    def without(db: Session) -> list[int]:
+        return [db.connection().execute(text(query)).scalar_one() for query in (WITHOUT_SUM, ELSEWHERE)]
+
+    assert await history.read(without) == [0, 0]
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("RINGMASTER_EXAMPLES", "2"))))
+async def test_the_total_with_the_groups_is_that_of_all(history: History, seed: int) -> None:
+    await live(history, seed + 1000)
+    dice = random.Random(seed)
+    await price(history, dice)
+    await check_works(history)
+    for by in [[], *([name] for name in BY), ["day", "model"], ["user", "capability"], ["epic", "bead"]]:
+        for _ in range(4):
+            asked = chosen(dice)
+            groups, total = await history.roll_up_with_total(question=Question(by=by, **asked))
+            assert groups == await history.roll_up(question=Question(by=by, **asked)), (by, asked)
+            whole = await history.roll_up(question=Question(**asked))
+            nothing = RolledUp(keys=(), figures=dict.fromkeys(NAMES, 0.0), attempts=0)
+            expected = whole[0] if whole else nothing
+            assert total.attempts == expected.attempts, (by, asked)
+            assert total.figures == pytest.approx(expected.figures, abs=1e-9), (by, asked)
+
+
 async def check_times(history: History, scratch: Sums) -> None:
     """Weeks begin on Monday; groups by time come in its order."""
     starts: dict[str, Callable[[date], str]] = {
@@ -330,6 +379,7 @@ async def test_what_was_there_before_is_filled_in(history: History) -> None:
         made._tags(db.connection())
 
     await history.write(anew)
+    await check_works(history)
     days, teams = await rolled(history, "day", "model"), await rolled(history, "label:team")
     assert days == pytest.approx(before[0])
     assert teams == pytest.approx(before[1])
