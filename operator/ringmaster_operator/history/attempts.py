@@ -55,10 +55,10 @@ class Told:
     """Whether it has ended already: then it stays as it ended."""
     branch: str | None
     commit: str | None
-    goes_on: Mapping[str, Any] | None = None
-    """What the next iteration begins with."""
-    ends: Mapping[str, Any] | None = None
-    """How the attempt ended."""
+    goes_on: Values | None = None
+    """What the next iteration begins with; each column's name after to_."""
+    ends: Values | None = None
+    """How the attempt ended; likewise."""
 
 
 def _reported(*names: str) -> Update:
@@ -134,15 +134,11 @@ def reported(db: Session, told: Iterable[Told]) -> None:
     for each in told:
         here = {"its_id": each.id, "to_branch": each.branch or None, "to_commit": each.commit or None}
         if each.goes_on is not None:
-            go_on.append(here | _named(each.goes_on))
+            go_on.append({**here, **each.goes_on})
         elif each.ends is not None and not each.ended:
-            end.append(here | _named(each.ends))
+            end.append({**here, **each.ends})
         elif each.branch or each.commit:
             stay.append(here)
     for statement, rows in ((_GO_ON, go_on), (_END, end), (_STAY, stay)):
         if rows:
             statement.many(db, rows)
-
-
-def _named(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"to_{name}": value for name, value in values.items()}

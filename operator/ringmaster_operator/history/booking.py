@@ -12,7 +12,7 @@ from sqlmodel import Session
 from ringmaster_operator.history.costs import Claim, Figures, Sums, add_all, bounded, describe_claims, post
 from ringmaster_operator.history.errors import Apart
 from ringmaster_operator.history.prepared import Prepared, columns, table
-from ringmaster_operator.history.spending import Account
+from ringmaster_operator.history.spending import Account, Labels
 from ringmaster_operator.history.tables import SpendingRow
 
 _SPENDING = table(SpendingRow)
@@ -87,8 +87,12 @@ def _row(entry: Entry) -> dict[str, Any]:
         "bead": claim.bead,
         "worker": claim.worker,
         "requested_by": claim.account.requested_by,
-        "labels": "\n".join(f"{key}={value}" for key, value in sorted(claim.account.labels)),
+        "labels": _lines(claim.account.labels) if claim.account.labels else "",
         "usd": entry.usd,
         "tokens": entry.tokens,
         "at": entry.at,
     }
+
+
+def _lines(labels: Labels) -> str:
+    return "\n".join(f"{key}={value}" for key, value in sorted(labels))

@@ -43,9 +43,6 @@ class Figures(NamedTuple):
     def negative(self) -> Figures:
         return Figures._make(map(operator.neg, self))
 
-    def all(self) -> dict[str, Any]:
-        return dict(zip(NAMES, self, strict=True))
-
 
 NAMES = Figures._fields
 MOST_USD = 1e9
@@ -138,7 +135,7 @@ def _added(insert: Insert) -> Any:
 _DESCRIBE = Prepared(_described, gives=columns(_WORK, without=("id", "profile")))
 _DESCRIBED = Prepared(lambda insert: insert(_WORK), gives=columns(_WORK, without=()))
 _TELL = Prepared(lambda insert: insert(_TAG), gives=columns(_TAG))
-_ADD = Prepared(_added, gives=columns(_USE))
+_ADD = Prepared(_added, gives=("work_id", "day", "provider", "model", "namespace", *NAMES))
 
 
 @dataclass(slots=True)
@@ -196,22 +193,22 @@ def add(db: Session, work_id: int, namespace: str, sums: Sums) -> None:
 def add_all(db: Session, what: Iterable[tuple[int, str, Sums]]) -> None:
     """The same for claims by their keys and namespaces."""
     rows = [
-        {"work_id": work_id, "day": day, "provider": provider, "model": model, "namespace": namespace}
-        | figures.all()
+        (work_id, day, provider, model, namespace, *figures)
         for work_id, namespace, sums in what
         for (day, provider, model), figures in sums.places.items()
     ]
     if rows:
-        _ADD.many(db, rows)
+        _ADD.add(db, rows)
 
 
 def _tags(work_id: int, account: Account) -> Iterable[dict[str, Any]]:
     def tag(kind: str, value: str, name: str = "", share: float = 1.0) -> dict[str, Any]:
         return {"work_id": work_id, "kind": kind, "name": name, "value": value, "share": share}
 
-    for key, value in sorted(dict(account.labels).items()):
-        yield tag("label", value, key)
-    skills = sorted(set(account.capabilities))
+    if account.labels:
+        for key, value in sorted(dict(account.labels).items()):
+            yield tag("label", value, key)
+    skills = sorted(set(account.capabilities)) if account.capabilities else ()
     for skill in skills:
         yield tag("capability", skill, share=1 / len(skills))
     for parent in dict.fromkeys(account.parents):

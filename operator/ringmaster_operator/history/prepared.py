@@ -42,6 +42,7 @@ from ringmaster_operator.history.columns import UtcTime, Words
 Insert = Callable[[Table], sqlite.Insert]
 """Makes an insert with ON CONFLICT. PostgreSQL's is a class of its own, with the same methods."""
 Values = Mapping[str, Any]
+Row = tuple[Any, ...]
 Store = Callable[[Sequence[Any]], Iterable[Any]]
 """How the values of a column are stored."""
 
@@ -72,8 +73,10 @@ class _Compiled:
     text: str
     names: tuple[str, ...]
     """Of the parameters, in their order."""
-    pick: Callable[[Values], tuple[Any, ...]]
+    pick: Callable[[Values], Row]
     """Their values."""
+    order: Callable[[Row], Row] | None
+    """Of values that come in the order of what is given; None where that is theirs."""
     fixed: Values
     """Parameters that have the same value each time."""
     positional: bool
@@ -84,7 +87,10 @@ class _Compiled:
         """Those of each row. What is stored in another form is made so column by column."""
         if self.fixed:
             rows = ({**self.fixed, **values} for values in rows)
-        found: list[Any] = list(map(self.pick, rows))
+        return self.ready(list(map(self.pick, rows)))
+
+    def ready(self, found: list[Row]) -> list[Any]:
+        """The same of rows that have their values in order."""
         if self.stored and found:
             columns: list[Any] = list(zip(*found, strict=True))
             for place, store in self.stored:
@@ -118,6 +124,13 @@ class Prepared:
         compiled = self._for(connection)
         return connection.exec_driver_sql(compiled.text, compiled.parameters(rows)).rowcount
 
+    def add(self, db: Session, rows: Iterable[Row]) -> int:
+        """As many, of rows that have the values of `gives` in its order; it must have all parameters."""
+        connection = db.connection()
+        compiled = self._for(connection)
+        found = list(rows) if compiled.order is None else list(map(compiled.order, rows))
+        return connection.exec_driver_sql(compiled.text, compiled.ready(found)).rowcount
+
     def _for(self, connection: Connection) -> _Compiled:
         dialect = connection.dialect
         found = self._compiled.get(dialect.name)
@@ -133,13 +146,28 @@ class Prepared:
         stores = [_store(binds[name], dialect) for name in names]
         stored = tuple((place, store) for place, store in enumerate(stores) if store is not None)
         fixed = {name: bind.value for name, bind in binds.items() if not bind.required}
-        return _Compiled(str(compiled), names, _picker(names), fixed, bool(compiled.positional), stored)
+        return _Compiled(
+            text=str(compiled),
+            names=names,
+            pick=_picker(names),
+            order=_order(self._gives or names, names),
+            fixed=fixed,
+            positional=bool(compiled.positional),
+            stored=stored,
+        )
 
     def _made(self, dialect: Dialect) -> Any:
         return self._make(cast(Insert, postgresql.insert if _is_postgres(dialect) else sqlite.insert))
 
 
-def _picker(names: tuple[str, ...]) -> Callable[[Values], tuple[Any, ...]]:
+def _order(given: Sequence[str], names: tuple[str, ...]) -> Callable[[Row], Row] | None:
+    places = {name: place for place, name in enumerate(given)}
+    if tuple(given) == names or not places.keys() >= set(names):
+        return None
+    return itemgetter(*(places[name] for name in names))
+
+
+def _picker(names: tuple[str, ...]) -> Callable[[Values], Row]:
     if len(names) > 1:
         return itemgetter(*names)
     return lambda values: tuple(values[name] for name in names)
@@ -167,12 +195,13 @@ def _store(bind: BindParameter[Any], dialect: Dialect) -> Store | None:
 def _json(store: Callable[[Any], Any]) -> Store:
     null = store(None)
 
-    def one(value: Any) -> Any:
-        if type(value) is Written:
-            return value.text
-        return null if value is None else store(value)
+    def all_of(values: Sequence[Any]) -> list[Any]:
+        return [
+            value.text if type(value) is Written else null if value is None else store(value)
+            for value in values
+        ]
 
-    return lambda values: map(one, values)
+    return all_of
 
 
 def _plain(values: Sequence[str | None]) -> bool:

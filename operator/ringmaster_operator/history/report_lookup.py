@@ -47,7 +47,7 @@ def _about(keys: Keys) -> Any:
     )
     fresh = (keys.fresh(each) for each in (_REPORT, _ITERATION, _WORK))
     own = (_ATTEMPT.c[name] for name in Attempt._fields)
-    there = (_ATTEMPT.c.ended_at, _REPORT.c.id, _WORK.c.id, _SAVED.c.fence)
+    there = (_ATTEMPT.c.ended_at.is_not(None), _REPORT.c.id, _WORK.c.id, _SAVED.c.fence)
     return select(report_id, *fresh, *there, *own).select_from(found)
 
 
@@ -62,9 +62,9 @@ def look(db: Session, about: Iterable[tuple[str, str, str, int]]) -> dict[str, S
     rows = list(about)
     seen, keys = dict[str, Seen](), list[tuple[int, int, int]]()
     for row in _ABOUT.find(db, rows):
-        name, report, iteration, work, ended_at, known, work_id, saved = row[:8]
+        name, report, iteration, work, ended, known, work_id, saved = row[:8]
         attempt = None if row[8] is None else Attempt._make(row[8:])
-        seen[name] = Seen(attempt, ended_at is not None, known is not None, work_id, saved is not None)
+        seen[name] = Seen(attempt, bool(ended), known is not None, work_id, saved is not None)
         keys.append((report, iteration, work))
     for (name, *_), given in zip(rows, sorted(keys), strict=True):
         each = seen[name]

@@ -27,6 +27,8 @@ from ringmaster_operator.resources.protocol import Next, ReportAnswer, ReportReq
 
 _INT32 = 2**31 - 1
 _NONE = Written("[]")
+_NOBODY = Account()
+_NEVER, _SAVED = frozenset[str](), frozenset({"saved"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,12 +70,9 @@ def report_row(report: Report, seen: Seen) -> dict[str, Any]:
         "fence": request.fence,
         "namespace": report.namespace,
         "bead": report.bead,
-        "body": _written(request, without={"saved"}),
+        "body": _written(request, without=_NEVER if request.saved is None else _SAVED),
         "answer": _written(report.answer),
         "received_at": report.now,
-        "applied": False,
-        "refused": False,
-        "refusal": "",
     }
 
 
@@ -92,7 +91,8 @@ def told_of(report: Report, seen: Seen, attempt: Attempt) -> Told:
     request, (usd, tokens) = report.request, report.granted or (None, None)
     told = Told(attempt.id, seen.ended, request.branch, request.commit)
     if report.goes_on:
-        told.goes_on = {"iteration": report.answer.iteration, "granted_usd": usd, "granted_tokens": tokens}
+        iteration = report.answer.iteration
+        told.goes_on = {"to_iteration": iteration, "to_granted_usd": usd, "to_granted_tokens": tokens}
     else:
         told.ends = _end(request.outcome, counted=report.counted, now=report.now)
     return told
@@ -100,12 +100,12 @@ def told_of(report: Report, seen: Seen, attempt: Attempt) -> Told:
 
 def _end(outcome: Outcome, *, counted: bool, now: datetime) -> dict[str, Any]:
     return {
-        "ended_at": now,
-        "kind": outcome.kind.value,
-        "confidence": outcome.confidence,
-        "reason": outcome.reason.value if outcome.reason else None,
-        "summary": outcome.summary,
-        "counted": counted,
+        "to_ended_at": now,
+        "to_kind": outcome.kind.value,
+        "to_confidence": outcome.confidence,
+        "to_reason": outcome.reason.value if outcome.reason else None,
+        "to_summary": outcome.summary,
+        "to_counted": counted,
     }
 
 
@@ -141,7 +141,7 @@ def iteration_row(report: Report, seen: Seen, attempt: Attempt) -> tuple[dict[st
 
 
 def entry_of(report: Report, seen: Seen, attempt: Attempt, added: Added) -> Entry:
-    account = report.account or Account()
+    account = report.account or _NOBODY
     place = (report.claim_id, report.bead_uid, report.namespace, report.bead)
     claim = Claim(*place, attempt.worker, account, attempt.profile)
     source = report.request.report_id
@@ -154,9 +154,9 @@ def judged_of(report: Report, attempt: Attempt) -> Judged:
     return Judged(attempt, report.request.report_id, report.verdicts, rules, report.now)
 
 
-def _written(model: Model, *, without: Collection[str] = ()) -> Written | dict[str, Any]:
+def _written(model: Model, *, without: Collection[str] = _NEVER) -> Written | dict[str, Any]:
     """Its body as JSON; as a dict where it has text that only escapes can write."""
     try:
-        return Written(model.model_dump_json(by_alias=True, exclude_none=True, exclude=set(without)))
+        return Written(model.model_dump_json(by_alias=True, exclude_none=True, exclude=set(without) or None))
     except PydanticSerializationError:
         return model.model_copy(update=dict.fromkeys(without)).body()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, false, literal_column, update
 from sqlmodel import Session, select
 
 from ringmaster_operator.history.attempts import known_claim, reported, unseen_attempt
@@ -38,9 +38,10 @@ from ringmaster_operator.resources.costs import bill
 from ringmaster_operator.resources.protocol import Next, ReportAnswer, ReportRequest
 
 _REPORT, _ITERATION = table(ReportRow), table(IterationRow)
+_FRESH = {"applied": false(), "refused": false(), "refusal": literal_column("''")}
 _KEEP = Prepared(
-    lambda insert: insert(_REPORT).on_conflict_do_nothing(index_elements=["report_id"]),
-    gives=columns(_REPORT, without=()),
+    lambda insert: insert(_REPORT).values(_FRESH).on_conflict_do_nothing(index_elements=["report_id"]),
+    gives=columns(_REPORT, without=tuple(_FRESH)),
 )
 _RAN = Prepared(lambda insert: insert(_ITERATION), gives=columns(_ITERATION, without=()))
 _APPLY = Prepared(
@@ -64,14 +65,18 @@ def commit_reports(db: Session, reports: Sequence[Report]) -> list[Committed | H
 
 def _apart(reports: Sequence[Report]) -> Iterable[Sequence[Report]]:
     """In their order, so that no two that are kept together are of one report id, claim or bead."""
-    some, names = list[Report](), set[str]()
+    ids, claims, beads = set[str](), set[str](), set[str]()
+    some = list[Report]()
     for report in reports:
-        own = {f"report {report.request.report_id}", f"claim {report.claim_id}", f"bead {report.bead_uid}"}
-        if not names.isdisjoint(own):
+        if report.request.report_id in ids or report.claim_id in claims or report.bead_uid in beads:
             yield some
-            some, names = [], set()
+            some = []
+            for names in (ids, claims, beads):
+                names.clear()
         some.append(report)
-        names |= own
+        ids.add(report.request.report_id)
+        claims.add(report.claim_id)
+        beads.add(report.bead_uid)
     yield some
 
 

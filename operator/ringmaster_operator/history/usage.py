@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 from ringmaster_operator.history.attempts import Attempt
 from ringmaster_operator.history.columns import clean
 from ringmaster_operator.history.costs import Sums, figures_of
-from ringmaster_operator.history.prepared import Prepared, columns, table
+from ringmaster_operator.history.prepared import Prepared, Row, table
 from ringmaster_operator.history.tables import UsageRow
 from ringmaster_operator.resources.costs import size
 from ringmaster_operator.resources.protocol import ModelUsage, Usage
@@ -33,9 +33,15 @@ class Added:
 
 
 _USAGE = table(UsageRow)
+_GIVES = (
+    *("attempt_id", "iteration_id", "position", "namespace", "worker", "provider", "model"),
+    *("input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_hour_tokens"),
+    *("output_tokens", "reasoning_tokens", "requests", "computed_usd", "reported_usd"),
+    *("price_version", "priced_at", "at"),
+)
 _ADD = Prepared(
     lambda insert: insert(_USAGE).on_conflict_do_nothing(index_elements=["attempt_id", "position"]),
-    gives=columns(_USAGE),
+    gives=_GIVES,
 )
 
 
@@ -65,20 +71,35 @@ class Used:
 def keep_usage(db: Session, used: Sequence[Used]) -> list[Added]:
     """Store the readings of iterations of as many attempts."""
     rows = [row for each in used for row in _rows(each)]
-    all_new = not rows or _ADD.many(db, rows) == len(rows)
+    all_new = not rows or _ADD.add(db, rows) == len(rows)
     return [_added(db, each, all_new) for each in used]
 
 
-def _rows(used: Used) -> Iterable[dict[str, Any]]:
-    for reading in used.told.values():
-        yield {
-            **_figures(reading, used),
-            "attempt_id": used.attempt.id,
-            "iteration_id": used.iteration_id,
-            "namespace": used.attempt.namespace,
-            "worker": used.attempt.worker,
-            "at": used.at,
-        }
+def _rows(used: Used) -> Iterable[Row]:
+    """In the order of _GIVES."""
+    attempt, at = used.attempt, used.at
+    for each in used.told.values():
+        yield (
+            attempt.id,
+            used.iteration_id,
+            each.position,
+            attempt.namespace,
+            attempt.worker,
+            each.provider,
+            each.model,
+            each.input_tokens,
+            each.cache_read_tokens,
+            each.cache_write_tokens,
+            each.cache_write_hour_tokens,
+            each.output_tokens,
+            each.reasoning_tokens,
+            each.requests,
+            each.computed_usd,
+            each.reported_usd,
+            each.price_version or used.price_version,
+            None if each.computed_usd is None else at,
+            at,
+        )
 
 
 def _added(db: Session, used: Used, all_new: bool) -> Added:

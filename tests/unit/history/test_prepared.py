@@ -62,6 +62,16 @@ def test_rows_are_stored_as_by_the_tables_types(db: Session, together: int) -> N
     assert ours == _stored(db)
 
 
+@pytest.mark.parametrize("given", [columns(THINGS), columns(THINGS)[::-1]])
+def test_rows_that_have_their_values_in_order_are_stored_alike(db: Session, given: tuple[str, ...]) -> None:
+    _INSERT.many(db, ROWS)
+    named = _stored(db)
+    db.connection().exec_driver_sql("DELETE FROM things")
+    ordered = Prepared(lambda insert: insert(THINGS), gives=given)
+    assert ordered.add(db, [tuple(row[name] for name in given) for row in ROWS]) == len(ROWS)
+    assert _stored(db) == named
+
+
 def test_json_that_is_text_already_is_kept_as_it_is(db: Session) -> None:
     _INSERT.many(db, [BLANK | {"body": Written('{"a":1}')}, BLANK | {"body": {"a": 1}}])
     assert [row[columns(THINGS).index("body")] for row in _stored(db)] == ['{"a":1}', '{"a": 1}']
