@@ -79,11 +79,6 @@ class Question:
     where: Mapping[str, str] = field(default_factory=dict)
     """Values of groupings that must be so; tree: a bead and all below it."""
 
-    @property
-    def chooses(self) -> bool:
-        """Whether it asks for less than all that a namespace ever cost."""
-        return bool(self.since or self.until or self.where)
-
 
 def roll_up(db: Session, *, question: Question) -> list[RolledUp]:
     """The groups: those of a time in its order, others the dearest first. A grouping must be a known one."""
@@ -102,9 +97,6 @@ def roll_up_with_total(db: Session, *, question: Question) -> tuple[list[RolledU
 
 
 def _total(db: Session, question: Question, groups: Sequence[RolledUp]) -> RolledUp:
-    if CAPABILITY in question.by and CAPABILITY not in question.where:  # thirds do not add up to the whole
-        whole = roll_up(db, question=replace(question, by=()))
-        return whole[0] if whole else RolledUp(keys=(), figures=dict.fromkeys(NAMES, 0.0), attempts=0)
     figures = {name: _sum([group.figures[name] for group in groups]) for name in NAMES}
     if set(question.by).isdisjoint(SPLIT):
         attempts = sum(group.attempts for group in groups)
@@ -121,14 +113,21 @@ def _sum(values: Sequence[float]) -> float:
 
 
 def _attempts(db: Session, question: Question) -> int:
-    """Claims that used something. Without a choice that is all of them: none is described without a sum."""
-    if question.chooses:
+    """Claims that used something; of all days that is every one: none is described without a sum."""
+    if question.where:
         query = _Query(replace(question, by=()), db.connection().dialect.name).attempts()
     else:
         query = columns(func.count()).select_from(_WORKS)
         if question.namespace:
             query = query.where(_WORKS.c.namespace == question.namespace)
+        if days := _days(question):
+            query = query.where(columns(_USES.c.day).where(_USES.c.work_id == _WORKS.c.id, *days).exists())
     return int(db.connection().execute(query).scalar_one())
+
+
+def _days(question: Question) -> list[ColumnElement[bool]]:
+    day, since, until = _USES.c.day, question.since, question.until
+    return [*([day >= since] if since else []), *([day <= until] if until else [])]
 
 
 def _rolled(row: Any, keys: int) -> RolledUp:
@@ -200,10 +199,7 @@ class _Query:
         asked = self._question
         if asked.namespace:
             query = query.where(_USES.c.namespace == asked.namespace)
-        if asked.since is not None:
-            query = query.where(_USES.c.day >= asked.since)
-        if asked.until is not None:
-            query = query.where(_USES.c.day <= asked.until)
+        query = query.where(*_days(asked))
         for name, value in asked.where.items():
             query = query.where(_below(value) if name == "tree" else self._key(name) == value)
         return query
