@@ -12,7 +12,8 @@ import statistics
 from datetime import timedelta
 from typing import Any
 
-from benchlib.simulation import NS, START, Result, Routing, Simulation, World
+from benchlib.simulated_world import NS, START, World
+from benchlib.simulation import Result, Routing, Simulation
 from ringmaster_operator.recall import mean, wilson
 from ringmaster_operator.resources.bead import Bead
 from ringmaster_operator.resources.worker import Worker

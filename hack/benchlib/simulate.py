@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from benchlib.similar import table
-from benchlib.simulation import Result, Routing, Simulation, world
+from benchlib.simulated_world import world
+from benchlib.simulation import Result, Routing, Simulation
 
 
 def main(

@@ -25,7 +25,8 @@ import httpx2
 import pytest
 
 from support.clusters import drop_namespace, fresh_namespace
-from support.injections import ANSWER, HOSTILE, NAMES, Victim, World, attacks, clean
+from support.injected import Victim, World, clean
+from support.injections import ANSWER, HOSTILE, NAMES, attacks
 from support.manifests import bead, listed
 from support.operators import OperatorProcess
 from support.sessions import make_worker

@@ -17,7 +17,8 @@ def hack_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_learning_who_can_do_what_gets_more_done_for_less(seed: int) -> None:
-    from benchlib.simulation import Routing, Simulation, world
+    from benchlib.simulated_world import world
+    from benchlib.simulation import Routing, Simulation
 
     print(f"seed {seed}: replay with hack/bench simulate --seed {seed} --worlds 1 --beads 300 --workers 12")
     given = world(seed, beads=300, workers=12)
@@ -29,7 +30,8 @@ def test_learning_who_can_do_what_gets_more_done_for_less(seed: int) -> None:
 
 
 def test_what_the_urgent_waits_for_is_done_sooner_where_urgency_is_inherited() -> None:
-    from benchlib.simulation import Routing, Simulation, world
+    from benchlib.simulated_world import world
+    from benchlib.simulation import Routing, Simulation
 
     waited = {True: 0.0, False: 0.0}
     for seed in SEEDS:
