@@ -1,23 +1,18 @@
-"""The workers' protocol as one small HTTP server: bodies are checked by the models, nothing is scheduled.
+"""The workers' protocol in a small way: bodies are checked by the models, nothing is scheduled.
 
 For tests of the worker's side. It keeps state over stop() and start(), as the operator does with its
-database, and misbehaves as it is told (`faults`).
+database.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-
-from pydantic import ValidationError
 
 from ringmaster_operator.resources.protocol import (
     AskRequest,
@@ -31,18 +26,9 @@ from ringmaster_operator.resources.protocol import (
     ReportRequest,
 )
 from ringmaster_operator.resources.records import RecordsRequest, unpacked
+from support.served import Body, Refusal, Served
 
-Body = dict[str, Any]
-Fault = Callable[[str, str], "tuple[int, Body] | str | None"]
-"""(method, path) → an answer in place of the real one; "drop": no answer; "act": act, then no answer."""
 DONE = ("success", "likely_success")
-
-
-class Refusal(Exception):
-    def __init__(self, status: int, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.body = {"title": code, "status": status, "code": code, "detail": detail}
-        self.status = status
 
 
 @dataclass
@@ -55,7 +41,7 @@ class Grant:
 
 
 @dataclass
-class Desk:
+class Desk(Served):
     """Beads in, reports out."""
 
     token: str = "good-token"
@@ -65,7 +51,6 @@ class Desk:
     agent: Body = field(default_factory=dict)
     """AgentSpec body."""
     stop_when_empty: bool = False
-    fault: Fault = lambda method, path: None
     order: tuple[str, str] = ("continue", "")
     allowance: Body | None = None
     prices: list[Body] = field(default_factory=list)
@@ -75,7 +60,6 @@ class Desk:
     questions: list[AskRequest] = field(default_factory=list)
     answer: str | None = None
     """What people say to the question."""
-    calls: list[str] = field(default_factory=list)
     reports: dict[str, ReportRequest] = field(default_factory=dict)
     answers: dict[str, ReportAnswer] = field(default_factory=dict)
     refused: list[ReportRequest] = field(default_factory=list)
@@ -86,80 +70,6 @@ class Desk:
     grants: dict[str, Grant] = field(default_factory=dict)
     fence: int = 0
     attempts: dict[str, int] = field(default_factory=dict)
-    _lock: threading.RLock = field(default_factory=threading.RLock)
-    _server: ThreadingHTTPServer | None = None
-    _connections: list[socket.socket] = field(default_factory=list)
-    port: int = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        desk = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-            def do_GET(self) -> None:
-                desk.serve(self)
-
-            do_POST = do_GET
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def process_request(self, request: Any, client_address: Any) -> None:
-                desk._connections.append(request)
-                super().process_request(request, client_address)
-
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                pass  # a client that was killed is part of the tests
-
-        self._server = Server(("127.0.0.1", self.port), Handler)
-        self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-
-    def stop(self) -> None:
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
-        while self._connections:
-            with contextlib.suppress(OSError):
-                self._connections.pop().shutdown(socket.SHUT_RDWR)
-
-    def serve(self, handler: BaseHTTPRequestHandler) -> None:
-        method, path = handler.command, handler.path
-        raw = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
-        with self._lock:
-            self.calls.append(f"{method} {path.partition('?')[0]}")
-            fault = self.fault(method, path)
-        if fault == "drop" or self._server is None:
-            handler.close_connection = True
-            return
-        if isinstance(fault, tuple):
-            status, body = fault
-        else:
-            try:
-                status, body = 200, self.act(method, path, raw, handler.headers.get("Authorization", ""))
-            except Refusal as refusal:
-                status, body = refusal.status, refusal.body
-            except ValidationError as wrong:
-                status, body = 422, Refusal(422, "invalid", str(wrong)).body
-        if fault == "act" or self._server is None:
-            handler.close_connection = True
-            return
-        data = json.dumps(body).encode()
-        with contextlib.suppress(OSError):
-            handler.send_response(status)
-            handler.send_header("Content-Type", "application/json")
-            handler.send_header("Content-Length", str(len(data)))
-            handler.end_headers()
-            handler.wfile.write(data)
 
     def act(self, method: str, path: str, raw: bytes, auth: str) -> Body:
         if auth != f"Bearer {self.token}":

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from support.desk import Body, Desk, bead
+from support.desk import Desk, bead
+from support.served import Body
 
 ROOT = Path(__file__).resolve().parents[2]
 AGENT = ROOT / "hack" / "scripted-agent"

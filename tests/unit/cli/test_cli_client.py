@@ -19,7 +19,8 @@ from ringmaster_cli.exits import (
     Unreachable,
     UsageError,
 )
-from support.desk import Body, Desk, bead
+from support.desk import Desk, bead
+from support.served import Body
 
 CLAIM = {"claimId": "claim-0001", "worker": "fleet", "session": "fleet-0", "waitSeconds": 0}
 

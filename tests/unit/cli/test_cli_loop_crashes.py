@@ -9,8 +9,9 @@ import time
 import pytest
 
 from ringmaster_operator.resources.protocol import ClaimAnswer, ClaimRequest
-from support.desk import Desk, Refusal
+from support.desk import Desk
 from support.loops import agents, at_work, said, started, until, working
+from support.served import Refusal
 from support.station import Station, git, scenario, steps
 
 WRITE = {"write": {"path": "made.txt", "text": "yes\n"}}
