@@ -8,9 +8,11 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import httpx2
 import pytest
 
 from support.operators import OperatorProcess
+from support.people import Person, accounts
 from support.postgres import postgres_server
 from support.programs import OPEN as programs_open
 from support.sessions import OPEN as sessions_open
@@ -78,3 +80,11 @@ async def session(sessions: Callable[..., Session]) -> Session:
 def rng() -> random.Random:
     """Random, and replayable: the seed is printed."""
     return seeded(int(os.environ.get("RINGMASTER_SEED", random.SystemRandom().randrange(1 << 32))))
+
+
+@pytest.fixture
+def people(cluster: Any, namespace: str, operator: OperatorProcess) -> Iterator[Callable[[str], Person]]:
+    """Who calls the API for people: reader, editor or nobody."""
+    tokens = accounts(cluster, namespace)
+    with httpx2.Client(timeout=60) as client:
+        yield lambda name: Person(operator.url, tokens[name], namespace, client)

@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
 import pytest
 
-from ringmaster_cli.exits import CliError
-from ringmaster_cli.people.client import Client
-from ringmaster_cli.people.identity import Identity
-from ringmaster_operator.resources.bead_api import NewBead
 from support.manifests import bead, listed, worker
 from support.operators import OperatorProcess
-from support.people import Person, accounts
+from support.people import Person, phase, until
 from support.sessions import Session, make_worker
 
 pytestmark = pytest.mark.cluster
-
-
-@pytest.fixture
-def people(cluster: Any, namespace: str, operator: OperatorProcess) -> Iterator[Callable[[str], Person]]:
-    tokens = accounts(cluster, namespace)
-    with httpx2.Client(timeout=60) as client:
-        yield lambda name: Person(operator.url, tokens[name], namespace, client)
-
-
-def until(look: Callable[[], Any], seconds: float = 60.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.1)
-    return found
-
-
-def phase(person: Person, name: str) -> str:
-    return str(person.ok("GET", f"/beads/{name}")["status"].get("phase"))
 
 
 def test_a_bead_is_made_found_changed_and_deleted(cluster: Any, people: Callable[[str], Person]) -> None:
@@ -275,74 +246,3 @@ def test_every_error_is_a_problem(people: Callable[[str], Person]) -> None:
     where = f"{reader.url}/api/v1/namespaces/{reader.namespace}/beads"
     answer = reader.client.post(where, content=b"\xff\xfe", headers=garbled)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
-
-
-def retitled(client: Client, name: str, title: str) -> str:
-    """The title after a change of the newest version: the operator may write the status meanwhile."""
-    for _ in range(20):
-        version = client.bead(name).metadata.resource_version
-        with contextlib.suppress(CliError):
-            return client.patch(name, {"title": title}, version=version).spec.title
-    raise AssertionError("it changes again and again")
-
-
-def test_our_own_client_speaks_all_of_it(people: Callable[[str], Person], operator: OperatorProcess) -> None:
-    editor = people("editor")
-    client = Client(Identity(operator.url, editor.namespace, editor.token))
-    wish = NewBead.check({"spec": {"title": "By the client", "priority": "P1"}})
-    made = client.create(wish, key="once")
-    assert client.create(wish, key="once").metadata.uid == made.metadata.uid
-    name = made.metadata.name
-    until(lambda: [item.name for item in client.beads(phase=["Ready"], label=[])] == [name])
-    assert [place.name for place in client.order()] == [name]
-    assert client.explain(name).rank == 1
-    assert retitled(client, name, "Changed") == "Changed"
-    with pytest.raises(CliError, match="by now"):
-        client.patch(name, {"title": "Late"}, version="1")
-    assert client.hold(name).spec.desired == "Hold"
-    client.resume(name)
-    assert client.steer(name, "Mind the gap").spec.steering[0].text == "Mind the gap"
-    client.cancel(name)
-    until(lambda: client.bead(name).status.phase == "Cancelled")
-    client.retry(name)
-    assert not list(client.attempts(name))
-    assert not list(client.iterations(name))
-    assert all(event.message for event in client.events(name))
-    assert list(client.workers()) == []
-    assert editor.namespace in [project.namespace for project in client.projects()]
-    assert client.budgets().items == []
-    client.delete(name)
-    until(lambda: not list(client.beads()))
-
-
-def test_commands_about_beads_need_no_kubeconfig(
-    people: Callable[[str], Person], operator: OperatorProcess, tmp_path: Path
-) -> None:
-    editor = people("editor")
-    editor.ok("POST", "/beads", {"name": "job", "spec": {"title": "Job"}})
-    question = {"title": "Which?", "type": "decision", "decision": {"question": "Which one?"}}
-    editor.ok("POST", "/beads", {"name": "which", "spec": question})
-    until(lambda: phase(editor, "which") == "NeedsDecision")
-
-    def ringmaster(*arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "KUBECONFIG": str(tmp_path / "none"),
-            "RINGMASTER_URL": operator.url,
-            "RINGMASTER_TOKEN": editor.token,
-        }
-        program = [sys.executable, "-m", "ringmaster_cli", *arguments, "-n", editor.namespace]
-        return subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
-
-    held = ringmaster("hold", "job")
-    assert (held.returncode, "held" in held.stderr) == (0, True), held
-    assert editor.ok("GET", "/beads/job")["spec"]["desired"] == "Hold"
-    assert "Which one?" in ringmaster("decisions").stdout
-    assert ringmaster("decide", "which", "That one").returncode == 0
-    made = editor.ok("GET", "/beads/which")["spec"]["decision"]
-    assert made["answer"] == "That one"
-    assert made["answeredBy"].endswith(":editor")
-    none = ringmaster("hold", "nothing")
-    assert none.returncode != 0
-    assert none.stderr.count("\n") == 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -94,3 +96,17 @@ class Person:
         answer = self(method, path, body, **more)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
+
+
+def until(look: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """What it comes to see."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.1)
+    return found
+
+
+def phase(person: Person, name: str) -> str:
+    """Of a bead, as the person sees it."""
+    return str(person.ok("GET", f"/beads/{name}")["status"].get("phase"))
