@@ -59,5 +59,8 @@ def _cpu(process: psutil.Process) -> float:
 
 
 async def _wait(session: Session) -> None:
-    while True:
-        await session.pull(wait=60)
+    try:
+        while True:
+            await session.pull(wait=60)
+    finally:
+        await session.close()
