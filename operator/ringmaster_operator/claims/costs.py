@@ -89,8 +89,8 @@ class Costs:
         today = now.date()
         window = today - timedelta(days=WINDOW_DAYS)
         by_day = await self._days(namespace, min(window, today.replace(day=1)))
-        earlier = await self.total(Question(namespace=namespace, until=window))
-        begin = window if earlier.attempts else min([day for day in by_day if day >= window], default=today)
+        earlier = await self._history.count_attempts(question=Question(namespace=namespace, until=window))
+        begin = window if earlier else min([day for day in by_day if day >= window], default=today)
         days = [by_day.get(begin + timedelta(days=number), 0.0) for number in range((today - begin).days)]
         spent = sum(usd for day, usd in by_day.items() if day >= today.replace(day=1))
         found = further(spent, days, _days_left(now))

@@ -101,7 +101,7 @@ def _total(db: Session, question: Question, groups: Sequence[RolledUp]) -> Rolle
     if set(question.by).isdisjoint(SPLIT):
         attempts = sum(group.attempts for group in groups)
     else:
-        attempts = _attempts(db, question)
+        attempts = count_attempts(db, question=question)
     return RolledUp(keys=(), figures=figures, attempts=attempts)
 
 
@@ -112,7 +112,7 @@ def _sum(values: Sequence[float]) -> float:
         return sum(values)
 
 
-def _attempts(db: Session, question: Question) -> int:
+def count_attempts(db: Session, *, question: Question) -> int:
     """Claims that used something; of all days that is every one: none is described without a sum."""
     if question.where:
         query = _Query(replace(question, by=()), db.connection().dialect.name).attempts()

@@ -236,6 +236,7 @@ class History:
     spent_today = _reads(spending.spent_today)
     spent_since = _reads(spending.spent_since)
     roll_up = _reads(cost_queries.roll_up)
+    count_attempts = _reads(cost_queries.count_attempts)
     roll_up_with_total = _reads(cost_queries.roll_up_with_total)
     finished_since = _reads(done.finished_since)
     price_gaps = _reads(repricing.price_gaps)

@@ -262,6 +262,7 @@ async def test_the_total_with_the_groups_is_that_of_all(history: History, seed: 
             nothing = RolledUp(keys=(), figures=dict.fromkeys(NAMES, 0.0), attempts=0)
             expected = whole[0] if whole else nothing
             assert total.attempts == expected.attempts, (by, asked)
+            assert await history.count_attempts(question=Question(by=by, **asked)) == expected.attempts
             assert total.figures == pytest.approx(expected.figures, abs=1e-9), (by, asked)
 
 
