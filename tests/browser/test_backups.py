@@ -53,16 +53,15 @@ def schedules(fleet: Fleet) -> Iterator[None]:
 
 def test_each_schedule_says_where_its_backups_go(desk: Desk, schedules: None) -> None:
     ada, asked = desk.person("eve"), list[str]()
-    ada.visit("overview")
     ada.page.on("request", lambda request: asked.append(request.url))
     page = ada.settled("backups")
+    assert len([url for url in asked if "/backup-schedules" in url]) == 1, "until the clock asks again"
     for name, (_, words) in GOES.items():
         card = page.locator(f"section[data-key={name}]")
         goes = card.locator("p").filter(has_text="Goes to")
         expect(goes).to_have_text(f"Goes to {words}")
         expect(card).not_to_contain_text("keys-of-s3")
         expect(goes.get_by_role("link")).to_have_count(0)
-    assert len([url for url in asked if "/backup-schedules" in url]) == 1
     faults = []
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
