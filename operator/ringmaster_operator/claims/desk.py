@@ -101,9 +101,11 @@ class Desk:
         granting = self._granting.get(claim_id)
         if granting is not None:
             return await asyncio.shield(granting) or _nothing("the bead went to someone else; ask again")
-        if self._leases.get(claim_id) is not None:
+        lease = self._leases.get(claim_id)
+        if lease is not None and not lease.over:
             return await self._again(namespace, request)
-        if recorded is not None or self._leases.over(claim_id) or self._doubts.refused(claim_id):
+        over = lease is not None or self._leases.over(claim_id)
+        if over or recorded is not None or self._doubts.refused(claim_id):
             raise ended()
         doubtful = self._doubts.take(claim_id)
         if doubtful is not None:

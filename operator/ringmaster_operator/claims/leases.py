@@ -37,6 +37,8 @@ class Lease:
     progress: Progress = field(default_factory=Progress)
     closing: bool = False
     """A report is being committed, or the bead is being given back: only one of the two may happen."""
+    over: bool = False
+    """The history has its end: only the bead's status says yet that it is held."""
     ours: bool = False
     """Granted by this process: whatever was reported of it is in `reports`."""
     reports: set[str] = field(default_factory=set)

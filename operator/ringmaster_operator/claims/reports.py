@@ -90,7 +90,7 @@ class Reports:
             if known is not None:
                 return known.answer
             lease.reports.add(request.report_id)
-            if lease.closing or self._leases.get(lease.claim_id) is not lease:
+            if lease.closing or lease.over or self._leases.get(lease.claim_id) is not lease:
                 raise Refused(ProblemCode.CLAIM_ENDED, "this claim has ended; the report came too late")
             lease.closing = True
             request = self._funds.priced((lease.key[0], lease.worker), request)

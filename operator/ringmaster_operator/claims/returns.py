@@ -42,14 +42,20 @@ class Returns:
         self._backoff = backoff
 
     async def give_back(self, lease: Lease, message: str, *, lost: bool) -> None:
-        """End the claim and release the bead. From here on the session's calls are refused."""
+        """End the claim and release the bead. From here on the session's calls are refused.
+
+        Once its end is in the history that stands, also where the API server does not answer: what comes of
+        the bead's status must be the same.
+        """
         if lease.closing:
             return
         lease.closing = True
         try:
-            if lost:
-                await self._funds.lost(lease)
-            await self.end_attempt(lease.uid, lease.fence, message)
+            if not lease.over:
+                if lost:
+                    await self._funds.lost(lease)
+                await self.end_attempt(lease.uid, lease.fence, message)
+                lease.over = True
             await self._write_back(lease, message, lost)
         except BaseException:
             lease.closing = False

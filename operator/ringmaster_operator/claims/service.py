@@ -162,11 +162,7 @@ class ClaimService:
         try:
             lease = await self._lease(caller, claim_id, request.fence)
         except Refused as refusal:
-            if (answer := await self._reports.repeated(claim_id, request.report_id)) is not None:
-                return answer  # its first copy was committed meanwhile, and that ended the claim
-            if refusal.code in (ProblemCode.FENCED, ProblemCode.CLAIM_ENDED):
-                await self._late.keep(caller, claim_id, request, str(refusal))
-            raise
+            return await self._too_late(caller, claim_id, request, refusal)
         await self._told(lease, request.steered)
         try:
             return await self._reports.take(lease, request)
@@ -174,6 +170,20 @@ class ClaimService:
             await self._late.keep_foreign(lease, request, str(error))
             await self._try_give_back(lease, str(error), lost=False)
             raise Refused(ProblemCode.CLAIM_ENDED, str(error)) from error
+        except Refused as refusal:
+            if refusal.code is not ProblemCode.CLAIM_ENDED:
+                raise
+            return await self._too_late(caller, claim_id, request, refusal)
+
+    async def _too_late(
+        self, caller: Caller, claim_id: str, request: ReportRequest, refusal: Refused
+    ) -> ReportAnswer:
+        """The answer to its first copy, if that ended the claim; else it is kept apart, and refused."""
+        if (answer := await self._reports.repeated(claim_id, request.report_id)) is not None:
+            return answer
+        if refusal.code in (ProblemCode.FENCED, ProblemCode.CLAIM_ENDED):
+            await self._late.keep(caller, claim_id, request, str(refusal))
+        raise refusal
 
     async def release(self, caller: Caller, claim_id: str, request: ReleaseRequest) -> Ended:
         """POST /claims/{id}/release: the bead goes back without a verdict; repeating it changes nothing."""
@@ -182,7 +192,7 @@ class ClaimService:
             attempt = await self._history.find_claim(claim_id=claim_id)
             if attempt is not None and attempt.namespace == caller.namespace:
                 return Ended()
-        lease = await self._lease(caller, claim_id, request.fence)
+        lease = await self._lease(caller, claim_id, request.fence, over=True)
         message = clean_words(request.reason) or "released by its session"
         if request.saved is not None:
             await self._history.save_work(
@@ -209,11 +219,17 @@ class ClaimService:
             if lease is not None:
                 held.add(lease.claim_id)
                 self._funds.recover(lease, granted.get(lease.claim_id))
-                if await self._history.find_claim(claim_id=lease.claim_id) is None:
-                    await self._desk.attempts.record(bead, self._store.worker((lease.key[0], lease.worker)))
+                await self._recover(lease, bead)
         for attempt in attempts:
             if attempt.claim_id not in held:
                 await self._returns.end_attempt(attempt.bead_uid, attempt.fence, "the operator was restarted")
+
+    async def _recover(self, lease: Lease, bead: Bead) -> None:
+        """What the history says of a claim that a bead is held by."""
+        if (attempt := await self._history.find_claim(claim_id=lease.claim_id)) is None:
+            await self._desk.attempts.record(bead, self._store.worker((lease.key[0], lease.worker)))
+        elif attempt.bead_uid == lease.uid and attempt.ended_at is not None:
+            lease.over, lease.deadline = True, self._clock.monotonic()  # the bead was being given back
 
     async def expire(self) -> None:
         """Give back what nobody was heard of, until cancelled."""
@@ -238,7 +254,8 @@ class ClaimService:
             log.warning("%s/%s cannot be given back yet: %s", *lease.key, error)
             lease.deadline = self._clock.monotonic() + 1.0
 
-    async def _lease(self, caller: Caller, claim_id: str, fence: int) -> Lease:
+    async def _lease(self, caller: Caller, claim_id: str, fence: int, *, over: bool = False) -> Lease:
+        """Of a call, if the caller may make it. over: also where its end is in the history."""
         lease = self._leases.get(claim_id)
         if lease is None:
             attempt = await self._history.find_claim(claim_id=claim_id)
@@ -253,6 +270,8 @@ class ClaimService:
         if lease.fence != fence:
             detail = f"fence {fence} is not the claim's fence {lease.fence}"
             raise Refused(ProblemCode.FENCED, detail)
+        if lease.over and not over:
+            raise Refused(ProblemCode.CLAIM_ENDED, "this claim has ended; the bead is being given back")
         return lease
 
     def _bead(self, lease: Lease) -> Bead | None:
