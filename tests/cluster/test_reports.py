@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -41,6 +42,23 @@ async def test_a_repeated_report_changes_nothing(
     status = status_of(cluster, namespace, "a")
     assert (status["phase"], status["attempts"], status["cost"]["usd"]) == ("Succeeded", 1, 0.25)
     assert rows(operator, "select count(*) from usage where namespace = ?", namespace) == [(1,)]
+
+
+async def test_the_id_of_another_claims_report_is_no_repetition(
+    cluster: Any, namespace: str, operator: OperatorProcess, session: Session
+) -> None:
+    create(cluster, namespace, bead("a"), bead("b"))
+    claims = [await session.pull(wait=30), await session.pull(wait=30)]
+    first, second = (claimed for claimed in claims if claimed is not None)
+    one, other = str(uuid4()), str(uuid4())
+    assert (await session.report(first, report_id=one))[0] == 200
+    status, body = await session.report(second, report_id=one)
+    assert (status, body["code"]) == (422, "invalid")
+    assert "belongs to another claim" in body["detail"]
+    assert (await session.report(second, report_id=other))[0] == 200
+    status, body = await session.report(first, report_id=other)  # of a claim that has ended by now
+    assert (status, body["code"]) == (409, "claim_ended")
+    assert status_of(cluster, namespace, second.bead.name)["phase"] == "Succeeded"
 
 
 async def test_a_late_report_with_an_old_fence_is_refused_and_recorded(

@@ -86,9 +86,8 @@ class Reports:
         """
         lock = self._busy.setdefault(lease.claim_id, asyncio.Lock())
         async with lock:
-            known = await self._known(request.report_id) if lease.may_know(request.report_id) else None
-            if known is not None:
-                return known.answer
+            if (answer := await self.repeated(lease.claim_id, request.report_id)) is not None:
+                return answer
             lease.reports.add(request.report_id)
             if lease.closing or lease.over or self._leases.get(lease.claim_id) is not lease:
                 raise Refused(ProblemCode.CLAIM_ENDED, "this claim has ended; the report came too late")
@@ -118,7 +117,7 @@ class Reports:
         if lease is not None and not lease.may_know(report_id):
             return None
         known = await self._known(report_id)
-        return known.answer if known else None
+        return known.answer if known is not None and known.claim_id == claim_id else None
 
     async def recover(self) -> None:
         """At start: everything that was acknowledged and not yet applied."""
