@@ -145,6 +145,7 @@ async def test_a_claim_is_answered_also_where_each_write_comes_too_late(
 ) -> None:
     default = "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION"
     monkeypatch.setattr(default, str(own_cluster.kubeconfig))
+    monkeypatch.setattr("ringmaster_operator.handlers.watch.CLOSING_SECONDS", 3.0)  # this process goes on
     monkeypatch.setattr("ringmaster_operator.claims.desk.CONFLICT_SECONDS", 0.5)
     own_cluster.kubectl("create", "namespace", "storm")
     settings = Settings(namespace="storm", api_port=free_port())
@@ -204,6 +205,7 @@ async def test_a_clock_that_jumps_a_day_takes_no_claim_and_loses_no_bead(
     # read from KUBECONFIG at import, which is long past
     default = "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION"
     monkeypatch.setattr(default, str(own_cluster.kubeconfig))
+    monkeypatch.setattr("ringmaster_operator.handlers.watch.CLOSING_SECONDS", 3.0)  # this process goes on
     namespace = f"clock{days}"
     own_cluster.kubectl("create", "namespace", namespace)
     settings = Settings(namespace=namespace, api_port=free_port(), backoff_seconds=2)

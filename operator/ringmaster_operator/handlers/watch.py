@@ -28,6 +28,8 @@ PLURALS = ("beads", "workers", "backupschedules")
 PAGE = 500
 BACKOFF_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_SECONDS = 60.0
+CLOSING_SECONDS = 0.1
+"""For connections to close, with TLS: those of a loop that has ended stay open as long as the process."""
 
 Sink = Callable[[str, dict[str, Any]], None]
 """Called in the operator's loop with the event's type (ADDED, MODIFIED, DELETED, or empty) and the object."""
@@ -77,14 +79,17 @@ class Watch:
 
     async def _operate(self) -> None:
         self.failed = ""
-        await kopf.operator(
-            registry=self._registry(),
-            settings=_settings(),
-            standalone=True,
-            clusterwide=not self._namespace,
-            namespaces=[self._namespace] if self._namespace else [],
-            stop_flag=self._stop,
-        )
+        try:
+            await kopf.operator(
+                registry=self._registry(),
+                settings=_settings(),
+                standalone=True,
+                clusterwide=not self._namespace,
+                namespaces=[self._namespace] if self._namespace else [],
+                stop_flag=self._stop,
+            )
+        finally:  # one that goes on has the time, for a pause comes anyway
+            await asyncio.sleep(CLOSING_SECONDS if self._stop.is_set() else BACKOFF_SECONDS[0])
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
