@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,21 +122,25 @@ def test_growth_needs_a_smaller_size_than_the_full_one() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_viewers_are_set_apart_by_the_weight_of_their_session(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_viewers_are_set_apart_in_a_group_that_is_idle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from benchlib import dashboard_apart as apart
 
-    switch = apart.SWITCH.exists() and apart.SWITCH.read_text().strip() == "1"
+    root = next(each for each in apart.ROOTS if (each / "cgroup.procs").exists())
+    group = root / f"ringmaster-bench-{os.getpid()}"
     command = [sys.executable, "-c", "input()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as viewer:
         theirs = [each for each in apart.outside(set()) if each.pid == viewer.pid]
         assert apart.taken(theirs) >= 0
-        if switch:
-            own = Path("/proc/self/autogroup").read_text()
-            apart.set_apart([*theirs, psutil.Process()])
-            assert Path(f"/proc/{viewer.pid}/autogroup").read_text().split()[-1] == str(apart.LEAST)
-            assert Path("/proc/self/autogroup").read_text() == own
-        monkeypatch.setattr(apart, "SWITCH", Path("/proc/none"))
-        with pytest.raises(RuntimeError, match="must be 1"):
+        if os.access(root, os.W_OK):
+            apart.set_apart(theirs)
+            assert (group / "cpu.idle").read_text().strip() == "1"
+            assert (group / "cgroup.procs").read_text().split() == [str(viewer.pid)]
+        (tmp_path / "cgroup.procs").touch()
+        (tmp_path / "cgroup.subtree_control").mkdir()
+        monkeypatch.setattr(apart, "ROOTS", (tmp_path,))
+        with pytest.raises(RuntimeError, match="cannot be set apart"):
             apart.set_apart(theirs)
         assert viewer.stdin is not None
         viewer.stdin.close()
